@@ -1,0 +1,159 @@
+"""Writing files and folders whole or not at all, and saying in one line why a disk refused."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from segcore.errors import SegcoreError, StorageError
+
+_REASONS: dict[int | None, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", "free space on this disk"),
+    errno.EDQUOT: ("the disk quota is used up", "free space within the quota"),
+    errno.EFBIG: ("the file would be larger than this system allows", "a higher limit on file sizes"),
+    errno.EACCES: ("no permission to write here", "a folder you may write to"),
+    errno.EPERM: ("no permission to write here", "a folder you may write to"),
+    errno.EROFS: ("the disk is read-only", "a folder you may write to"),
+    errno.EEXIST: ("there is already something of this name", "a name that is not taken"),
+    errno.ENOTEMPTY: ("there is already something of this name", "a name that is not taken"),
+    errno.EISDIR: ("there is a folder of this name", "a file, or a name that is not taken"),
+    errno.ENOTDIR: ("a part of this path is a file", "a path through folders"),
+    errno.ENAMETOOLONG: ("the name is too long", "a shorter name"),
+    # numpy reports a short write without an error number.
+    None: ("writing stopped half way", "enough free space on this disk"),
+}
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns what the operating system says while `path` is written into a `StorageError` about it."""
+    try:
+        yield
+    except OSError as error:
+        unknown = (f"cannot be written ({error.strerror})", None)
+        problem, expected = _REASONS.get(error.errno, unknown)
+        raise StorageError(problem, path=path, expected=expected) from error
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; what was written there becomes `path` if all went well.
+
+    A file that was there before is replaced at once and stays untouched on an error. Missing
+    parent folders are made, and taken away again on an error. Errors of the operating system
+    become `StorageError`s, so a reader used inside has to turn its own into others.
+    """
+    with storage_errors(path), _parents(path):
+        temporary = _beside(path)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Gives a new empty folder beside `path`, which becomes `path` if all went well.
+
+    Raises:
+        StorageError: if `path` exists already, or cannot be written. Nothing is left then.
+    """
+    with storage_errors(path), _parents(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        temporary = _beside(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            os.rename(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Gives a new empty hidden folder in `parent` and removes it afterwards, whatever happens."""
+    path = parent / "scratch"
+    with storage_errors(parent), _parents(path):
+        temporary = _beside(path)
+        temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with suppress(OSError):
+            parent.rmdir()  # only if nothing else is in it
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, whole or not at all. Not-a-number is a `ValueError`."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path, kind: type[SegcoreError]) -> Any:
+    """The value in a JSON file; a missing, unreadable or damaged file is an error of the given kind."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise kind("there is no such file", path=path) from error
+    except OSError as error:
+        raise kind(f"cannot be read ({error.strerror})", path=path) from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        found = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "other content"
+        raise kind("damaged file", path=path, found=found, expected="JSON") from error
+
+
+def safe_name(name: str, what: str) -> str:
+    """The name itself if it is a safe folder name on every system.
+
+    Args:
+        name: what a user typed.
+        what: what it names, for the message, such as `dataset`.
+
+    Raises:
+        StorageError: for anything but 1 to 100 letters, digits, `.`, `_` and `-` that begin with
+            a letter or digit and do not end with a dot, and for names Windows keeps for devices.
+    """
+    if not _SAFE.fullmatch(name) or name.endswith(".") or _WINDOWS_DEVICES.fullmatch(name):
+        raise StorageError(
+            f"the {what} name is not a safe folder name",
+            found=repr(name[:120]),
+            expected="1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit",
+        )
+    return name
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.part")
+
+
+@contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Makes the missing parent folders of `path`; on an error those it made go away again."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    if not next(folder for folder in path.parents if folder not in missing).is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise

@@ -1,0 +1,200 @@
+"""Files and folders are written whole or not at all, and refusals of the disk are one line."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segcore.errors import DataError, RunError, StorageError
+from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, scratch_folder, write_json
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def run_limited(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Runs Python code in a process of its own, where limits on it do not touch the tests."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def test_file_appears_when_complete(tmp_path):
+    target = tmp_path / "new" / "deep" / "file.txt"
+    with atomic_file(target) as temporary:
+        temporary.write_text("half")
+        assert not target.exists()
+        assert temporary.parent == target.parent
+    assert target.read_text() == "half"
+    assert listing(tmp_path) == ["new", "new/deep", "new/deep/file.txt"]
+
+
+def test_failed_file_leaves_the_old_one_and_nothing_else(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+
+    def write_and_fail():
+        with atomic_file(target) as temporary:
+            temporary.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_fail()
+    assert target.read_text() == "old"
+    assert listing(tmp_path) == ["file.txt"]
+
+
+def test_failed_folder_leaves_nothing_not_even_its_parents(tmp_path):
+    def write_and_fail():
+        with atomic_folder(tmp_path / "new" / "dataset") as temporary:
+            (temporary / "sub").mkdir()
+            (temporary / "sub" / "a").write_text("a")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        write_and_fail()
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
+def test_folder_never_replaces_anything(tmp_path, kind):
+    target = tmp_path / "taken"
+    if kind == "file":
+        target.write_text("x")
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StorageError, match="already something of this name"), atomic_folder(target):
+        pass
+    assert listing(tmp_path) == ["taken"]
+
+
+def test_scratch_folder_goes_away(tmp_path):
+    with scratch_folder(tmp_path / "data") as folder:
+        (folder / "x").write_text("x")
+        assert folder.name.startswith(".")
+    assert listing(tmp_path) == []
+
+
+def test_a_file_where_a_folder_is_needed(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="part of this path is a file"):
+        write_json(tmp_path / "file" / "a.json", 1)
+
+
+def test_disk_that_takes_no_more_bytes(tmp_path):
+    # A limit on the size of files makes the kernel refuse a write half way, for root as well,
+    # exactly where a full disk would.
+    done = run_limited(
+        """
+        import resource, signal, sys
+        from pathlib import Path
+        from segcore.errors import StorageError
+        from segcore.storage import write_json
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        try:
+            write_json(Path(sys.argv[1]) / "new" / "a.json", "x" * 1_000_000)
+        except StorageError as error:
+            print(error)
+        """,
+        tmp_path,
+    )
+    assert done.stdout.strip().startswith(f"{tmp_path}/new/a.json: the file would be larger"), done.stderr
+    assert done.stdout.count("\n") == 1
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_full_disk_is_named():
+    with pytest.raises(StorageError, match="the disk is full"), atomic_file(Path("/tmp") / "never"):  # noqa: SIM117
+        with open("/dev/full", "w") as full:
+            full.write("x")
+    assert not Path("/tmp/never").exists()
+
+
+def test_folder_without_write_permission(tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    done = run_limited(
+        """
+        import os, sys
+        from pathlib import Path
+        import json
+        from segcore.errors import StorageError
+        from segcore.storage import atomic_folder, write_json
+        if os.getuid() == 0:
+            os.setuid(65534)
+        for write in (lambda p: write_json(p, 1), lambda p: atomic_folder(p).__enter__()):
+            try:
+                write(Path(sys.argv[1]) / "new")
+            except StorageError as error:
+                print(error)
+        """,
+        folder,
+    )
+    line = f"{folder}/new: no permission to write here; expected a folder you may write to"
+    assert done.stdout.splitlines() == [line, line], done.stderr
+    assert listing(folder) == []
+
+
+def test_json_round_trip(tmp_path):
+    value = {"a": [1, 2.5, None, "Zürich"], "b": {"c": True}}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json", DataError) == value
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert read_json(tmp_path / "a.json", DataError) == value
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000])
+def test_damaged_json_is_an_error_of_the_asked_kind(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"run\.json: damaged file"):
+        read_json(tmp_path / "run.json", RunError)
+
+
+def test_missing_json(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_json(tmp_path / "run.json", DataError)
+
+
+@pytest.mark.parametrize("name", ["isbi2012", "isbi2012-test", "a", "A_b.c-9", "0", "x" * 100])
+def test_safe_names(name):
+    assert safe_name(name, "dataset") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "/x", "a/b", "a\\b", "a b", ".hidden", "-x", "a.", "CON", "nul.txt", "é", "a\n", "x" * 101],
+)
+def test_unsafe_names(name):
+    with pytest.raises(StorageError, match="dataset name is not a safe folder name"):
+        safe_name(name, "dataset")
+
+
+@given(st.text(max_size=30))
+def test_a_safe_name_stays_in_its_folder(name):
+    try:
+        safe_name(name, "dataset")
+    except StorageError:
+        return
+    assert Path("/data", name).resolve().parent == Path("/data").resolve()
