@@ -96,7 +96,7 @@ class AugmentConfig:
             vertical, horizontal or none, as the notebook meant; `vertical-only` is what the
             notebook did, whose horizontal flip never fired.
         scale: zoom factor, log-uniform in [1 / (1 + scale), 1 + scale].
-        elastic_px: standard deviation of the elastic displacement at its control points, pixels.
+        elastic_px: standard deviation of the elastic displacement, pixels.
         elastic_spacing_px: distance between control points, pixels.
         brightness: added to the intensity (range 0..1), uniform.
         contrast: factor about the mean, log-uniform in [1 / (1 + contrast), 1 + contrast].
@@ -441,6 +441,8 @@ def _value(kind: Any, value: Any, path: str) -> Any:
         if not isinstance(value, list | tuple):
             raise ConfigError(f"wrong type for {path}", found=repr(value), expected="a list")
         return tuple(_value(get_args(kind)[0], item, path) for item in value)
+    if origin is dict and isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values()):
+        return dict(value)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is float and number and math.isfinite(value):
         return float(value)

@@ -1,0 +1,175 @@
+"""Applying a trained network: weights in, images in, probabilities of interior out."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from segcore.config import ModelConfig, PredictionConfig
+from segcore.errors import RunError
+from segcore.runs import Run
+from segcore.storage import atomic_file
+from segcore.unet import UNet, scale_intensity
+
+# What the network sees at once on a CPU, pixels: a 2048 x 2048 slice, about 4 GB at width 32.
+_CPU_PIXELS = 2048 * 2048
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The GPU where there is one, the CPU otherwise; or the one that is named."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+
+
+def keep_freed_memory() -> None:
+    """Asks the C library to keep freed memory for the next tensor.
+
+    Otherwise glibc returns every large tensor to the system and the next one is paid for page by
+    page: a training step of a narrow network took half as long again (benchmarks/README.md).
+    """
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        m_trim_threshold, m_mmap_threshold, largest = -1, -3, 2**31 - 1
+        libc.mallopt(m_mmap_threshold, largest)
+        libc.mallopt(m_trim_threshold, largest)
+    except (OSError, AttributeError):
+        return  # Another C library, with habits of its own.
+
+
+def save_weights(model: UNet, path: Path) -> None:
+    """Writes the network's weights: kernels in float16, which halves the file, all else as it is."""
+    tensors = {
+        name: (tensor.half() if tensor.ndim == 4 else tensor).detach().cpu().contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    with atomic_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(config: ModelConfig, path: Path) -> UNet:
+    """A network with the weights of a file, in float32, ready to predict, on the CPU.
+
+    Raises:
+        RunError: if the file is missing, damaged, no safetensors file (a pickle, say), or holds
+            the weights of another architecture.
+    """
+    model = UNet(config).eval()
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError as error:
+        raise RunError("the weights are missing", path=path, expected="a run with at least one epoch") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError("not a whole safetensors file", path=path, found=error, expected="weights of a run") from error
+    wanted = model.state_dict()
+    differing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]
+    differing += [name for name in tensors if name not in wanted]
+    if differing:
+        raise RunError(
+            "the weights are of another architecture",
+            path=path,
+            found=f"{len(differing)} tensors that differ, {differing[0]} the first",
+            expected=f"width {config.width}, depth {config.depth}, normalisation {config.normalisation}",
+        )
+    broken = next((name for name in wanted if not bool(torch.isfinite(tensors[name].float()).all())), None)
+    if broken:
+        raise RunError("the weights hold values that are not numbers", path=path, found=broken)
+    model.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted})
+    return model
+
+
+def load_network(run: Run, device: torch.device) -> UNet:
+    """The network of a run with its best weights, on a device. Errors as for `load_weights`."""
+    return load_weights(run.config.model, run.weights).to(device, memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: PredictionConfig) -> Iterator[NDArray[np.uint8]]:
+    """Probability of interior for each slice, in order, one slice in memory at a time.
+
+    Args:
+        model: on any device, in evaluation mode.
+        images: (H, W) uint8 slices, of any sizes.
+        config: averaging and tiling.
+
+    Yields:
+        (H, W) uint8, probability times 255, rounded.
+    """
+    device = next(model.parameters()).device
+    for image in images:
+        pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).to(device)
+        probability = predict_slice(model, pixels.float().div_(255), config)
+        yield (probability * 255).round_().to(torch.uint8).cpu().numpy()
+
+
+@torch.inference_mode()
+def predict_slice(model: UNet, image: Tensor, config: PredictionConfig) -> Tensor:
+    """Probability of interior of one slice.
+
+    Args:
+        model: in evaluation mode, on the device of `image`.
+        image: (H, W) float32, 0..1.
+        config: averaging and tiling. The eight-fold average is that of the probabilities of the
+            four quarter turns and their mirror images, each turned back.
+
+    Returns:
+        (H, W) float32, 0..1.
+    """
+    scaled = scale_intensity(image[None, None], model.config.intensity)
+    if not config.eightfold:
+        return _tiled(model, scaled, config.tile_px).sigmoid()[0, 0]
+    total = torch.zeros_like(image)
+    for mirrored in (False, True):
+        for turns in range(4):
+            turned = scaled.flip(-1) if mirrored else scaled
+            logits = _tiled(model, torch.rot90(turned, turns, (-2, -1)).contiguous(), config.tile_px)
+            back = torch.rot90(logits.sigmoid(), -turns, (-2, -1))
+            total += (back.flip(-1) if mirrored else back)[0, 0]
+    return total / 8
+
+
+def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
+    """Logits (1, 1, H, W), from one pass or from tiles that overlap by the halo on each side.
+
+    A tile's own middle is farther than the receptive field from each cut, and cuts lie on the grid
+    of the pooling, so that tiling changes nothing. (Group normalisation sees the whole of what it
+    is given, so with it tiling does change the result.)
+    """
+    height, width = scaled.shape[-2:]
+    side = tile_px or _largest_side(model, height, width, scaled.device)
+    if max(height, width) <= side:
+        logits: Tensor = model(scaled.contiguous(memory_format=torch.channels_last))
+        return logits
+    stride, halo = model.stride, model.halo
+    step = max(stride, (side - 2 * halo) // stride * stride)
+    padded = F.pad(scaled, (0, -width % stride, 0, -height % stride), mode="replicate")
+    full_height, full_width = padded.shape[-2:]
+    result = torch.empty_like(padded)
+    for top in range(0, full_height, step):
+        for left in range(0, full_width, step):
+            bottom, right = min(top + step, full_height), min(left + step, full_width)
+            above, before = max(0, top - halo), max(0, left - halo)
+            tile = padded[..., above : bottom + halo, before : right + halo]
+            inner = model(tile.contiguous(memory_format=torch.channels_last))
+            result[..., top:bottom, left:right] = inner[
+                ..., top - above : bottom - above, left - before : right - before
+            ]
+    return result[..., :height, :width]
+
+
+def _largest_side(model: UNet, height: int, width: int, device: torch.device) -> int:
+    """Side of the largest tile the device takes in one pass."""
+    pixels = _CPU_PIXELS * 32 // max(32, model.config.width)
+    if device.type == "cuda":
+        # Inputs, outputs and skip connections of the top level, with room to spare.
+        free, _ = torch.cuda.mem_get_info(device)
+        pixels = int(0.5 * free / (model.config.width * 4 * 12))
+    return max(height, width) if height * width <= pixels else max(2 * model.halo + 256, math.isqrt(pixels))

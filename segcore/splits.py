@@ -1,0 +1,232 @@
+"""Which slices a run trains on, decides with and is judged by, and whether any of these overlap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from segcore.config import SplitConfig
+from segcore.errors import ConfigError, RunError
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """One augmented pair of a fixed pool: its source slice, and the part it was dealt to."""
+
+    source: int
+    part: Literal["train", "validation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Slice indices, counted from 0, of each part.
+
+    With the notebook's protocol, `pool` lists its augmented copies, and a slice is in `train` or
+    `validation`, or both, if one of its copies is.
+    """
+
+    protocol: str
+    slices: int
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    gap: tuple[int, ...]
+    test: tuple[int, ...]
+    pool: tuple[Copy, ...] = ()
+
+    def part(self, name: Literal["train", "validation", "test", "all"]) -> tuple[int, ...]:
+        """The slices of a part, or every slice."""
+        if name == "all":
+            return tuple(range(self.slices))
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
+    """Divides a stack by the protocol of `config`.
+
+    Validation is the end of the training part that lies next to the test part where there is a
+    choice, and `gap` slices separate it from training: so a test slice has no trained neighbour in
+    `blocks`, although raw slices next to each other look much alike.
+
+    Args:
+        slices: length of the stack.
+        config: protocol and sizes.
+        seed: of the notebook protocol's random deal; the others use no randomness.
+
+    Raises:
+        ConfigError: if a part would be empty.
+    """
+    test = _test_slices(slices, config)
+    rest = [index for index in range(slices) if index not in test]
+    if config.protocol == "notebook":
+        return _notebook_split(slices, rest, test, config, seed)
+    wanted = max(1, round(config.validation_fraction * len(rest)))
+    # Walking back from the test block (from the end, if it lies at the start) along the stack.
+    before = [index for index in rest if not test or index < test[0]]
+    after = rest[len(before) :]
+    ordered = after + before if before and test else rest
+    ordered = ordered if before or not test else list(reversed(rest))
+    validation = ordered[len(ordered) - wanted :]
+    gap = [
+        index
+        for index in ordered[: len(ordered) - wanted]
+        if min(abs(index - chosen) for chosen in validation) <= config.gap
+    ]
+    train = [index for index in ordered if index not in validation and index not in gap]
+    if not train:
+        raise ConfigError(
+            f"a stack of {slices} slices leaves none to train on",
+            found=f"{len(test)} for test, {len(validation)} for validation, {len(gap)} between",
+            expected="a longer stack, or smaller split.test_fraction, split.validation_fraction or split.gap",
+        )
+    return Split(
+        protocol=config.protocol,
+        slices=slices,
+        train=tuple(sorted(train)),
+        validation=tuple(sorted(validation)),
+        gap=tuple(sorted(gap)),
+        test=tuple(test),
+    )
+
+
+def _test_slices(slices: int, config: SplitConfig) -> list[int]:
+    if config.protocol == "kfold":
+        if config.folds > slices:
+            raise ConfigError("more folds than slices", found=f"{config.folds} folds, {slices} slices")
+        edges = [round(fold * slices / config.folds) for fold in range(config.folds + 1)]
+        return list(range(edges[config.fold], edges[config.fold + 1]))
+    held_out = math.ceil(config.test_fraction * slices - 1e-9)
+    return list(range(slices - held_out, slices))
+
+
+def _notebook_split(slices: int, rest: list[int], test: list[int], config: SplitConfig, seed: int) -> Split:
+    if not rest:
+        raise ConfigError("no slices are left to augment", found=f"{slices} slices, {len(test)} for test")
+    copies = max(config.copies, len(rest))
+    dealt = np.random.default_rng([seed, slices]).permutation(copies)
+    held_back = set(dealt[: max(1, round(config.validation_fraction * copies))].tolist())
+    pool = tuple(
+        Copy(source=rest[number % len(rest)], part="validation" if number in held_back else "train")
+        for number in range(copies)
+    )
+    sources = {part: {copy.source for copy in pool if copy.part == part} for part in ("train", "validation")}
+    if not sources["train"]:
+        raise ConfigError("the deal leaves no copy to train on", found=f"{copies} copies", expected="more copies")
+    return Split(
+        protocol=config.protocol,
+        slices=slices,
+        train=tuple(sorted(sources["train"])),
+        validation=tuple(sorted(sources["validation"])),
+        gap=(),
+        test=tuple(test),
+        pool=pool,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """A judged slice that training, or the choice of epoch and thresholds, has already seen."""
+
+    judged: int
+    source: int
+    seen_in: Literal["train", "validation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakAudit:
+    """Whether judged slices were seen before.
+
+    Attributes:
+        overlaps: judged slices that were trained on, or used to choose epoch and thresholds.
+        neighbours: judged slices, not seen themselves, right beside a slice that was trained on in
+            the same stack. Not a leak, but such slices look alike.
+    """
+
+    overlaps: tuple[Overlap, ...]
+    neighbours: tuple[int, ...] = ()
+
+    @property
+    def trained_on(self) -> tuple[int, ...]:
+        """Judged slices that were trained on."""
+        return tuple(overlap.judged for overlap in self.overlaps if overlap.seen_in == "train")
+
+    @property
+    def leaks(self) -> bool:
+        """True when a judged slice, or a transformed copy of one, was trained on."""
+        return bool(self.trained_on)
+
+    @property
+    def chosen_on(self) -> tuple[int, ...]:
+        """Judged slices that decided the epoch and the thresholds: their figures flatter."""
+        return tuple(overlap.judged for overlap in self.overlaps if overlap.seen_in == "validation")
+
+
+def audit(
+    split: Split, trained_prints: Sequence[str], judged: Sequence[int], judged_prints: Sequence[str]
+) -> LeakAudit:
+    """Compares judged slices with what a run has seen, by their pixels.
+
+    A slice is known by its fingerprint, which is the same for all its flips and quarter turns, so
+    that the same pixels under another name or another way round are recognised.
+
+    Args:
+        split: the run's split.
+        trained_prints: fingerprint of every slice of the stack the run was trained on.
+        judged: indices of the judged slices in their stack.
+        judged_prints: fingerprint of every slice of that stack.
+    """
+    seen: dict[str, tuple[Literal["train", "validation"], int]] = {}
+    for part, indices in (("validation", split.validation), ("train", split.train)):
+        for index in indices:
+            seen[trained_prints[index]] = ("train" if part == "train" else "validation", index)
+    overlaps = tuple(
+        Overlap(judged=index, seen_in=seen[judged_prints[index]][0], source=seen[judged_prints[index]][1])
+        for index in judged
+        if judged_prints[index] in seen
+    )
+    known = {overlap.judged for overlap in overlaps}
+    trained = {trained_prints[index] for index in split.train}
+    neighbours = tuple(
+        index
+        for index in judged
+        if index not in known
+        and any(
+            0 <= beside < len(judged_prints) and judged_prints[beside] in trained for beside in (index - 1, index + 1)
+        )
+    )
+    return LeakAudit(overlaps=overlaps, neighbours=neighbours)
+
+
+def split_to_dict(split: Split) -> dict[str, Any]:
+    """A split as plain JSON values."""
+    values = asdict(split)
+    values["pool"] = [[copy.source, copy.part] for copy in split.pool]
+    return values
+
+
+def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Split:
+    """A split from JSON values; `RunError` if they make none."""
+    try:
+        parts = {name: tuple(int(index) for index in values[name]) for name in ("train", "validation", "gap", "test")}
+        split = Split(
+            protocol=str(values["protocol"]),
+            slices=int(values["slices"]),
+            pool=tuple(
+                Copy(source=int(source), part="validation" if part == "validation" else "train")
+                for source, part in values["pool"]
+            ),
+            **parts,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError("not a split", path=path, found=f"{type(error).__name__}: {error}") from error
+    outside = [index for part in parts.values() for index in part if not 0 <= index < split.slices]
+    if outside:
+        raise RunError(
+            "slice numbers outside the stack", path=path, found=outside[:5], expected=f"0..{split.slices - 1}"
+        )
+    return split

@@ -1,0 +1,197 @@
+"""The U-Net: the network itself, how a slice is scaled for it, and a table of its levels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from segcore.config import ModelConfig
+
+
+def scale_intensity(images: Tensor, intensity: Literal["standardised", "unit"]) -> Tensor:
+    """Scales images for the network.
+
+    Args:
+        images: (N, 1, H, W) float, 0..1.
+        intensity: `standardised` subtracts each image's mean and divides by its standard deviation
+            (a constant image becomes all 0); `unit` leaves 0..1 as it is.
+
+    Returns:
+        (N, 1, H, W) float.
+    """
+    if intensity == "unit":
+        return images
+    deviation, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True, correction=0)
+    return (images - mean) / deviation.clamp_min(1e-3)
+
+
+class ConvBlock(nn.Sequential):
+    """Two 3 x 3 convolutions with same padding, each with its normalisation and a ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, config: ModelConfig, *, dropout: float = 0.0) -> None:
+        layers: list[nn.Module] = []
+        for channels in (inputs, outputs):
+            # A bias before a normalisation would be subtracted again.
+            layers.append(nn.Conv2d(channels, outputs, 3, padding=1, bias=config.normalisation == "none"))
+            if config.normalisation == "batch":
+                layers.append(nn.BatchNorm2d(outputs))
+            elif config.normalisation == "group":
+                layers.append(nn.GroupNorm(math.gcd(outputs, max(1, outputs // 8)), outputs))
+            layers.append(nn.ReLU(inplace=True))
+        if dropout:
+            layers.append(nn.Dropout2d(dropout))
+        super().__init__(*layers)
+
+
+class UNet(nn.Module):
+    """The U-Net of Ronneberger et al. (MICCAI 2015) with same padding and 2 x 2 transposed convolutions.
+
+    With width 32, depth 5 and no normalisation it is the notebook's network, 7,759,521 parameters.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        features = [config.width * 2**level for level in range(config.depth)]
+        self.encoder = nn.ModuleList(
+            ConvBlock(
+                1 if level == 0 else features[level - 1],
+                features[level],
+                config,
+                dropout=config.dropout if level >= config.depth - 2 else 0.0,
+            )
+            for level in range(config.depth)
+        )
+        self.upsample = nn.ModuleList(
+            nn.ConvTranspose2d(features[level + 1], features[level], 2, stride=2) for level in range(config.depth - 1)
+        )
+        self.decoder = nn.ModuleList(
+            ConvBlock(2 * features[level], features[level], config) for level in range(config.depth - 1)
+        )
+        self.head = nn.Conv2d(config.width, 1, 1)
+        self.apply(_initialise)
+
+    @property
+    def stride(self) -> int:
+        """Side, in pixels, of the square that one pixel of the deepest level stands for."""
+        return int(2 ** (self.config.depth - 1))
+
+    @property
+    def halo(self) -> int:
+        """How many pixels around a place can change its output, rounded up to the stride.
+
+        Two 3 x 3 convolutions on each level, down and up, reach 2 pixels of that level each; the
+        pooling grid may lie up to stride - 1 pixels off.
+        """
+        levels = self.config.depth
+        reach = sum(4 * 2**level for level in range(levels - 1)) + 2 * 2 ** (levels - 1) + self.stride - 1
+        return int(math.ceil(reach / self.stride) * self.stride)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of interior.
+
+        Args:
+            images: (N, 1, H, W) float, as `scale_intensity` returns them; any H and W.
+
+        Returns:
+            (N, 1, H, W) float logits; `sigmoid` gives the probability of interior.
+        """
+        height, width = images.shape[-2:]
+        # Odd sizes would not meet their skip connections again; what is added here is cut off below.
+        x = F.pad(images, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            if level:
+                x = F.max_pool2d(x, 2)
+            x = block(x)
+            skips.append(x)
+        for level in reversed(range(len(self.decoder))):
+            x = self.decoder[level](torch.cat([skips[level], self.upsample[level](x)], dim=1))
+        logits: Tensor = self.head(x)
+        return logits[..., :height, :width]
+
+
+def _initialise(module: nn.Module) -> None:
+    """He et al. (2015): keeps the variance through ReLUs, also without normalisation."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSummary:
+    """One part of the network, for a table or a drawing.
+
+    Attributes:
+        part: `encoder`, `upsample`, `decoder` or `head`.
+        level: 0 at full resolution, depth - 1 at the bottom.
+        channels, height, width: shape of its output.
+        parameters: trainable numbers in it.
+        multiply_adds: multiplications with an addition for one image.
+    """
+
+    part: str
+    level: int
+    channels: int
+    height: int
+    width: int
+    parameters: int
+    multiply_adds: int
+
+
+def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[LevelSummary]:
+    """The network's parts in the order the data passes them, measured on the network itself.
+
+    Runs on PyTorch's meta device: no memory and no arithmetic, whatever the size.
+    """
+    with torch.device("meta"):
+        model = UNet(config).eval()
+        image = torch.empty(1, 1, height, width)
+    rows: list[LevelSummary] = []
+    multiply_adds = 0
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal multiply_adds
+        if isinstance(module, nn.Conv2d):
+            multiply_adds += module.weight.numel() * output.shape[-2] * output.shape[-1]
+        elif isinstance(module, nn.ConvTranspose2d):
+            multiply_adds += module.weight.numel() * inputs[0].shape[-2] * inputs[0].shape[-1]
+
+    def close(part: str, level: int) -> None:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            nonlocal multiply_adds
+            rows.append(
+                LevelSummary(
+                    part=part,
+                    level=level,
+                    channels=output.shape[1],
+                    height=output.shape[2],
+                    width=output.shape[3],
+                    parameters=sum(parameter.numel() for parameter in module.parameters()),
+                    multiply_adds=multiply_adds,
+                )
+            )
+            multiply_adds = 0
+
+        parts[part][level].register_forward_hook(hook)
+
+    parts: dict[str, list[nn.Module]] = {
+        "encoder": list(model.encoder),
+        "upsample": list(model.upsample),
+        "decoder": list(model.decoder),
+        "head": [model.head],
+    }
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.register_forward_hook(count)
+    for part, modules in parts.items():
+        for level in range(len(modules)):
+            close(part, level)
+    model(image)
+    return rows
