@@ -1,0 +1,75 @@
+"""The order that the numbers in file names give, and which names of two folders belong together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from segcore.errors import DataError
+
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
+IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images in a folder in the order of their numbers, hidden files left out.
+
+    Raises:
+        DataError: if there are none, or their names do not give one order.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=folder) from error
+    names = [path.name for path in files if not path.name.startswith(".")]
+    if not names:
+        raise DataError("no images in this folder", path=folder, expected="numbered image files")
+    return [folder / name for name in in_number_order(names, folder)]
+
+
+def in_number_order(names: Iterable[str], folder: Path) -> list[str]:
+    """File names sorted by the numbers in them, 2 before 10; by text if none has a number.
+
+    Raises:
+        DataError: if two names have the same numbers, or only some have any.
+    """
+    ordered = sorted(names, key=lambda name: (_numbers(name), name))
+    without = [name for name in ordered if not _numbers(name)]
+    if len(without) == len(ordered):
+        return ordered
+    if without:
+        raise DataError(
+            "a file has no number in its name, so its place is unknown",
+            path=folder / without[0],
+            expected="numbered names such as 0.tif, 1.tif, 2.tif",
+        )
+    for first, second in pairwise(ordered):
+        if _numbers(first) == _numbers(second):
+            raise DataError(
+                "two files have the same number",
+                path=folder,
+                found=f"{first} and {second}",
+                expected="one file a slice",
+            )
+    return ordered
+
+
+def slice_keys(names: Sequence[str]) -> list[tuple[int, ...]] | list[str]:
+    """What tells the slices of one folder apart: the numbers that vary from name to name.
+
+    Two folders pair if their keys are equal, whatever else is in the names (`img_07.png` and
+    `img_07_mask2.png`). Names without numbers are their own keys, without the suffix.
+    """
+    numbers = [_numbers(name) for name in names]
+    if not all(numbers):
+        return [Path(name).stem for name in names]
+    if len({len(row) for row in numbers}) > 1:
+        return numbers
+    varying = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    return list(zip(*varying, strict=True)) if varying else [row[-1:] for row in numbers]
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"[0-9]+", Path(name).stem))

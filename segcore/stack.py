@@ -1,0 +1,195 @@
+"""A stack of grey slices that is read a slice at a time, wherever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.errors import DataError, SegcoreError
+
+Page = npt.NDArray[Any]
+VoxelSize = tuple[float, float, float]
+Result = TypeVar("Result")
+
+MAX_PIXELS = 2**30
+"""The largest slice that is opened, so that a damaged header cannot ask for all memory."""
+
+_LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
+
+
+class StackReader:
+    """A stack of grey slices of one size and type that is read a slice at a time.
+
+    Attributes:
+        path: where it comes from, for messages.
+        names: the file name of each slice, or its number in a multi-page file.
+        height, width: of every slice, in pixels.
+        dtype: of what `read` gives: 8-bit for bilevel and palette images, otherwise the file's.
+        voxel_size_nm: (z, y, x) in nanometres where the file says all three, else None.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        names: Sequence[str],
+        height: int,
+        width: int,
+        dtype: npt.DTypeLike,
+        load: Callable[[int], Page],
+        voxel_size_nm: VoxelSize | None = None,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        self.path = path
+        self.names = tuple(names)
+        self.height = height
+        self.width = width
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.voxel_size_nm = voxel_size_nm
+        self._load = load
+        self._close = close
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __enter__(self) -> StackReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file. Reading afterwards is an error."""
+        if self._close is not None:
+            self._close()
+
+    def read(self, z: int) -> Page:
+        """The slice z as a (height, width) array of `dtype`, colours as their luminance.
+
+        Raises:
+            DataError: if it cannot be decoded, or holds not-a-number or infinite values.
+            IndexError: if there is no slice z.
+        """
+        if not 0 <= z < len(self):
+            raise IndexError(f"slice {z} of a stack of {len(self)}")
+        page = decoded(self.path, lambda: self._load(z), f"slice {z} ({self.names[z]}) cannot be decoded")
+        if page.shape != (self.height, self.width) or page.dtype != self.dtype:
+            raise DataError(
+                f"slice {z} ({self.names[z]}) differs from its header",
+                path=self.path,
+                found=f"{size_text(page.shape)} {page.dtype}",
+                expected=f"{size_text((self.height, self.width))} {self.dtype}",
+            )
+        if page.dtype.kind == "f" and not np.isfinite(page).all():
+            bad = int(page.size - np.isfinite(page).sum())
+            raise DataError(
+                f"slice {z} ({self.names[z]}) holds values that are no numbers",
+                path=self.path,
+                found=f"{bad} of {page.size} pixels not a number or infinite",
+                expected="finite values",
+            )
+        return page
+
+    def mapped(self, change: Callable[[Page], Page], dtype: npt.DTypeLike) -> StackReader:
+        """The same stack with every slice passed through `change`, which gives `dtype`."""
+        return StackReader(
+            path=self.path,
+            names=self.names,
+            height=self.height,
+            width=self.width,
+            dtype=dtype,
+            load=lambda z: change(self.read(z)),
+            voxel_size_nm=self.voxel_size_nm,
+            close=self.close,
+        )
+
+
+def array_stack(
+    array: Page, *, names: Sequence[str] | None = None, voxel_size_nm: VoxelSize | None = None, origin: str = "array"
+) -> StackReader:
+    """A (Z, H, W) array as a stack; `origin` is what messages call it."""
+    if array.ndim != 3 or 0 in array.shape:
+        raise DataError("no stack of slices", path=origin, found=f"shape {array.shape}", expected="(Z, H, W)")
+    return StackReader(
+        path=Path(origin),
+        names=names or page_names(len(array)),
+        height=array.shape[1],
+        width=array.shape[2],
+        dtype=array.dtype,
+        load=lambda z: np.asarray(array[z]),
+        voxel_size_nm=voxel_size_nm,
+    )
+
+
+def page_names(count: int) -> list[str]:
+    """Zero-padded numbers from 0, at least three digits wide."""
+    return [f"{z:0{max(3, len(str(count - 1)))}d}" for z in range(count)]
+
+
+def luminance(page: Page) -> Page:
+    """Grey values of a (H, W), (H, W, 1..4) array in its own type; alpha is ignored.
+
+    Weights of Rec. 709 as in scikit-image's `rgb2gray`. Equal channels keep their value exactly.
+    """
+    if page.ndim == 2:
+        return page
+    if page.shape[-1] < 3:
+        return page[..., 0]
+    grey = page[..., :3].astype(np.float64) @ _LUMINANCE
+    return np.asarray(np.rint(grey) if page.dtype.kind in "ui" else grey, dtype=page.dtype)
+
+
+class Form(Protocol):
+    """What has the size and the pixel type of a slice."""
+
+    @property
+    def height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+
+def same_form(one: Form, other: Form, path: Path, where: str) -> None:
+    """Raises a `DataError` about `path` if two slices differ in size or type; `where` says what `other` is."""
+    for what, found, expected in (
+        ("size", size_text((one.height, one.width)), size_text((other.height, other.width))),
+        ("pixel type", str(one.dtype), str(other.dtype)),
+    ):
+        if found != expected:
+            raise DataError(f"slices differ in {what}", path=path, found=found, expected=f"{expected} {where}")
+
+
+def reasonable(path: Path, height: int, width: int) -> None:
+    """Raises a `DataError` if slices of this size are empty or larger than `MAX_PIXELS`."""
+    if not 0 < height * width <= MAX_PIXELS:
+        raise DataError(
+            "slices too large", path=path, found=size_text((height, width)), expected=f"{MAX_PIXELS} pixels"
+        )
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """A size for messages, such as `512 x 512 pixels`."""
+    return " x ".join(str(side) for side in shape) + " pixels"
+
+
+def decoded(path: Path, decode: Callable[[], Result], problem: str, expected: str | None = None) -> Result:
+    """Runs a decoder on a file from anywhere; whatever it raises becomes a `DataError`."""
+    try:
+        return decode()
+    except (SegcoreError, MemoryError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise DataError(f"cannot be read ({error.strerror})", path=path) from error
+        raise DataError(problem, path=path, found=_reason(error), expected=expected) from error
+    except Exception as error:
+        raise DataError(problem, path=path, found=_reason(error), expected=expected) from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
