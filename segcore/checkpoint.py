@@ -1,0 +1,92 @@
+"""What resuming needs, in one safetensors file: weights, their average, the optimiser and the history."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from segcore.config import TrainConfig
+from segcore.errors import RunError
+from segcore.runs import EpochRecord
+from segcore.storage import atomic_file
+
+
+@dataclass
+class Plateau:
+    """Multiplies the learning rate by `factor` when the loss has not improved for `patience` epochs."""
+
+    scale: float = 1.0
+    best: float = math.inf
+    waited: int = 0
+
+    def observe(self, loss: float, config: TrainConfig) -> None:
+        if loss < self.best * (1 - 1e-4):
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+        if self.waited > config.plateau_patience:
+            self.scale *= config.plateau_factor
+            self.waited = 0
+
+
+@dataclass
+class Progress:
+    """What, besides tensors, a resumed training has to know."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_dice: float = -1.0
+    plateau: Plateau = field(default_factory=Plateau)
+    history: list[EpochRecord] = field(default_factory=list)
+
+
+def save_checkpoint(
+    path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer, progress: Progress
+) -> None:
+    """Writes the state after an epoch, whole or not at all."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+    metadata = {"progress": json.dumps(dataclasses.asdict(progress))}
+    with atomic_file(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer) -> Progress:
+    """Puts the state back into what was made anew, and returns the progress.
+
+    Raises:
+        RunError: if the file is damaged or of another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            values = json.loads(file.metadata()["progress"])
+        history = [EpochRecord(**row) for row in values.pop("history")]
+        progress = Progress(**values | {"plateau": Plateau(**values["plateau"]), "history": history})
+        network.load_state_dict(_of(tensors, "network."))
+        if average is not None:
+            average.load_state_dict(_of(tensors, "average."))
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _of(tensors, "optimizer.").items():
+            number, _, key = name.partition(".")
+            states.setdefault(int(number), {})[key] = tensor
+        optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        found = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise RunError("the checkpoint is damaged or of another network", path=path, found=found) from error
+    return progress
+
+
+def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
