@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from segcore.errors import DataError
-from segcore.storage import atomic_folder
+from segcore.errors import DataError, SegcoreError
+from segcore.storage import atomic_folder, scratch_folder
 
 MAX_UNPACKED_BYTES = 64 * 2**30
 MAX_ENTRIES = 100_000
@@ -41,8 +44,34 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> No
         raise DataError("there is no such file", path=archive, expected="a zip file") from error
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", path=archive) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
         raise DataError("damaged or no zip file", path=archive, found=error, expected="a whole zip file") from error
+
+
+@contextmanager
+def unpacked(source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES) -> Iterator[Path]:
+    """The source itself, or if it is a zip, a folder in `parent` it is unpacked to for a while.
+
+    Errors about a file in that folder name the file in the zip instead.
+
+    Raises:
+        DataError: if the source is missing, or as `unzip`.
+    """
+    if not source.exists():
+        raise DataError("there is no such file or folder", path=source)
+    if source.is_dir() or (source.suffix.lower() != ".zip" and not zipfile.is_zipfile(source)):
+        yield source
+        return
+    with scratch_folder(parent) as scratch:
+        folder = scratch / "unpacked"
+        try:
+            unzip(source, folder, limit=limit)
+            yield folder
+        except SegcoreError as error:
+            if error.path is None or not Path(error.path).is_relative_to(folder):
+                raise
+            inside = source / Path(error.path).relative_to(folder)
+            raise type(error)(error.problem, path=inside, found=error.found, expected=error.expected) from error
 
 
 def _targets(archive: Path, packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:

@@ -262,9 +262,8 @@ def _check_pair(images: StackReader, labels: StackReader | None) -> None:
         raise DataError("a stack without slices", path=images.path, expected="at least one slice")
     if labels is None:
         return
-    found = f"{len(labels)} labels of {labels.height} x {labels.width} pixels"
-    expected = f"{len(images)} of {images.height} x {images.width}, as the images"
-    if found != f"{len(images)} labels of {images.height} x {images.width} pixels":
+    found, expected = (f"{len(stack)} slices of {stack.height} x {stack.width} pixels" for stack in (labels, images))
+    if found != expected:
         raise DataError("images and labels differ", path=labels.path, found=found, expected=expected)
 
 

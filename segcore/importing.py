@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import shutil
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,14 +14,14 @@ from typing import Literal, NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from segcore.archive import MAX_UNPACKED_BYTES, unzip
+from segcore.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.datasets import Check, Dataset, data_root, install
 from segcore.errors import DataError, SegcoreError
 from segcore.mask_values import MaskValues, two_values
 from segcore.numbering import image_files, slice_keys
 from segcore.polarity import interior_is_white
 from segcore.stack import Page, StackReader, VoxelSize
-from segcore.storage import safe_name, scratch_folder
+from segcore.storage import safe_name
 from segcore.volume import intensity_range, open_stack, to_uint8
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
@@ -203,12 +202,12 @@ def _counted(stack: StackReader, bar: tqdm[NoReturn]) -> StackReader:
 def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> Iterator[list[_Ready]]:
     """The parts of a source, checked and open; `checks` grows as they are made."""
     with ExitStack() as stack:
-        root = stack.enter_context(_unpacked(source, options))
+        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit))
         labels = options.labels
         if labels is not None and root != source and (root / labels).exists():
             labels = root / labels
         elif labels is not None:
-            labels = stack.enter_context(_unpacked(labels, options))
+            labels = stack.enter_context(unpacked(labels, data_root(), limit=options.unpack_limit))
         recorder = _Checks(checks)
         with recorder.of("source") as say:
             parts = _parts(root, name, labels)
@@ -221,26 +220,6 @@ def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> 
                     )
             say(" and ".join(f"{part.name} {'with' if part.labels else 'without'} labels" for part in parts))
         yield [_checked(part, options, recorder, stack) for part in parts]
-
-
-@contextmanager
-def _unpacked(source: Path, options: _Options) -> Iterator[Path]:
-    """The source itself, or the folder a zip was unpacked to; messages keep naming the zip."""
-    if not source.exists():
-        raise DataError("there is no such file or folder", path=source)
-    if source.suffix.lower() != ".zip" and not (source.is_file() and zipfile.is_zipfile(source)):
-        yield source
-        return
-    with scratch_folder(data_root()) as scratch:
-        folder = scratch / "unpacked"
-        try:
-            unzip(source, folder, limit=options.unpack_limit)
-            yield folder
-        except SegcoreError as error:
-            if error.path is None or not Path(error.path).is_relative_to(folder):
-                raise
-            inside = source / Path(error.path).relative_to(folder)
-            raise type(error)(error.problem, path=inside, found=error.found, expected=error.expected) from error
 
 
 # --- what a source is -------------------------------------------------------------------------
