@@ -16,20 +16,26 @@ LAYERS = (
     {"numbering", "stack"},
     {"tiff"},
     {
-        "volume", "polarity", "archive", "synthetic", "splits", "augment", "unet", "losses", "evidence", "topology",
+        "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "augment", "unet",
+        "losses", "evidence", "topology", "similarity", "notebook_confusion",
     },
-    {"datasets", "runs", "sampling", "scoring"},
-    {"importing", "fetching", "exporting", "prediction", "checkpoint"},
-    {"training", "evaluation"},
+    {"datasets", "runs", "sampling"},
+    {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring"},
+    {"application", "training", "evaluation_summary"},
+    {"evaluation_folder"},
+    {"evaluation"},
     {"report", "jobs"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 )  # fmt: skip
 LAYER = {module: number for number, layer in enumerate(LAYERS) for module in layer}
+# What the command line needs to list and describe, and an app's page to open, must not wait for torch.
 WITHOUT_TORCH = {
-    "__init__", "errors", "config", "storage", "numbering", "stack", "tiff", "volume", "polarity", "archive",
-    "synthetic", "splits", "evidence", "topology", "datasets", "runs", "importing", "fetching", "exporting",
-    "scoring", "cli",
+    "__init__", "errors", "config", "storage", "numbering", "stack", "tiff", "volume", "mask_values", "polarity",
+    "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
+    "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
+    "evaluation_folder", "commands", "cli",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
 
