@@ -201,7 +201,8 @@ def _warp(layers: Tensor, transforms: Sequence[Transform], height: int, width: i
         right, down = _elastic(transforms, height, width, device)
         grid += torch.complex(right * unit_right, down * unit_down)
     padding = "zeros" if transforms[0].border == "black" else "reflection"
-    return F.grid_sample(layers, torch.view_as_real(grid), padding_mode=padding, align_corners=False)
+    warped: Tensor = F.grid_sample(layers, torch.view_as_real(grid), padding_mode=padding, align_corners=False)
+    return warped
 
 
 def _inverse(transform: Transform) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -292,4 +293,5 @@ def _normal(shape: torch.Size, seed: int, device: torch.device) -> Tensor:
 @lru_cache(maxsize=8)
 def _normal_quantiles(device: torch.device) -> Tensor:
     middle = (torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16
-    return torch.special.ndtri(middle).float().to(device)
+    quantiles: Tensor = torch.special.ndtri(middle).float().to(device)
+    return quantiles

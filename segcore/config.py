@@ -384,7 +384,8 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError("a setting needs a name and a value", found=assignment, expected="key=value")
-        node, kind = values, RunConfig
+        node: dict[str, Any] = values
+        kind: Any = RunConfig
         *groups, leaf = key.strip().split(".")
         for group in groups:
             inner = get_type_hints(kind).get(group)

@@ -149,6 +149,10 @@ class Confusion:
 
     counts: NDArray[np.int64]
 
+    def __getitem__(self, position: int) -> Confusion:
+        """One slice."""
+        return Confusion(self.counts[position])
+
     def pooled(self) -> Confusion:
         """All slices (the first axis) as one."""
         return Confusion(self.counts.sum(axis=0))

@@ -88,7 +88,9 @@ def load_weights(config: ModelConfig, path: Path) -> UNet:
 
 def load_network(run: Run, device: torch.device) -> UNet:
     """The network of a run with its best weights, on a device. Errors as for `load_weights`."""
-    return load_weights(run.config.model, run.weights).to(device, memory_format=torch.channels_last)
+    model = load_weights(run.config.model, run.weights)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 @torch.inference_mode()

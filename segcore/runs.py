@@ -248,6 +248,24 @@ def _described(kind: type[Described], values: object, path: Path) -> Described:
         raise RunError("an entry is missing", path=path, found=str(error).partition(": ")[2] or str(error)) from error
 
 
+def threshold_value(run: Run, threshold: str | float) -> float:
+    """The value of a threshold given as a number, or as the name of an operating point of the run.
+
+    Raises:
+        RunError: if the run has chosen no thresholds yet.
+    """
+    if isinstance(threshold, int | float):
+        return float(threshold)
+    if run.info.operating_points is None:
+        raise RunError(
+            "the run has no thresholds yet",
+            path=run.folder,
+            found=f"state {run.info.state}",
+            expected="a finished run, or a threshold from 0 to 1",
+        )
+    return run.info.operating_points.pixel if threshold == "pixel" else run.info.operating_points.topology
+
+
 def run_names(root: Path | None = None) -> list[str]:
     """Names of the folders that hold a run, whole or not, in order."""
     root = root or models_root()
@@ -284,7 +302,8 @@ def read_history(path: Path) -> list[EpochRecord]:
     records: list[EpochRecord] = []
     for number, row in enumerate(csv.DictReader(lines), start=2):
         try:
-            records.append(EpochRecord(**{name: kind(row[name]) for name, kind in kinds.items()}))
+            values: dict[str, Any] = {name: kind(row[name]) for name, kind in kinds.items()}
+            records.append(EpochRecord(**values))
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(
                 f"line {number} is not an epoch", path=path, found=list(row.values()), expected=", ".join(kinds)

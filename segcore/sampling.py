@@ -15,6 +15,9 @@ from segcore.config import AugmentConfig, LossConfig, RunConfig
 from segcore.losses import boundary_weights
 from segcore.splits import Split
 
+# Rows and columns of a slice; they may lie beyond its border.
+Window = tuple[NDArray[np.int64], NDArray[np.int64]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
@@ -124,9 +127,7 @@ class BatchMaker:
             )[:, None].to(self._device)
         return apply(images, labels, [sample.transform for sample in samples], weights=weights, size=size)
 
-    def _cut(
-        self, stack: NDArray[np.uint8], samples: Sequence[Sample], windows: Sequence[tuple[NDArray, NDArray]]
-    ) -> Tensor:
+    def _cut(self, stack: NDArray[np.uint8], samples: Sequence[Sample], windows: Sequence[Window]) -> Tensor:
         shape = (stack.shape[-2], stack.shape[-1])
         cuts = [
             stack[sample.source][_mirrored(rows, columns, shape)]
@@ -143,9 +144,7 @@ class BatchMaker:
         return self._weights[source]
 
 
-def _window(
-    centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _window(centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int) -> Window:
     """Rows and columns of the square of `side` about a patch that lies inside the slice itself."""
     starts = []
     for place, patch, length in zip(centre, size, shape, strict=True):
@@ -154,17 +153,15 @@ def _window(
     return starts[0], starts[1]
 
 
-def _mirrored(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _mirrored(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> Window:
     """Indices that read a slice as if it went on beyond its border as its own mirror image."""
     folded = []
     for indices, length in zip((rows, columns), shape, strict=True):
         around = indices % (2 * length)
         folded.append(np.minimum(around, 2 * length - 1 - around))
-    return np.ix_(folded[0], folded[1])
+    return folded[0][:, None], folded[1][None, :]
 
 
-def _inside(window: tuple[NDArray[np.int64], NDArray[np.int64]], shape: tuple[int, int]) -> Tensor:
+def _inside(window: Window, shape: tuple[int, int]) -> Tensor:
     rows, columns = ((indices >= 0) & (indices < length) for indices, length in zip(window, shape, strict=True))
     return torch.from_numpy(rows[:, None] & columns[None, :])

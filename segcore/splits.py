@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -200,6 +200,17 @@ def audit(
         )
     )
     return LeakAudit(overlaps=overlaps, neighbours=neighbours)
+
+
+def slice_ranges(indices: Iterable[int]) -> str:
+    """Slice numbers as text, such as `0-15, 17`; `none` if there are none."""
+    spans: list[list[int]] = []
+    for index in sorted(indices):
+        if spans and index == spans[-1][1] + 1:
+            spans[-1][1] = index
+        else:
+            spans.append([index, index])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans) or "none"
 
 
 def split_to_dict(split: Split) -> dict[str, Any]:

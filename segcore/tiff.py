@@ -208,7 +208,7 @@ def _tiff_grey(page: tifffile.TiffPage) -> Page:
         values = np.moveaxis(values, 0, -1)
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
         colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-        return np.asarray(luminance(colours)[values])
+        return np.asarray(luminance(colours[np.newaxis])[0][values])
     if values.dtype.kind == "b":
         values = values.astype(np.uint8) * np.uint8(255)
         return np.uint8(255) - values if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE else values

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers import TensorBoardLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -40,6 +40,7 @@ from segcore.runs import (
     write_history,
 )
 from segcore.sampling import BatchMaker, Sample, epoch_samples, validation_samples
+from segcore.scoring import choose_thresholds
 from segcore.splits import make_split
 from segcore.unet import UNet, scale_intensity
 
@@ -140,12 +141,18 @@ def _launch(machine: Machine, config: TrainConfig) -> Fabric:
     return fabric
 
 
+def is_lead_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first of several."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
 def _bfloat16(accelerator: str, precision: str) -> bool:
     """Whether to train in bfloat16: where the hardware multiplies it itself, or where it is asked for."""
     if precision != "auto":
         return precision == "bf16"
     if accelerator != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
@@ -228,19 +235,20 @@ class _Fit:
         torch.manual_seed(self.config.seed)
         self.network = UNet(run.config.model)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
+            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
         self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
-            AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay), use_buffers=True)
+            AveragedModel(
+                self.network,
+                multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
             if self.config.ema_decay
             else None
         )
-        optimizer_class = torch.optim.AdamW if self.config.optimizer == "adamw" else torch.optim.Adam
-        decay = {"weight_decay": self.config.weight_decay} if self.config.optimizer == "adamw" else {}
-        optimizer = optimizer_class(self.network.parameters(), lr=self.config.learning_rate, **decay)
         if self.config.compile:
             self.network.compile()
-        self.model, self.optimizer = fabric.setup(self.network, optimizer)
+        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, self.config))
         self.batches = BatchMaker(dataset.images, dataset.labels, run.config, fabric.device)
         self.validation = validation_samples(run.split, run.config)
         if not self.validation:
@@ -368,9 +376,11 @@ class _Fit:
             )
         return loss / images, 2 * found / max(1.0, predicted + in_label), right / pixels
 
-    def _kept(self) -> torch.nn.Module:
+    def _kept(self) -> UNet:
         """The network whose weights are validated and kept."""
-        return self.network if self.average is None else self.average.module
+        kept = self.network if self.average is None else self.average.module
+        assert isinstance(kept, UNet)
+        return kept
 
     def _finish_epoch(self, record: EpochRecord) -> None:
         """Keeps what the epoch brought: best weights, a row of history, then the checkpoint.
@@ -400,6 +410,12 @@ class _Fit:
         self.fabric.barrier()
 
 
+def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+
+
 def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
     images = float(len(labels))
@@ -421,8 +437,6 @@ def _blocks(batch: AugmentedBatch) -> Iterator[AugmentedBatch]:
 
 def _choose_operating_points(run: Run, dataset: Dataset, device: torch.device) -> OperatingPoints:
     """Thresholds from the kept weights' probabilities on the validation slices, as they will be used."""
-    from segcore.scoring import choose_thresholds
-
     assert dataset.labels is not None
     model = load_network(run, device)
     slices = list(run.split.validation)

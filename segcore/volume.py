@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -89,8 +90,11 @@ def _open_folder(folder: Path) -> StackReader:
 
 def _open_picture(path: Path) -> StackReader:
     def header() -> tuple[int, int, str, int]:
-        with Image.open(path) as image:
-            return image.height, image.width, image.mode, getattr(image, "n_frames", 1)
+        with warnings.catch_warnings():
+            # A damaged file ends in one line, not in what Pillow thinks of it as well.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                return image.height, image.width, image.mode, getattr(image, "n_frames", 1)
 
     height, width, mode, frames = decoded(path, header, "no image that can be read")
     if frames != 1:
@@ -225,5 +229,5 @@ def to_uint8(page: Page, low: float, high: float) -> npt.NDArray[np.uint8]:
     """Stretches `low` to 0 and `high` to 255, rounded and clipped."""
     if page.dtype == np.uint8 and (low, high) == (0.0, 255.0):
         return page
-    scaled = (page.astype(np.float64) - low) * (255.0 / (high - low))
+    scaled = (page.astype(np.float64) - low) * 255.0 / (high - low)
     return np.asarray(np.rint(scaled.clip(0, 255)), dtype=np.uint8)

@@ -1,0 +1,175 @@
+"""`python -m segcore COMMAND`: what can be asked for, and how mistakes are told.
+
+Nothing heavy is imported here, so that help answers at once; `commands` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from segcore.errors import SegcoreError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong option in one line, like every other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"segcore: {message}; see: {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = _Parser(
+        prog="python -m segcore",
+        description="Segments electron-microscopy slices into cell interior and membrane, and says how well.",
+        epilog="Data lie in SEGCORE_DATA_DIR (data), runs in SEGCORE_MODELS_DIR (models).",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  python -m segcore {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return sub
+
+    sub = command("datasets", "list the datasets that are there and those that can be fetched", "datasets --json")
+    _json(sub)
+
+    sub = command("fetch", "download or make a dataset", "fetch isbi2012 --from ~/Downloads/isbi")
+    sub.add_argument("dataset", help="isbi2012, or sample (made here, no network needed)")
+    sub.add_argument("--from", dest="source", metavar="URL_OR_DIR", help="a mirror, or a local folder or zip")
+
+    sub = command(
+        "import",
+        "make a dataset of your own images",
+        "import stack.tif --name mine --labels masks.tif --voxel-size-nm 50 4 4",
+    )
+    sub.add_argument("source", type=Path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
+    sub.add_argument("--name", required=True, help="name of the dataset")
+    sub.add_argument("--labels", type=Path, help="TIFF stack or folder of masks")
+    sub.add_argument(
+        "--polarity",
+        default="auto",
+        help="which mask value is membrane: auto, interior-white or membrane-white (default: auto)",
+    )
+    sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
+    sub.add_argument(
+        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: above VALUE is white"
+    )
+
+    sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")
+    sub.add_argument("dataset")
+    sub.add_argument("directory", type=Path, help="new folder")
+    sub.add_argument("--format", default="png", help="png or tiff (default: png)")
+
+    sub = command("split", "show which slices go where, and the leak audit", "split isbi2012 --protocol kfold")
+    sub.add_argument("dataset")
+    sub.add_argument("--protocol", help="blocks, kfold or notebook (default: blocks)")
+    _settings(sub)
+    _json(sub)
+
+    sub = command(
+        "augment", "write augmented pairs as matrices", "augment isbi2012 --count 800 --seed 0 --out augmented"
+    )
+    sub.add_argument("dataset")
+    sub.add_argument("--count", type=int, default=800, help="pairs, originals included (default: 800)")
+    sub.add_argument("--seed", type=int, default=0, help="default: 0")
+    sub.add_argument("--out", type=Path, required=True, help="new folder")
+    sub.add_argument("--preset", default="standard", help="whose augmentation: quick, standard or notebook")
+    _settings(sub)
+
+    sub = command(
+        "train",
+        "train a run and evaluate it on its test slices",
+        "train isbi2012 --preset quick --name first --set train.epochs=5",
+    )
+    sub.add_argument("dataset", nargs="?", help="name of a labelled dataset (not needed with --resume)")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
+    sub.add_argument("--resume", metavar="RUN", help="go on with an interrupted or failed run")
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device, on this machine (default: 1)")
+    sub.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
+    _device(sub)
+    _settings(sub)
+    _json(sub)
+
+    sub = command(
+        "evaluate", "measure a run on slices with labels", "evaluate isbi2012-standard --threshold topology --json"
+    )
+    sub.add_argument("run")
+    sub.add_argument("--dataset", help="another labelled dataset (default: the run's own)")
+    sub.add_argument(
+        "--slices", help="test, validation, train or all (default: test on the run's own dataset, all on others)"
+    )
+    sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
+    _device(sub)
+    _json(sub)
+
+    sub = command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out")
+    sub.add_argument("run")
+    sub.add_argument("input", type=Path, help="image, TIFF stack or folder of images")
+    sub.add_argument("output", type=Path, help="new folder for probability.tif and mask.tif")
+    sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
+    _device(sub)
+
+    sub = command("runs", "list the runs", "runs")
+    _json(sub)
+    return top
+
+
+def _json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="print one JSON value")
+
+
+def _device(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _settings(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change settings, such as train.epochs=5 augment.rotation_deg=25",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
+    """
+    options: Any = parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    # A job that is asked to end leaves as tidily as one that is interrupted by hand.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from segcore.commands import COMMANDS
+
+    try:
+        COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except SegcoreError as error:
+        print(f"segcore: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("segcore: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more while it exits.
+        sys.stderr.close()
+        return 0
+    return 0
