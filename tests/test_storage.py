@@ -1,9 +1,6 @@
 """Files and folders are written whole or not at all, and refusals of the disk are one line."""
 
 import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,26 +10,8 @@ from hypothesis import strategies as st
 from segcore.errors import DataError, RunError, StorageError
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, scratch_folder, write_json
 
-REPOSITORY = Path(__file__).parents[1]
 
-
-def listing(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-def run_limited(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python code in a process of its own, where limits on it do not touch the tests."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-    )
-
-
-def test_file_appears_when_complete(tmp_path):
+def test_file_appears_when_complete(tmp_path, listing):
     target = tmp_path / "new" / "deep" / "file.txt"
     with atomic_file(target) as temporary:
         temporary.write_text("half")
@@ -42,7 +21,7 @@ def test_file_appears_when_complete(tmp_path):
     assert listing(tmp_path) == ["new", "new/deep", "new/deep/file.txt"]
 
 
-def test_failed_file_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_failed_file_leaves_the_old_one_and_nothing_else(tmp_path, listing):
     target = tmp_path / "file.txt"
     target.write_text("old")
 
@@ -57,7 +36,7 @@ def test_failed_file_leaves_the_old_one_and_nothing_else(tmp_path):
     assert listing(tmp_path) == ["file.txt"]
 
 
-def test_failed_folder_leaves_nothing_not_even_its_parents(tmp_path):
+def test_failed_folder_leaves_nothing_not_even_its_parents(tmp_path, listing):
     def write_and_fail():
         with atomic_folder(tmp_path / "new" / "dataset") as temporary:
             (temporary / "sub").mkdir()
@@ -70,7 +49,7 @@ def test_failed_folder_leaves_nothing_not_even_its_parents(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "broken link"])
-def test_folder_never_replaces_anything(tmp_path, kind):
+def test_folder_never_replaces_anything(tmp_path, kind, listing):
     target = tmp_path / "taken"
     if kind == "file":
         target.write_text("x")
@@ -83,7 +62,7 @@ def test_folder_never_replaces_anything(tmp_path, kind):
     assert listing(tmp_path) == ["taken"]
 
 
-def test_scratch_folder_goes_away(tmp_path):
+def test_scratch_folder_goes_away(tmp_path, listing):
     with scratch_folder(tmp_path / "data") as folder:
         (folder / "x").write_text("x")
         assert folder.name.startswith(".")
@@ -96,10 +75,10 @@ def test_a_file_where_a_folder_is_needed(tmp_path):
         write_json(tmp_path / "file" / "a.json", 1)
 
 
-def test_disk_that_takes_no_more_bytes(tmp_path):
+def test_disk_that_takes_no_more_bytes(tmp_path, run_python, listing):
     # A limit on the size of files makes the kernel refuse a write half way, for root as well,
     # exactly where a full disk would.
-    done = run_limited(
+    done = run_python(
         """
         import resource, signal, sys
         from pathlib import Path
@@ -127,14 +106,14 @@ def test_full_disk_is_named():
     assert not Path("/tmp/never").exists()
 
 
-def test_folder_without_write_permission(tmp_path):
+def test_folder_without_write_permission(tmp_path, run_python, listing):
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0o555)
     for parent in (tmp_path, *tmp_path.parents):
         if parent.stat().st_uid == os.getuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
-    done = run_limited(
+    done = run_python(
         """
         import os, sys
         from pathlib import Path
