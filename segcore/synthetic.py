@@ -4,8 +4,9 @@ The tissue is a solid that is cut: neurites are the cells of a multiplicatively 
 diagram with elliptic metrics, whose sites and metrics drift with depth and whose space is bent by
 smooth random displacements. A section has a thickness, so its picture is the mean over a few planes
 inside it; that is why membranes that lie obliquely come out faint and broad here, as they do in a
-microscope. Sizes, grey levels, noise spectrum, membrane share and the correlation of neighbouring
-slices follow the ISBI 2012 training stack (Cardona et al. 2010). The pixels are invented.
+microscope. Neurite sizes, grey levels, power spectrum and membrane share are close to those of the
+ISBI 2012 training stack (Cardona et al. 2010); neighbouring slices are somewhat more alike (raw
+correlation 0.34 against 0.21 at distance 1, 0.07 against 0.05 at 5). The pixels are invented.
 
 Everything is computed in 64-bit floats: rounding then differs so little between processors that the
 8-bit result is, for all practical purposes, the same everywhere for the same generator state.
@@ -23,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _MARGIN_PX = 48.0
-_TILE = 32
+_TILE = 48  # pixels; speed only, the result does not depend on it
 _SECTION_PLANES = (-0.4, 0.4, 0.0)  # in units of the section's distance; the label is that of the last
 _MEMBRANE_HALF_WIDTH_PX = 2.8
 _SMALLEST_PIECE_PX = 24
