@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from segcore.errors import DataError, SegcoreError
-from segcore.storage import atomic_folder, scratch_folder
+from segcore.errors import DataError
+from segcore.storage import atomic_folder, errors_shown_at, scratch_folder
 
 MAX_UNPACKED_BYTES = 64 * 2**30
 MAX_ENTRIES = 100_000
@@ -64,14 +64,9 @@ def unpacked(source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES) -> 
         return
     with scratch_folder(parent) as scratch:
         folder = scratch / "unpacked"
-        try:
+        with errors_shown_at(source, folder):
             unzip(source, folder, limit=limit)
             yield folder
-        except SegcoreError as error:
-            if error.path is None or not Path(error.path).is_relative_to(folder):
-                raise
-            inside = source / Path(error.path).relative_to(folder)
-            raise type(error)(error.problem, path=inside, found=error.found, expected=error.expected) from error
 
 
 def _targets(archive: Path, packed: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:

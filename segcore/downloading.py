@@ -13,7 +13,8 @@ from tqdm import tqdm
 from segcore.errors import FetchError
 from segcore.storage import storage_errors
 
-_BLOCK = 2**18
+# What was received of a block when the connection breaks is lost, so blocks are small.
+_BLOCK = 2**13
 _TIMEOUTS_S = (15, 60)
 
 

@@ -10,14 +10,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from PIL import Image
 from tqdm import tqdm
 
 from segcore.datasets import Dataset
 from segcore.errors import DataError
 from segcore.storage import atomic_folder
-from segcore.volume import page_names
+from segcore.volume import StackWriter, page_names
 
 Format = Literal["png", "tiff"]
 
@@ -71,5 +70,8 @@ def _write(
             if format == "png":
                 Image.fromarray(read(z)).save(temporary / f"{name}.png")
             else:
-                tifffile.imwrite(temporary / f"{name}.tif", read(z), photometric="minisblack")
+                page = read(z)
+                height, width = page.shape
+                with StackWriter(temporary / f"{name}.tif", height=height, width=width, slices=1) as writer:
+                    writer.write(page)
             done()

@@ -77,7 +77,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary = _beside(path)
         temporary.mkdir()
         try:
-            yield temporary
+            with errors_shown_at(path, temporary):
+                yield temporary
             os.rename(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -97,6 +98,18 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         with suppress(OSError):
             parent.rmdir()  # only if nothing else is in it
+
+
+@contextmanager
+def errors_shown_at(shown: Path, real: Path) -> Iterator[None]:
+    """Makes errors about a file below `real`, which will be gone, name it below `shown` instead."""
+    try:
+        yield
+    except SegcoreError as error:
+        if error.path is None or not Path(error.path).is_relative_to(real):
+            raise
+        path = shown / Path(error.path).relative_to(real)
+        raise type(error)(error.problem, path=path, found=error.found, expected=error.expected) from error
 
 
 def write_json(path: Path, value: Any) -> None:

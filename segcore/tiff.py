@@ -180,12 +180,13 @@ def _plane_count(tiff: tifffile.TiffFile, path: Path) -> int:
                 found=f"{count} pages",
                 expected=f"{said['channels'] * said['frames'] * said['slices']} as its OME header says",
             )
-    if said["channels"] > 1 or (said["frames"] > 1 and said["slices"] > 1):
+    # One dimension alone is the stack, whatever it is called: many programs name it wrongly.
+    if sum(size > 1 for size in said.values()) > 1:
         raise DataError(
             "not one stack of slices",
             path=path,
             found=f"{said['channels']} channels, {said['frames']} frames, {said['slices']} slices",
-            expected="one channel and one time point",
+            expected="slices only, one channel and one time point",
         )
     return count
 

@@ -143,7 +143,7 @@ class StackWriter(AbstractContextManager["StackWriter"]):
         self._target = atomic_file(path)
 
     def __enter__(self) -> StackWriter:
-        temporary = self._target.__enter__()
+        temporary = self._temporary = self._target.__enter__()
         big = self._slices * self._shape[0] * self._shape[1] > 2**32 - 2**26
         try:
             self._tiff = tifffile.TiffWriter(temporary, bigtiff=big)
@@ -178,12 +178,24 @@ class StackWriter(AbstractContextManager["StackWriter"]):
             self._tiff.close()
             if error is None and self._written != self._slices:
                 raise ValueError(f"{self._written} of {self._slices} slices were written")
+            if error is None:
+                self._check_whole()
         except Exception as closing:
             # What went wrong first says more than that closing failed as well.
             error = error or closing
         self._target.__exit__(None if error is None else type(error), error, None if error is None else trace)
         if error is not None and kind is None:
             raise error
+
+    def _check_whole(self) -> None:
+        """Notices a disk that was full for the last bytes of a slice, which numpy's `tofile` does not."""
+        try:
+            with open_tiff(self._temporary) as stack:
+                whole = len(stack) == self._slices
+        except DataError:
+            whole = False
+        if not whole:
+            raise OSError("short write")
 
 
 def map_stack(path: Path, slices: int, height: int, width: int) -> np.memmap[Any, np.dtype[np.uint8]]:

@@ -410,7 +410,7 @@ def test_disk_that_takes_no_more_bytes(notebook, data_dir, run_python, listing):
         SEGCORE_DATA_DIR=str(data_dir),
     )
     assert done.stdout.count("\n") == 1, done.stderr
-    assert "cells" in done.stdout
+    assert done.stdout.startswith(f"{data_dir}/cells/")
     assert not data_dir.exists()
 
 
