@@ -140,12 +140,12 @@ def _predicted(
     """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
     model = load_network(run, device)
     path = folder.with_name(f".{folder.name}.{os.getpid()}.probability.tif")
-    _, height, width = dataset.images.shape
+    height, width = dataset.info.height, dataset.info.width
     try:
         with StackWriter(
             path, height=height, width=width, slices=len(slices), voxel_size_nm=_voxel(dataset)
         ) as probabilities:
-            found = predict(model, (dataset.images[index] for index in slices), run.config.prediction)
+            found = predict(model, (dataset.image(index) for index in slices), run.config.prediction)
             for page in tqdm(found, desc="predict", unit="slice", total=len(slices), disable=not progress):
                 probabilities.write(page)
         yield path

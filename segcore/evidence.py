@@ -262,7 +262,9 @@ class PixelEvidence:
     def _up_to(self) -> NDArray[np.int64]:
         """(slices, 2, 256, 7): pixels with at most this probability, and in bins from this one on."""
         cumulative = np.zeros((*self.counts.shape[:3], DISTANCE_BINS + 1), dtype=np.int64)
-        cumulative[..., :-1] = self.counts.cumsum(axis=2)[..., ::-1].cumsum(axis=-1)[..., ::-1]
+        np.cumsum(self.counts, axis=2, out=cumulative[..., :-1])
+        for nearest in reversed(range(DISTANCE_BINS)):
+            cumulative[..., nearest] += cumulative[..., nearest + 1]
         return cumulative
 
     def confusion(self, threshold: float, tolerance_px: int = 0) -> Confusion:
@@ -312,7 +314,7 @@ class PixelEvidence:
 
         Of equally good ones the one nearest to 0.5, then the lower.
         """
-        wrong = self.sweep().pooled().wrong_pixels
+        wrong = self.pooled().sweep()[0].wrong_pixels
         best = np.flatnonzero(wrong == wrong.min())
         return threshold_after(int(best[np.argmin(np.abs(best - 127))]))
 
@@ -323,7 +325,7 @@ class PixelEvidence:
         nan where there is no interior at all.
         """
         values = [last_membrane_value(threshold) for threshold in thresholds]
-        f_score = self.sweep().pooled().dice("interior")[values]
+        f_score = self.pooled().sweep()[0].dice("interior")[values]
         return 1 - float(np.nanmax(f_score)) if not np.isnan(f_score).all() else float("nan")
 
     def calibration(self, bins: int = 10) -> Calibration:

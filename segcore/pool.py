@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from segcore.datasets import Dataset
 from segcore.errors import ConfigError, DataError
 from segcore.sampling import BatchMaker, Sample, pool_copy
 from segcore.storage import atomic_folder
+
+Pixel = TypeVar("Pixel", np.float32, np.uint8)
 
 _PREVIEW_COLUMNS, _PREVIEW_ROWS, _PREVIEW_PX = 6, 4, 192
 
@@ -68,8 +72,8 @@ def write_pool(
     ]
     maker = BatchMaker(dataset.images, dataset.labels, config, torch.device("cpu"))
     with atomic_folder(folder) as making:
-        images = np.lib.format.open_memmap(making / "images.npy", "w+", np.float32, (count, height, width))
-        labels = np.lib.format.open_memmap(making / "labels.npy", "w+", np.uint8, (count, height, width))
+        images = _reserved(making / "images.npy", np.float32, (count, height, width))
+        labels = _reserved(making / "labels.npy", np.uint8, (count, height, width))
         together = torch.get_num_threads()
         with tqdm(total=count, desc="augment", unit="pair", disable=None if progress else True) as bar:
             for start in range(0, count, together):
@@ -82,6 +86,18 @@ def write_pool(
         images.flush()
         labels.flush()
     return Pool(folder=folder, copies=count, originals=min(count, slices))
+
+
+def _reserved(path: Path, kind: type[Pixel], shape: tuple[int, int, int]) -> np.memmap[Any, np.dtype[Pixel]]:
+    """A matrix on disk with its space taken up front.
+
+    Writing through a mapping to a disk that is full kills the process; reserving fails with an error.
+    """
+    mapped = np.lib.format.open_memmap(path, "w+", kind, shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return mapped
 
 
 def _write_table(path: Path, samples: list[Sample], dataset: Dataset) -> None:

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from segcore.errors import ConfigError, DataError
 from segcore.evidence import (
     CHALLENGE_THRESHOLDS,
+    DISTANCE_BINS,
+    PROBABILITY_VALUES,
     PixelEvidence,
     count_evidence,
     last_membrane_value,
@@ -130,10 +132,12 @@ def score(
         last_membrane_value(threshold)
     events_at = events_at if events_at in thresholds else list(thresholds)[-1]
     first = next(iter(thresholds.values()))
+    counts = np.zeros((len(slices), 2, PROBABILITY_VALUES, DISTANCE_BINS), np.int64)
     with _paired(probability, labels, slices) as read:
 
         def measured(position: int) -> _SliceScore:
             label, page = read(position)
+            counts[position] = count_evidence(label, page)
             one = _score_slice(label, page, thresholds, events_at, slices[position])
             if not notebook_confusion:
                 return one
@@ -144,7 +148,7 @@ def score(
         slices=slices,
         names=tuple(names),
         thresholds=thresholds,
-        evidence=PixelEvidence(np.stack([one.counts for one in scores])),
+        evidence=PixelEvidence(counts),
         neurites=tuple(one.neurites for one in scores),
         points={name: tuple(one.points[name] for one in scores) for name in thresholds},
         over_thresholds=tuple(one.over_thresholds for one in scores),
@@ -187,7 +191,7 @@ def choose_thresholds(probability: Stack, labels: Stack, *, workers: int = 0) ->
 
     *topology* has the highest V_Rand, mean over slices: of 0.05, 0.10 .. 0.95 first, then in steps
     of 0.01 around the best. Both curves are smoothed before their highest point is taken, over
-    three and five neighbours (fewer at the ends): with the few slices that decide, a single bridge
+    three and seven neighbours (fewer at the ends): with the few slices that decide, a single bridge
     that opens or closes makes a curve jump, and the middle of a plateau holds on other slices
     better than its highest tooth. Equal values: nearest to 0.5. Where no slice has a neurite, it is
     the pixel threshold.
@@ -231,9 +235,9 @@ def choose_thresholds(probability: Stack, labels: Stack, *, workers: int = 0) ->
         if np.isnan(smooth).all():
             return OperatingPoints(pixel=pixel, topology=pixel)
         best = float(coarse[_highest(smooth, coarse)])
-        fine = np.asarray([best + step * _FINE_STEP for step in range(-7, 8)])
+        fine = np.asarray([best + step * _FINE_STEP for step in range(-8, 9)])
         fine = fine[(fine > 0) & (fine < 1)]
-        smooth = _smoothed(mean_v_rand(fine), 2)
+        smooth = _smoothed(mean_v_rand(fine), 3)
         smooth[np.abs(fine - best) > _COARSE_STEP + _FINE_STEP / 2] = -np.inf  # only there to average over
         topology = fine[_highest(smooth, fine)]
     return OperatingPoints(pixel=pixel, topology=threshold_after(last_membrane_value(float(topology))))
@@ -252,7 +256,6 @@ def _highest(curve: NDArray[np.float64], thresholds: NDArray[np.float64]) -> int
 
 @dataclass(frozen=True, kw_only=True)
 class _SliceScore:
-    counts: NDArray[np.int64]
     neurites: int
     points: dict[str, PointScore]
     over_thresholds: tuple[SegmentationScore, ...]
@@ -280,7 +283,6 @@ def _score_slice(
         if value not in known:
             known[value] = score_segments(neurites, thin(predicted_interior(page, threshold)))
     return _SliceScore(
-        counts=count_evidence(label, page),
         neurites=int(neurites.max(initial=0)),
         points=points,
         over_thresholds=tuple(known[last_membrane_value(threshold)] for threshold in CHALLENGE_THRESHOLDS),

@@ -135,7 +135,7 @@ def _launch(machine: Machine, config: TrainConfig) -> Fabric:
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
-        precision="bf16-mixed" if _bfloat16(machine.accelerator, config.precision) else "32-true",
+        precision="bf16-mixed" if trains_in_bfloat16(machine.accelerator, config.precision) else "32-true",
     )
     fabric.launch()
     return fabric
@@ -147,7 +147,7 @@ def is_lead_process() -> bool:
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
 
 
-def _bfloat16(accelerator: str, precision: str) -> bool:
+def trains_in_bfloat16(accelerator: str, precision: str) -> bool:
     """Whether to train in bfloat16: where the hardware multiplies it itself, or where it is asked for."""
     if precision != "auto":
         return precision == "bf16"

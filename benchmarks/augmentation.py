@@ -1,0 +1,78 @@
+"""Augmented pairs a second, side by side: segcore, and the notebook's operations with scikit-image.
+
+    python -m benchmarks.augmentation [--rounds 7]
+
+A pair is an image and a mask of 512 x 512, turned by up to 25 degrees, perhaps flipped, with Gaussian noise on the
+image. The notebook's way is scikit-image's `rotate` of both, NumPy's flip and `random_noise`, one pair after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from skimage.transform import rotate
+from skimage.util import random_noise
+
+from segcore.augment import apply, draw
+from segcore.config import AugmentConfig, RunConfig
+from segcore.prediction import keep_freed_memory
+from segcore.synthetic import make_stack
+
+PAIRS = 16
+
+
+def notebook(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> None:
+    """What the notebook did to every copy."""
+    for image, label in zip(images, labels, strict=True):
+        angle, flip = rng.uniform(-25, 25), rng.integers(3)
+        turned, mask = rotate(image, angle), rotate(label, angle)
+        if flip:
+            turned, mask = np.flip(turned, flip - 1), np.flip(mask, flip - 1)
+        random_noise(turned)
+        mask > 0.5  # noqa: B015  (the notebook makes its masks binary again)
+
+
+def timed(action: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    action()
+    return (time.perf_counter() - started) / PAIRS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    keep_freed_memory()
+    rng = np.random.default_rng(0)
+    stack = make_stack(PAIRS, 512, 512, rng)
+    images, labels = stack.images / np.float32(255), stack.labels / np.float32(255)
+    tensors, masks = torch.from_numpy(images)[:, None], torch.from_numpy(stack.labels > 0)[:, None]
+
+    def with_settings(config: AugmentConfig) -> Callable[[], None]:
+        return lambda: (apply(tensors, masks, [draw(config, rng) for _ in range(PAIRS)]), None)[1]
+
+    ways = {
+        "scikit-image, the notebook's operations": lambda: notebook(images, labels, rng),
+        "segcore, the same operations": with_settings(AugmentConfig.notebook()),
+        "segcore, the standard preset's (elastic, scale, gamma ...)": with_settings(RunConfig().augment),
+    }
+    for action in ways.values():
+        action()
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, action in ways.items():
+            seconds[name].append(timed(action))
+    reference = seconds["scikit-image, the notebook's operations"]
+    print(f"{torch.get_num_threads()} threads, {rounds} rounds of {PAIRS} pairs, medians")
+    for name, values in seconds.items():
+        ratio = statistics.median(other / own for other, own in zip(reference, values, strict=True))
+        print(f"{name:<60}{1e3 * statistics.median(values):8.2f} ms a pair{ratio:8.1f} x")
+
+
+if __name__ == "__main__":
+    main()
