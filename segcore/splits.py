@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from segcore.config import SplitConfig
 from segcore.errors import ConfigError, RunError
 
 Part = Literal["train", "validation", "test"]
+Protocol = Literal["blocks", "kfold", "notebook"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,18 +67,17 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
     if config.protocol == "notebook":
         return _notebook_split(slices, rest, test, config, seed)
     wanted = max(1, round(config.validation_fraction * len(rest)))
-    # Walking back from the test block (from the end, if it lies at the start) along the stack.
     before = [index for index in rest if not test or index < test[0]]
     after = rest[len(before) :]
-    ordered = after + before if before and test else rest
-    ordered = ordered if before or not test else list(reversed(rest))
-    validation = ordered[len(ordered) - wanted :]
+    # At most half of the rest is wanted, so one side of the test block holds it in one piece.
+    validation = before[len(before) - wanted :] if len(before) >= wanted else after[:wanted]
+    judged = {*validation}
     gap = [
         index
-        for index in ordered[: len(ordered) - wanted]
-        if min(abs(index - chosen) for chosen in validation) <= config.gap
+        for index in rest
+        if index not in judged and min(abs(index - chosen) for chosen in validation) <= config.gap
     ]
-    train = [index for index in ordered if index not in validation and index not in gap]
+    train = [index for index in rest if index not in judged and index not in gap]
     if not train:
         raise ConfigError(
             f"a stack of {slices} slices leaves none to train on",
@@ -87,9 +87,9 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
     return Split(
         protocol=config.protocol,
         slices=slices,
-        train=tuple(sorted(train)),
-        validation=tuple(sorted(validation)),
-        gap=tuple(sorted(gap)),
+        train=tuple(train),
+        validation=tuple(validation),
+        gap=tuple(gap),
         test=tuple(test),
     )
 
@@ -223,21 +223,33 @@ def split_to_dict(split: Split) -> dict[str, Any]:
 def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Split:
     """A split from JSON values; `RunError` if they make none."""
     try:
-        parts = {name: tuple(int(index) for index in values[name]) for name in ("train", "validation", "gap", "test")}
+        parts = {name: tuple(map(_whole, values[name])) for name in ("train", "validation", "gap", "test")}
         split = Split(
-            protocol=str(values["protocol"]),
-            slices=int(values["slices"]),
-            pool=tuple(
-                Copy(source=int(source), part="validation" if part == "validation" else "train")
-                for source, part in values["pool"]
-            ),
+            protocol=values["protocol"],
+            slices=_whole(values["slices"]),
+            pool=tuple(Copy(source=_whole(source), part=part) for source, part in values["pool"]),
             **parts,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RunError("not a split", path=path, found=f"{type(error).__name__}: {error}") from error
-    outside = [index for part in parts.values() for index in part if not 0 <= index < split.slices]
+    names = {copy.part for copy in split.pool} - {"train", "validation"}
+    if names or split.protocol not in get_args(Protocol):
+        raise RunError(
+            "an unknown protocol or part",
+            path=path,
+            found=", ".join(map(str, names)) or split.protocol,
+            expected=" or ".join(get_args(Protocol)),
+        )
+    sources = tuple(copy.source for copy in split.pool)
+    outside = [index for part in (*parts.values(), sources) for index in part if not 0 <= index < split.slices]
     if outside:
         raise RunError(
             "slice numbers outside the stack", path=path, found=outside[:5], expected=f"0..{split.slices - 1}"
         )
     return split
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is no whole number")
+    return value
