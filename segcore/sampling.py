@@ -145,11 +145,16 @@ class BatchMaker:
 
 
 def _window(centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int) -> Window:
-    """Rows and columns of the square of `side` about a patch that lies inside the slice itself."""
+    """Rows and columns of the square of `side` about a patch that lies inside the slice itself.
+
+    A row or column more where that puts the patch in the very middle: half a pixel off, it would be
+    interpolated even where nothing is turned.
+    """
     starts = []
     for place, patch, length in zip(centre, size, shape, strict=True):
         first = round(place * (length - patch))
-        starts.append(np.arange(side) + first - (side - patch) // 2)
+        margin = -(-(side - patch) // 2)
+        starts.append(np.arange(patch + 2 * margin) + first - margin)
     return starts[0], starts[1]
 
 
