@@ -17,7 +17,7 @@ from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError
 from segcore.splits import LeakAudit, Split, audit, split_from_dict, split_to_dict
-from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, write_json
+from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
 
 FORMAT_VERSION = 1
 
@@ -252,10 +252,13 @@ def threshold_value(run: Run, threshold: str | float) -> float:
     """The value of a threshold given as a number, or as the name of an operating point of the run.
 
     Raises:
+        ConfigError: for a name that is no operating point.
         RunError: if the run has chosen no thresholds yet.
     """
     if isinstance(threshold, int | float):
         return float(threshold)
+    if threshold not in ("pixel", "topology"):
+        raise ConfigError("unknown threshold", found=threshold, expected="pixel, topology, or a number from 0 to 1")
     if run.info.operating_points is None:
         raise RunError(
             "the run has no thresholds yet",
@@ -274,21 +277,26 @@ def run_names(root: Path | None = None) -> list[str]:
 
 def append_history(path: Path, record: EpochRecord) -> None:
     """Adds a row to `history.csv`, with its header if it is the first, and flushes it to the disk."""
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [column.name for column in dataclasses.fields(EpochRecord)])
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerow(dataclasses.asdict(record))
-        file.flush()
-        os.fsync(file.fileno())
+    with storage_errors(path):
+        _append_rows(path, [record])
 
 
 def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
     """Replaces `history.csv`."""
     with atomic_file(path) as temporary:
         temporary.touch()
-        for record in records:
-            append_history(temporary, record)
+        if records:
+            _append_rows(temporary, records)
+
+
+def _append_rows(path: Path, records: Sequence[EpochRecord]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [column.name for column in dataclasses.fields(EpochRecord)])
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerows(dataclasses.asdict(record) for record in records)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_history(path: Path) -> list[EpochRecord]:
@@ -300,6 +308,8 @@ def read_history(path: Path) -> list[EpochRecord]:
     # A row is whole once its line has ended.
     lines = text[: text.rfind("\n") + 1].splitlines()
     records: list[EpochRecord] = []
+    if lines and lines[0].split(",") != list(kinds):
+        raise RunError("not a history of epochs", path=path, found=lines[0][:80], expected=",".join(kinds))
     for number, row in enumerate(csv.DictReader(lines), start=2):
         try:
             values: dict[str, Any] = {name: kind(row[name]) for name, kind in kinds.items()}
