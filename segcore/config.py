@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -216,7 +216,7 @@ class TrainConfig:
         ema_decay: validate and keep an exponential moving average of the weights with this
             decay a step; 0 keeps the weights themselves.
         gradient_clip: largest norm of the gradient; 0 does not clip.
-        precision: `auto` uses bfloat16 where a GPU has it; `32` and `bf16` say so.
+        precision: `auto` uses bfloat16 where the hardware multiplies it; `32` and `bf16` say so.
         compile: hand the network to `torch.compile`.
         seed: of everything random in the run.
     """
@@ -393,6 +393,8 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
                 raise ConfigError(f"unknown setting {key}", expected="one of " + ", ".join(setting_names()))
             node, kind = node[group], inner
         leaf_type = get_type_hints(kind).get(leaf)
+        if key.strip() == "preset":
+            raise ConfigError("a preset is no single setting", found=assignment, expected="--preset")
         if leaf_type is None or dataclasses.is_dataclass(leaf_type):
             raise ConfigError(f"unknown setting {key}", expected="one of " + ", ".join(setting_names()))
         node[leaf] = _parse(leaf_type, text.strip())
@@ -401,7 +403,7 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
 
 def setting_names() -> list[str]:
     """The dotted names that `--set` takes."""
-    return list(flatten(to_dict(RunConfig())))
+    return [name for name in flatten(to_dict(RunConfig())) if name != "preset"]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -422,7 +424,7 @@ def _parse(kind: Any, text: str) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -444,8 +446,9 @@ def _value(kind: Any, value: Any, path: str) -> Any:
         return tuple(_value(get_args(kind)[0], item, path) for item in value)
     if origin is dict and isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values()):
         return dict(value)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is float and number and math.isfinite(value):
+    # Also false for not-a-number, and for whole numbers too large for a float.
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    if kind is float and number:
         return float(value)
     if kind is int and number and float(value).is_integer():
         return int(value)
