@@ -24,9 +24,9 @@ from segcore.augment import AugmentedBatch
 from segcore.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.config import RunConfig, TrainConfig
 from segcore.datasets import Dataset
-from segcore.errors import DataError, RunError, TrainingError
+from segcore.errors import ConfigError, DataError, RunError, TrainingError
 from segcore.losses import segmentation_loss, training_counts
-from segcore.prediction import keep_freed_memory, load_network, predict, save_weights
+from segcore.prediction import choose_device, keep_freed_memory, load_network, predict, save_weights
 from segcore.runs import (
     EpochRecord,
     OperatingPoints,
@@ -42,6 +42,7 @@ from segcore.runs import (
 from segcore.sampling import BatchMaker, Sample, epoch_samples, validation_samples
 from segcore.scoring import choose_thresholds
 from segcore.splits import make_split
+from segcore.storage import storage_errors
 from segcore.unet import UNet, scale_intensity
 
 log = logging.getLogger("segcore.training")
@@ -127,14 +128,22 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
 
 
 def _launch(machine: Machine, config: TrainConfig) -> Fabric:
+    processes = machine.devices * machine.nodes
+    if config.batch_size < processes:
+        raise ConfigError(
+            "a step has fewer patches than there are processes",
+            found=f"train.batch_size={config.batch_size}, {processes} processes",
+            expected=f"train.batch_size={processes} or more, or fewer devices",
+        )
     keep_freed_memory()
     for noisy in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     fabric = Fabric(
-        accelerator=machine.accelerator,
+        # Not Fabric's `auto`, which takes other accelerators too; they lack the float64 of the counts.
+        accelerator=choose_device(machine.accelerator).type,
         devices=machine.devices,
         num_nodes=machine.nodes,
-        strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
+        strategy="ddp" if processes > 1 else "auto",
         precision="bf16-mixed" if trains_in_bfloat16(machine.accelerator, config.precision) else "32-true",
     )
     fabric.launch()
@@ -253,7 +262,13 @@ class _Fit:
         self.validation = validation_samples(run.split, run.config)
         if not self.validation:
             raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")
-        samples = self.config.epoch_samples or len(epoch_samples(run.split, run.config, 0))
+        samples = len(epoch_samples(run.split, run.config, epoch=1)) if run.split.train else 0
+        if samples < fabric.world_size:
+            raise TrainingError(
+                "an epoch has fewer patches than there are processes",
+                found=f"{samples} patches, {fabric.world_size} processes",
+                expected="a larger train.epoch_samples, more slices to train on, or fewer devices",
+            )
         self.steps_an_epoch = math.ceil(samples / self.config.batch_size)
 
     def run_epochs(self) -> Run:
@@ -270,8 +285,9 @@ class _Fit:
             self._finish_epoch(record)
             if board is not None:
                 values = {key: value for key, value in dataclasses.asdict(record).items() if key != "epoch"}
-                board.log_metrics(values, step=record.epoch)
-                board.save()
+                with storage_errors(self.run.folder):
+                    board.log_metrics(values, step=record.epoch)
+                    board.save()
             if self.report is not None and self.fabric.is_global_zero:
                 self.report(record, self.config.epochs)
         if board is not None:
@@ -355,10 +371,12 @@ class _Fit:
         model.eval()
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         for sample in self.validation[self.fabric.global_rank :: self.fabric.world_size]:
-            for made in _blocks(self.batches.make([sample], patch_px=0)):
-                images = scale_intensity(made.images, self.run.config.model.intensity)
+            whole = self.batches.make([sample], patch_px=0)
+            # As prediction does: the slice is scaled as a whole, and cut afterwards.
+            scaled = scale_intensity(whole.images, self.run.config.model.intensity)
+            for made in _blocks(dataclasses.replace(whole, images=scaled)):
                 with self.fabric.autocast():
-                    logits = model(images.contiguous(memory_format=torch.channels_last))
+                    logits = model(made.images.contiguous(memory_format=torch.channels_last))
                 loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
                 sums += _sums_of(loss, logits, made.labels)
         return self._totals(sums, "on the validation slices")
