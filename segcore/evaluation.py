@@ -40,6 +40,7 @@ class Evaluated:
         point: name of the operating point that was asked for; `chosen` for a number.
         evaluation: what was measured, at that point too.
         audit: whether these slices were seen before.
+        synthetic: whether the images were drawn by a program.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Evaluated:
     point: str
     evaluation: Evaluation
     audit: LeakAudit
+    synthetic: bool = False
 
 
 def evaluate(
@@ -109,7 +111,13 @@ def evaluate(
     if point not in found.thresholds:
         found = add_point(found, point, value, folder / "probability.tif", labels, workers=workers)
     return Evaluated(
-        folder=folder, dataset=dataset.info.name, part=chosen_part, point=point, evaluation=found, audit=audit
+        folder=folder,
+        dataset=dataset.info.name,
+        part=chosen_part,
+        point=point,
+        evaluation=found,
+        audit=audit,
+        synthetic=dataset.info.synthetic,
     )
 
 

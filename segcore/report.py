@@ -58,7 +58,8 @@ def run_overview(run: Run) -> RunOverview:
         try:
             points = values["operating_points"]
             wrong = float(points["pixel"]["pooled"]["wrong_percent"])
-            v_rand = float(points["topology"]["mean_over_slices"]["v_rand"])
+            v_rand = points["topology"]["mean_over_slices"]["v_rand"]
+            v_rand = None if v_rand is None else float(v_rand)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError("not the summary of an evaluation", path=path, found=error) from error
     return RunOverview(
@@ -123,7 +124,7 @@ def _text(value: float | None, digits: int = 4) -> str:
 
 def _warnings(found: Evaluated) -> list[str]:
     audit = found.audit
-    warnings = []
+    warnings = ["synthetic images, drawn by a program: nothing about real tissue"] if found.synthetic else []
     if audit.leaks:
         warnings.append(
             f"LEAK: {len(audit.trained_on)} of these slices, or copies of them, were trained on; "
@@ -254,9 +255,10 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
 def _leak_sentence(run: Run) -> str:
     audit = run.audit_split()
     if audit.leaks:
+        flattered = "Validation and test" if {*audit.trained_on} & {*run.split.test} else "Validation"
         return (
             f"**Leak audit: {len(audit.trained_on)} validation or test slices, or copies of them, were trained on "
-            f"({slice_ranges(audit.trained_on)}). Validation figures of this run say nothing about new data.**"
+            f"({slice_ranges(audit.trained_on)}). {flattered} figures of this run say nothing about new data.**"
         )
     sentence = "Leak audit: no validation or test slice, and no copy of one, was trained on."
     if audit.neighbours:
