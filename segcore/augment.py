@@ -114,7 +114,9 @@ def _draw_flips(flips: str, first: float, second: float) -> tuple[bool, bool]:
 
 def support_px(config: AugmentConfig, patch_px: int) -> int:
     """Side of the square a patch may draw on, in pixels: the patch turned, zoomed out and displaced."""
-    turned = math.sqrt(2) if config.rotation_deg % 90 else 1.0
+    # The angle is anything up to rotation_deg; 45 degrees need most.
+    angle = math.radians(min(config.rotation_deg, 45.0))
+    turned = math.cos(angle) + math.sin(angle)
     return math.ceil(patch_px * turned * (1 + config.scale) + 6 * config.elastic_px) + 2
 
 
@@ -141,6 +143,8 @@ def apply(
     height, width = size or (images.shape[-2], images.shape[-1])
     # Few enough at once on a CPU to stay in its caches, enough to give every thread one.
     together = torch.get_num_threads() if images.device.type == "cpu" else len(transforms)
+    if len({transform.border for transform in transforms}) > 1:
+        together = 1  # a warp has one kind of border
     parts = [
         _apply_together(
             images[start : start + together],
