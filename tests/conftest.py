@@ -12,10 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import HealthCheck, settings
 from scipy import ndimage
 
 REPOSITORY = Path(__file__).parents[1]
 ISBI_FOLDER = REPOSITORY.parent / "shared/data/isbi2012"
+
+# A busy machine is no failure.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
