@@ -274,13 +274,12 @@ def _noise(image: Tensor, transform: Transform) -> Tensor:
     level = transform.noise_level
     if transform.noise == "none" or level == 0:
         return torch.zeros_like(image)
-    if transform.noise == "poisson":
-        # As many counts as give a pixel of intensity 1/2 a standard deviation of `level`.
-        counts = 0.5 / level**2
-        rng = np.random.default_rng(transform.noise_seed)
-        seen = rng.poisson(image.clamp(0, 1).cpu().numpy() * counts) / counts
-        return torch.from_numpy(seen.astype(np.float32)).to(image.device) - image
     noise = _normal(image.shape, transform.noise_seed, image.device) * level
+    if transform.noise == "poisson":
+        # The variance of counts, as many as give a pixel of intensity 1/2 a standard deviation of `level`,
+        # in its normal limit. Counts drawn by rejection would be quite others on a device whose image
+        # differs in the last digit.
+        return noise * (2 * image).clamp_min(0).sqrt()
     return noise * image * 2 if transform.noise == "speckle" else noise
 
 
