@@ -16,10 +16,12 @@ from typing import Any, Literal, TypeVar
 from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError
+from segcore.levels import LevelSummary
 from segcore.splits import LeakAudit, Split, audit, split_from_dict, split_to_dict
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
 
 FORMAT_VERSION = 1
+_DESCRIPTIONS = ("run.json", "config.json", "split.json")
 
 State = Literal["training", "interrupted", "failed", "finished"]
 
@@ -153,6 +155,18 @@ class Run:
         """Folders of every evaluation there is, by name."""
         return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json")))
 
+    def levels(self) -> list[LevelSummary]:
+        """The network part by part, in the order the data passes them; `RunError` for a damaged file."""
+        path = self.folder / "network.json"
+        values = read_json(path, RunError)
+        if not isinstance(values, list):
+            raise RunError("not a table of levels", path=path, found=type(values).__name__)
+        return [_described(LevelSummary, row, path) for row in values]
+
+    def write_levels(self, levels: Sequence[LevelSummary]) -> None:
+        """Keeps the table that describes the network."""
+        write_json(self.folder / "network.json", [dataclasses.asdict(level) for level in levels])
+
     def history(self) -> list[EpochRecord]:
         """The epochs so far; `RunError` for a damaged file. A last line cut short is not an epoch yet."""
         return read_history(self.history_csv)
@@ -170,6 +184,23 @@ class Run:
     def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
         """Whether these slices of any stack, given all its fingerprints, were seen before."""
         return audit(self.split, self.slice_fingerprints, judged, fingerprints)
+
+    def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
+        """Whether a stack, known by its fingerprints, is the one the run was trained on.
+
+        Raises:
+            RunError: if it is, and the run's split is one of other slices.
+        """
+        if fingerprint != self.info.dataset_fingerprint:
+            return False
+        if self.slice_fingerprints != tuple(slice_fingerprints):
+            raise RunError(
+                "the slices are not those of the dataset the run names",
+                path=self.folder / "split.json",
+                found=f"other fingerprints of {len(self.slice_fingerprints)} slices",
+                expected=f"those of the {len(slice_fingerprints)} slices of {self.info.dataset}",
+            )
+        return True
 
     def update(self, **changes: Any) -> Run:
         """The run with some of `run.json` changed, on disk too."""
@@ -210,7 +241,7 @@ def open_run(name: str, *, root: Path | None = None) -> Run:
     """
     root = root or models_root()
     folder = root / safe_name(name, "run")
-    if not (folder / "run.json").exists():
+    if not folder.is_dir():
         there = ", ".join(run_names(root)) or "none"
         raise RunError("there is no such run", path=folder, expected=f"one of: {there}")
     values = read_json(folder / "run.json", RunError)
@@ -272,7 +303,8 @@ def threshold_value(run: Run, threshold: str | float) -> float:
 def run_names(root: Path | None = None) -> list[str]:
     """Names of the folders that hold a run, whole or not, in order."""
     root = root or models_root()
-    return sorted(path.parent.name for path in root.glob("*/run.json") if not path.parent.name.startswith("."))
+    found = {path.parent.name for file in _DESCRIPTIONS for path in root.glob(f"*/{file}")}
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def append_history(path: Path, record: EpochRecord) -> None:
@@ -304,7 +336,10 @@ def read_history(path: Path) -> list[EpochRecord]:
     if not path.exists():
         return []
     kinds = {column.name: int if column.type == "int" else float for column in dataclasses.fields(EpochRecord)}
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"cannot be read ({error.strerror})", path=path, expected="a table of epochs") from error
     # A row is whole once its line has ended.
     lines = text[: text.rfind("\n") + 1].splitlines()
     records: list[EpochRecord] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcore.config import ModelConfig
+from segcore.levels import LevelSummary
 
 
 def scale_intensity(images: Tensor, intensity: Literal["standardised", "unit"]) -> Tensor:
@@ -122,27 +122,6 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LevelSummary:
-    """One part of the network, for a table or a drawing.
-
-    Attributes:
-        part: `encoder`, `upsample`, `decoder` or `head`.
-        level: 0 at full resolution, depth - 1 at the bottom.
-        channels, height, width: shape of its output.
-        parameters: trainable numbers in it.
-        multiply_adds: multiplications with an addition for one image.
-    """
-
-    part: str
-    level: int
-    channels: int
-    height: int
-    width: int
-    parameters: int
-    multiply_adds: int
 
 
 def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[LevelSummary]:

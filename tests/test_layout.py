@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "segcore"
 # A module imports only from layers before its own; modules of one layer know nothing of each other.
 LAYERS = (
     {"__init__", "errors"},
-    {"config", "storage"},
+    {"config", "storage", "levels"},
     {"numbering", "stack"},
     {"tiff"},
     {
