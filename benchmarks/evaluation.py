@@ -1,9 +1,10 @@
 """Measuring 30 predicted slices of 512 x 512, side by side: segcore, and the same measures with libraries as they come.
 
-    python benchmarks/evaluation.py [--labels FILE.tif] [--slices 30] [--repeats 3]
+    python -m benchmarks.evaluation [--labels FILE.tif] [--slices 30] [--repeats 3]
 
 Without `--labels` a synthetic stack is used. Predictions are the labels blurred and made noisy, seeded, with about
-4 % of wrong pixels. Everything here runs without a network; its forward pass is measured elsewhere.
+4 % of wrong pixels. The last rows are the forward pass of untrained networks over the same number of slices, the
+time that everything else is to stay below.
 """
 
 from __future__ import annotations
@@ -19,15 +20,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import tifffile
+import torch
 from scipy import ndimage
 from skimage.measure import label as label_components
 from skimage.metrics import adapted_rand_error, structural_similarity, variation_of_information
 from skimage.segmentation import watershed
 
+from segcore.config import PRESETS, RunConfig
 from segcore.evidence import CHALLENGE_THRESHOLDS, predicted_interior
+from segcore.prediction import keep_freed_memory, predict
 from segcore.scoring import score
 from segcore.synthetic import make_stack
 from segcore.topology import components, score_segments, thin
+from segcore.unet import UNet
 
 POINTS = {"pixel": 0.5, "topology": 0.7}
 
@@ -102,7 +107,15 @@ def in_processes(labels: Path, probability: Path, slices: range, workers: int) -
             done.result()
 
 
+def forward_pass(slices: int, config: RunConfig) -> None:
+    """Prediction of as many slices by the network of a preset."""
+    images = np.random.default_rng(0).integers(0, 256, (slices, 512, 512), dtype=np.uint8)
+    for _ in predict(UNet(config.model).eval().to(memory_format=torch.channels_last), images, config.prediction):
+        pass
+
+
 def main() -> None:
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, help="a TIFF of labels; by default a synthetic stack")
     parser.add_argument("--slices", type=int, default=30)
@@ -126,6 +139,10 @@ def main() -> None:
             "segcore, everything, 1 thread": lambda: with_segcore(*what, 1),
             f"segcore, everything, {cores} threads": lambda: with_segcore(*what, cores),
             f"segcore, everything, {cores} new processes": lambda: in_processes(*what, cores),
+        }
+        rows |= {
+            f"forward pass, {name} preset": lambda config=make(): forward_pass(len(labels), config)
+            for name, make in PRESETS.items()
         }
         wrong = 100 * np.mean((probability > 127) != (labels > 0))
         print(f"{len(labels)} slices of {labels.shape[1]} x {labels.shape[2]}, {wrong:.1f} % wrong, {cores} cores\n")
