@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -141,8 +142,7 @@ def main() -> None:
             f"segcore, everything, {cores} new processes": lambda: in_processes(*what, cores),
         }
         rows |= {
-            f"forward pass, {name} preset": lambda config=make(): forward_pass(len(labels), config)
-            for name, make in PRESETS.items()
+            f"forward pass, {name} preset": partial(forward_pass, len(labels), make()) for name, make in PRESETS.items()
         }
         wrong = 100 * np.mean((probability > 127) != (labels > 0))
         print(f"{len(labels)} slices of {labels.shape[1]} x {labels.shape[2]}, {wrong:.1f} % wrong, {cores} cores\n")
