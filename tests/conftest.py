@@ -89,3 +89,68 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
 def listing() -> Callable[[Path], list[str]]:
     """Lists everything below a folder, hidden files too; nothing for one that does not exist."""
     return lambda folder: sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.fixture(scope="session")
+def cell_stack() -> tuple[np.ndarray, np.ndarray]:
+    """Twelve slices of 45 x 52 like those of `small_pair`, every one different, and their labels."""
+    rng = np.random.default_rng(1)
+    images, labels = [], []
+    for z in range(12):
+        y, x = np.mgrid[:45, :52]
+        distance = np.hypot((y + 2 * z) % 15 - 7, (x + 3 * z) % 17 - 8)
+        interior = distance < 6.5
+        grey = ndimage.gaussian_filter(np.where(interior, 180.0, 60.0), 0.7) + rng.normal(0, 15, interior.shape)
+        images.append(grey.clip(0, 255).astype(np.uint8))
+        labels.append(np.where(interior, 255, 0).astype(np.uint8))
+    return np.stack(images), np.stack(labels)
+
+
+@pytest.fixture
+def cells(data_dir: Path, cell_stack: tuple[np.ndarray, np.ndarray]):
+    """The stack above as an installed dataset, said to be synthetic."""
+    from segcore.datasets import install
+    from segcore.volume import array_stack
+
+    images, labels = map(array_stack, cell_stack)
+    return install("cells", images, labels, title="Round cells", synthetic=True, voxel_size_nm=(50, 4, 4))
+
+
+@pytest.fixture
+def mid_grey_run(models_dir: Path, cells):
+    """A finished run on `cells` whose network was set by hand: interior is what is brighter than 127.
+
+    Test slices are 8 to 11, validation is 7, 6 is the gap. Logits are 20 v / 255 - 10.
+    """
+    import torch
+
+    from segcore.config import ModelConfig, RunConfig
+    from segcore.prediction import save_weights
+    from segcore.runs import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, now
+    from segcore.splits import make_split
+    from segcore.unet import UNet
+
+    config = RunConfig(model=ModelConfig(width=1, depth=2, normalisation="none", intensity="unit"))
+    split = make_split(12, config.split)
+    info = RunInfo(
+        state="finished", dataset="cells", dataset_fingerprint=cells.info.fingerprint, synthetic=True, seed=0,
+        started=now(), ended=now(), epochs=1, best_epoch=1, best_dice=0.9, parameters=107,
+        operating_points=OperatingPoints(pixel=0.5, topology=0.75), versions={"torch": "2"}, device="CPU",
+    )  # fmt: skip
+    prints = cells.info.slice_fingerprints
+    run = create_run("mid-grey", config=config, split=split, info=info, slice_fingerprints=prints)
+    network = UNet(config.model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for convolution in (network.encoder[0][0], network.encoder[0][2], network.decoder[0][0], network.decoder[0][2]):
+            convolution.weight[0, 0, 1, 1] = 1
+        network.head.weight.fill_(20)
+        network.head.bias.fill_(-10)
+    save_weights(network, run.weights)
+    epoch = EpochRecord(
+        epoch=1, train_loss=0.5, train_dice=0.8, train_accuracy=0.7, validation_loss=0.4, validation_dice=0.9,
+        validation_accuracy=0.85, learning_rate=1e-3, seconds=1.5,
+    )  # fmt: skip
+    append_history(run.history_csv, epoch)
+    return run

@@ -183,14 +183,10 @@ def test_elastic_displacement_has_the_deviation_it_names():
 def test_brightness_contrast_and_gamma_by_hand():
     image = np.array([[0.2, 0.4], [0.6, 0.8]], np.float32)  # mean 0.5
     np.testing.assert_allclose(applied(image, Transform(brightness=0.1))[0], image + 0.1, atol=1e-6)
-    np.testing.assert_allclose(
-        applied(image, Transform(contrast=1.5))[0], [[0.05, 0.35], [0.65, 0.95]], atol=1e-6
-    )
+    np.testing.assert_allclose(applied(image, Transform(contrast=1.5))[0], [[0.05, 0.35], [0.65, 0.95]], atol=1e-6)
     np.testing.assert_allclose(applied(image, Transform(gamma=2))[0], image**2, atol=1e-6)
     together = Transform(contrast=2, brightness=0.1, gamma=0.5)
-    np.testing.assert_allclose(
-        applied(image, together)[0], np.sqrt(np.clip([[0.0, 0.4], [0.8, 1.2]], 0, 1)), atol=1e-4
-    )
+    np.testing.assert_allclose(applied(image, together)[0], np.sqrt(np.clip([[0.0, 0.4], [0.8, 1.2]], 0, 1)), atol=1e-4)
     _, label = applied(image, together)
     np.testing.assert_array_equal(label, image > 0.5)
 
