@@ -43,7 +43,9 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> No
     except FileNotFoundError as error:
         raise DataError("there is no such file", path=archive, expected="a zip file") from error
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", path=archive) from error
+        raise DataError(
+            f"cannot be read ({error.strerror or error})", path=archive, expected="a whole zip file"
+        ) from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
         raise DataError("damaged or no zip file", path=archive, found=error, expected="a whole zip file") from error
 
@@ -58,7 +60,9 @@ def unpacked(source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES) -> 
         DataError: if the source is missing, or as `unzip`.
     """
     if not source.exists():
-        raise DataError("there is no such file or folder", path=source)
+        raise DataError(
+            "there is no such file or folder", path=source, expected="an image, a stack, a folder of images or a zip"
+        )
     if source.is_dir() or (source.suffix.lower() != ".zip" and not zipfile.is_zipfile(source)):
         yield source
         return
@@ -74,7 +78,9 @@ def _targets(archive: Path, packed: zipfile.ZipFile, limit: int) -> dict[str, zi
     entries = packed.infolist()
     size = sum(entry.file_size for entry in entries)
     if len(entries) > MAX_ENTRIES:
-        raise DataError("too many files in the archive", path=archive, found=len(entries), expected=MAX_ENTRIES)
+        raise DataError(
+            "too many files in the archive", path=archive, found=len(entries), expected=f"at most {MAX_ENTRIES}"
+        )
     if size > limit:
         raise DataError("unpacks to too much", path=archive, found=f"{size} bytes", expected=f"at most {limit} bytes")
     targets: dict[str, zipfile.ZipInfo] = {}
@@ -87,13 +93,20 @@ def _targets(archive: Path, packed: zipfile.ZipFile, limit: int) -> dict[str, zi
             continue
         key = unicodedata.normalize("NFC", name).casefold()
         if key in taken:
-            raise DataError("two files of one name", path=archive, found=f"{taken[key]!r} and {entry.filename!r}")
+            raise DataError(
+                "two files of one name",
+                path=archive,
+                found=f"{taken[key]!r} and {entry.filename!r}",
+                expected="names that differ by more than case",
+            )
         taken[key] = entry.filename
         targets[name] = entry
     for key, name in taken.items():
         parts = key.split("/")
         if any("/".join(parts[:depth]) in taken for depth in range(1, len(parts))):
-            raise DataError("a file where a folder is needed", path=archive, found=repr(name))
+            raise DataError(
+                "a file where a folder is needed", path=archive, found=repr(name), expected="one or the other"
+            )
     return targets
 
 

@@ -160,7 +160,7 @@ def open_dataset(name: str) -> Dataset:
             of a newer format.
     """
     folder = data_root() / safe_name(name, "dataset")
-    if not (folder / INFO).exists():
+    if not folder.is_dir():
         names = ", ".join(info.name for info in installed())
         expected = f"one of {names}" if names else "one made by `fetch` or `import` first"
         raise DataError(f"there is no dataset {name}", path=data_root(), expected=expected)

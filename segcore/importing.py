@@ -140,7 +140,7 @@ def import_source(
                         part.labels,
                         title=title,
                         voxel_size_nm=voxel_size_nm,
-                        source=f"imported from {source.name}",
+                        source="imported from " + source.name.encode("utf-8", "backslashreplace").decode(),
                         terms=terms,
                         citation=citation,
                         intensity_range=part.intensity_range,
@@ -231,7 +231,7 @@ def _parts(root: Path, name: str, labels: Path | None) -> list[_Part]:
     try:
         visible = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=root) from error
+        raise DataError(f"cannot be read ({error.strerror})", path=root, expected="a folder you may read") from error
     folders = {path.name.lower(): path for path in visible if path.is_dir()}
     masks = labels or next((folders[key] for key in _LABEL_FOLDERS if key in folders), None)
     if "train" in folders:

@@ -22,7 +22,7 @@ def image_files(folder: Path) -> list[Path]:
     try:
         files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=folder) from error
+        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
     names = [path.name for path in files if not path.name.startswith(".")]
     if not names:
         raise DataError("no images in this folder", path=folder, expected="numbered image files")

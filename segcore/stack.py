@@ -45,7 +45,8 @@ class StackReader:
         close: Callable[[], None] | None = None,
     ) -> None:
         self.path = path
-        self.names = tuple(names)
+        # A file name may hold bytes that are no text, which tables and JSON could not keep.
+        self.names = tuple(name.encode("utf-8", "backslashreplace").decode() for name in names)
         self.height = height
         self.width = width
         self.dtype: np.dtype[Any] = np.dtype(dtype)
@@ -177,7 +178,9 @@ def size_text(shape: Sequence[int]) -> str:
     return " x ".join(str(side) for side in shape) + " pixels"
 
 
-def decoded(path: Path, decode: Callable[[], Result], problem: str, expected: str | None = None) -> Result:
+def decoded(
+    path: Path, decode: Callable[[], Result], problem: str, expected: str = "a whole file that can be read"
+) -> Result:
     """Runs a decoder on a file from anywhere; whatever it raises becomes a `DataError`."""
     try:
         return decode()
@@ -185,7 +188,7 @@ def decoded(path: Path, decode: Callable[[], Result], problem: str, expected: st
         raise
     except OSError as error:
         if error.errno is not None:
-            raise DataError(f"cannot be read ({error.strerror})", path=path) from error
+            raise DataError(f"cannot be read ({error.strerror})", path=path, expected=expected) from error
         raise DataError(problem, path=path, found=_reason(error), expected=expected) from error
     except Exception as error:
         raise DataError(problem, path=path, found=_reason(error), expected=expected) from error

@@ -116,7 +116,8 @@ def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all. Not-a-number is a `ValueError`."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        # A file name may hold bytes that are no text; JSON has an escape for what is left of them then.
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path, kind: type[SegcoreError]) -> Any:
@@ -124,10 +125,10 @@ def read_json(path: Path, kind: type[SegcoreError]) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise kind("there is no such file", path=path) from error
+        raise kind("there is no such file", path=path, expected="the file that belongs here") from error
     except OSError as error:
-        raise kind(f"cannot be read ({error.strerror})", path=path) from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise kind(f"cannot be read ({error.strerror})", path=path, expected="a file of JSON") from error
+    except (ValueError, RecursionError) as error:
         found = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "other content"
         raise kind("damaged file", path=path, found=found, expected="JSON") from error
 
@@ -150,6 +151,27 @@ def safe_name(name: str, what: str) -> str:
             expected="1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit",
         )
     return name
+
+
+@contextmanager
+def alone_beside(path: Path) -> Iterator[None]:
+    """Lets one process, or thread, at a time replace `path`; the others wait for their turn.
+
+    Makes missing parent folders, and errors, as `atomic_file` does. Where the system has no locks
+    on folders, nobody waits.
+    """
+    with storage_errors(path), _parents(path):
+        held = None
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            held = os.open(path.parent, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            if held is not None:
+                os.close(held)
 
 
 def _beside(path: Path) -> Path:

@@ -107,7 +107,12 @@ def _check_page_chain(path: Path) -> None:
 def _number(file: BinaryIO, form: str) -> int:
     data = file.read(struct.calcsize(form))
     if len(data) < struct.calcsize(form):
-        raise DataError("damaged or truncated TIFF file", path=file.name, found="its end inside a page header")
+        raise DataError(
+            "damaged or truncated TIFF file",
+            path=file.name,
+            found="its end inside a page header",
+            expected="a whole TIFF file",
+        )
     return int(struct.unpack(form, data)[0])
 
 

@@ -57,7 +57,9 @@ def open_stack(path: Path) -> StackReader:
     if path.is_dir():
         return _open_folder(path)
     if not path.exists():
-        raise DataError("there is no such file or folder", path=path)
+        raise DataError(
+            "there is no such file or folder", path=path, expected="an image, a stack or a folder of images"
+        )
     if path.suffix.lower() in TIFF_SUFFIXES:
         return open_tiff(path)
     return _open_picture(path)
