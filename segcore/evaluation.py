@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -105,24 +105,24 @@ def evaluate(
                 workers=workers,
                 progress=bar.update,
             )
-        facts = _facts(run, dataset, chosen_part, audit)
-        write_evaluation(folder, found, facts, probability=probability)
-    point = threshold if isinstance(threshold, str) else "chosen"
-    if point not in found.thresholds:
-        found = add_point(found, point, value, folder / "probability.tif", labels, workers=workers)
+        point = threshold if isinstance(threshold, str) else "chosen"
+        shown = found
+        if point not in found.thresholds:
+            shown = add_point(found, point, value, probability, labels, workers=workers)
+        write_evaluation(folder, found, _facts(run, dataset, chosen_part, audit), probability=probability)
     return Evaluated(
         folder=folder,
         dataset=dataset.info.name,
         part=chosen_part,
         point=point,
-        evaluation=found,
+        evaluation=shown,
         audit=audit,
         synthetic=dataset.info.synthetic,
     )
 
 
 def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[int]]:
-    own = dataset.info.fingerprint == run.info.dataset_fingerprint
+    own = run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints)
     if part is None:
         part = "test" if own and run.split.test else "all"
     if part not in PARTS:
@@ -147,7 +147,7 @@ def _predicted(
 ) -> Iterator[Path]:
     """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
     model = load_network(run, device)
-    path = folder.with_name(f".{folder.name}.{os.getpid()}.probability.tif")
+    path = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.probability.tif")
     height, width = dataset.info.height, dataset.info.width
     try:
         with StackWriter(
@@ -158,8 +158,10 @@ def _predicted(
                 probabilities.write(page)
         yield path
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             path.unlink()
+        with suppress(OSError):
+            path.parent.rmdir()  # only if this evaluation would have been the first
 
 
 def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:

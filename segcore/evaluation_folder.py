@@ -31,7 +31,7 @@ from segcore.errors import ConfigError, RunError
 from segcore.evaluation_summary import FORMAT_VERSION, finite, pixel_measures, summary
 from segcore.evidence import CHALLENGE_THRESHOLDS, PixelEvidence
 from segcore.scoring import Evaluation, PointScore
-from segcore.storage import atomic_folder, read_json, storage_errors, write_json
+from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 from segcore.topology import Event, SegmentationScore
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
@@ -45,7 +45,8 @@ def write_evaluation(
     """Writes an evaluation folder and puts it in place of the one that was there, if any.
 
     The new folder is complete before the old one is moved aside, and the old one is back in its
-    place if the exchange fails. Everything in the old folder goes with it.
+    place if the exchange fails. Everything in the old folder goes with it. Two that write one folder
+    take turns.
 
     Args:
         folder: to be written.
@@ -58,7 +59,7 @@ def write_evaluation(
         StorageError: it cannot be written; then the old folder and `probability` are as they were.
     """
     fresh, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
-    with storage_errors(folder):
+    with alone_beside(folder):
         _recover(folder, old)
         shutil.rmtree(fresh, ignore_errors=True)
         with atomic_folder(fresh) as making:
