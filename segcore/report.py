@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segcore import config as configuration
 from segcore.datasets import Dataset
-from segcore.errors import ConfigError, RunError
-from segcore.evaluation import Evaluated
+from segcore.errors import ConfigError
+from segcore.evaluation_folder import read_evaluation
 from segcore.evaluation_summary import evaluation_object, summary
+from segcore.evidence import mean_over_slices
 from segcore.runs import Run
 from segcore.splits import slice_ranges
-from segcore.storage import atomic_file, read_json
+from segcore.storage import atomic_file
+
+if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
+    from segcore.evaluation import Evaluated
 
 _PROTOCOLS = {
     "blocks": "one contiguous block held out as test",
@@ -50,18 +55,21 @@ class RunOverview:
 
 
 def run_overview(run: Run) -> RunOverview:
-    """The line of a run: wrong pixels at its pixel threshold, V_Rand at its topology threshold."""
-    path = run.evaluation(run.info.dataset) / "summary.json"
+    """The line of a run: wrong pixels at its pixel threshold, V_Rand at its topology threshold.
+
+    Raises:
+        RunError: if the evaluation of its test slices is damaged.
+    """
+    folder = run.evaluation(run.info.dataset)
     wrong = v_rand = None
-    if path.exists():
-        values = read_json(path, RunError)
-        try:
-            points = values["operating_points"]
-            wrong = float(points["pixel"]["pooled"]["wrong_percent"])
-            v_rand = points["topology"]["mean_over_slices"]["v_rand"]
-            v_rand = None if v_rand is None else float(v_rand)
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError("not the summary of an evaluation", path=path, found=error) from error
+    if folder.exists():
+        evaluation, _ = read_evaluation(folder)
+        # Both are missing where an unfinished run was evaluated at a threshold given as a number.
+        if "pixel" in evaluation.points:
+            wrong = float(evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled().wrong_percent)
+        if "topology" in evaluation.points:
+            mean = mean_over_slices([one.v_rand for one in evaluation.points["topology"]])
+            v_rand = None if isnan(mean) else mean
     return RunOverview(
         name=run.name,
         dataset=run.info.dataset + (" (synthetic)" if run.info.synthetic else ""),

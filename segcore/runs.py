@@ -246,12 +246,19 @@ def open_run(name: str, *, root: Path | None = None) -> Run:
         raise RunError("there is no such run", path=folder, expected=f"one of: {there}")
     values = read_json(folder / "run.json", RunError)
     if not isinstance(values, dict):
-        raise RunError("not a run description", path=folder / "run.json", found=type(values).__name__)
-    if isinstance(values.get("format_version"), int) and values["format_version"] > FORMAT_VERSION:
+        raise RunError(
+            "not a run description", path=folder / "run.json", found=type(values).__name__, expected="an object"
+        )
+    version = values.get("format_version")
+    if type(version) is not int or version < 1:
+        raise RunError(
+            "no format version", path=folder / "run.json", found=version, expected=f"format {FORMAT_VERSION}"
+        )
+    if version > FORMAT_VERSION:
         raise RunError(
             "the run was written by a newer segcore",
             path=folder / "run.json",
-            found=f"format {values['format_version']}",
+            found=f"format {version}",
             expected=f"format {FORMAT_VERSION} or older; update segcore",
         )
     info = _described(RunInfo, values, folder / "run.json")
@@ -259,7 +266,7 @@ def open_run(name: str, *, root: Path | None = None) -> Run:
     split_file = folder / "split.json"
     split_values = read_json(split_file, RunError)
     if not isinstance(split_values, dict):
-        raise RunError("not a split", path=split_file, found=type(split_values).__name__)
+        raise RunError("not a split", path=split_file, found=type(split_values).__name__, expected="an object")
     split = split_from_dict(split_values, path=str(split_file))
     prints = split_values.get("slice_fingerprints")
     if not isinstance(prints, list) or len(prints) != split.slices or not all(isinstance(one, str) for one in prints):
@@ -274,9 +281,11 @@ def _described(kind: type[Described], values: object, path: Path) -> Described:
     try:
         return configuration.from_dict(kind, values)
     except ConfigError as error:
-        raise RunError(error.problem, path=path, found=error.found, expected=error.expected) from error
+        expected = error.expected or "what training wrote"
+        raise RunError(error.problem, path=path, found=error.found, expected=expected) from error
     except TypeError as error:
-        raise RunError("an entry is missing", path=path, found=str(error).partition(": ")[2] or str(error)) from error
+        missing = str(error).partition(": ")[2] or str(error)
+        raise RunError("an entry is missing", path=path, expected=missing) from error
 
 
 def threshold_value(run: Run, threshold: str | float) -> float:

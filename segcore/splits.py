@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -97,7 +98,11 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
 def _test_slices(slices: int, config: SplitConfig) -> list[int]:
     if config.protocol == "kfold":
         if config.folds > slices:
-            raise ConfigError("more folds than slices", found=f"{config.folds} folds, {slices} slices")
+            raise ConfigError(
+                "more folds than slices",
+                found=f"{config.folds} folds, {slices} slices",
+                expected=f"split.folds={slices} or less",
+            )
         edges = [round(fold * slices / config.folds) for fold in range(config.folds + 1)]
         return list(range(edges[config.fold], edges[config.fold + 1]))
     held_out = math.ceil(config.test_fraction * slices - 1e-9)
@@ -231,13 +236,15 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
             **parts,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError("not a split", path=path, found=f"{type(error).__name__}: {error}") from error
-    names = {copy.part for copy in split.pool} - {"train", "validation"}
+        raise RunError(
+            "not a split", path=path, found=f"{type(error).__name__}: {error}", expected="what training wrote"
+        ) from error
+    names = sorted({str(copy.part) for copy in split.pool} - {"train", "validation"})
     if names or split.protocol not in get_args(Protocol):
         raise RunError(
             "an unknown protocol or part",
             path=path,
-            found=", ".join(map(str, names)) or split.protocol,
+            found=", ".join(names) or split.protocol,
             expected=" or ".join(get_args(Protocol)),
         )
     sources = tuple(copy.source for copy in split.pool)
@@ -246,7 +253,33 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
         raise RunError(
             "slice numbers outside the stack", path=path, found=outside[:5], expected=f"0..{split.slices - 1}"
         )
+    _check_parts(split, path)
     return split
+
+
+def _check_parts(split: Split, path: str | None) -> None:
+    """Each slice is in one part; only copies of a pool may put it into both training and validation."""
+    if not split.train or not split.validation or bool(split.pool) != (split.protocol == "notebook"):
+        raise RunError(
+            "a part of the split is empty",
+            path=path,
+            found=f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.pool)} copies",
+            expected="slices in both, and copies with the notebook's protocol only",
+        )
+    learned = [*split.train, *split.validation] if not split.pool else [*{*split.train, *split.validation}]
+    assigned = [*learned, *split.gap, *split.test]
+    twice = sorted(index for index, times in Counter(assigned).items() if times > 1)
+    if twice:
+        raise RunError(
+            "slices are in more than one part of the split", path=path, found=twice[:5], expected="each in one"
+        )
+    for part in ("train", "validation"):
+        sources = {copy.source for copy in split.pool if copy.part == part}
+        if split.pool and sources != set(split.part(part)):
+            raise RunError(
+                f"the {part} slices are not those of the copies", path=path, found=sorted(sources)[:5],
+                expected=sorted(split.part(part))[:5],
+            )  # fmt: skip
 
 
 def _whole(value: object) -> int:
