@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from segcore.config import ModelConfig, PredictionConfig
 from segcore.errors import RunError
 from segcore.runs import Run
-from segcore.storage import atomic_file
+from segcore.tensors import save_tensors
 from segcore.unet import UNet, scale_intensity
 
 # What the network sees at once on a CPU, pixels: a 2048 x 2048 slice, about 4 GB at width 32.
@@ -47,12 +48,8 @@ def keep_freed_memory() -> None:
 
 def save_weights(model: UNet, path: Path) -> None:
     """Writes the network's weights: kernels in float16, which halves the file, all else as it is."""
-    tensors = {
-        name: (tensor.half() if tensor.ndim == 4 else tensor).detach().cpu().contiguous()
-        for name, tensor in model.state_dict().items()
-    }
-    with atomic_file(path) as temporary:
-        save_file(tensors, temporary)
+    tensors = model.state_dict()
+    save_tensors({name: tensor.half() if tensor.ndim == 4 else tensor for name, tensor in tensors.items()}, path)
 
 
 def load_weights(config: ModelConfig, path: Path) -> UNet:
@@ -62,13 +59,14 @@ def load_weights(config: ModelConfig, path: Path) -> UNet:
         RunError: if the file is missing, damaged, no safetensors file (a pickle, say), or holds
             the weights of another architecture.
     """
-    model = UNet(config).eval()
     try:
         tensors = load_file(path)
     except FileNotFoundError as error:
         raise RunError("the weights are missing", path=path, expected="a run with at least one epoch") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError("not a whole safetensors file", path=path, found=error, expected="weights of a run") from error
+    _check_size(config, tensors, path)
+    model = UNet(config).eval()
     wanted = model.state_dict()
     differing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]
     differing += [name for name in tensors if name not in wanted]
@@ -81,9 +79,24 @@ def load_weights(config: ModelConfig, path: Path) -> UNet:
         )
     broken = next((name for name in wanted if not bool(torch.isfinite(tensors[name].float()).all())), None)
     if broken:
-        raise RunError("the weights hold values that are not numbers", path=path, found=broken)
+        raise RunError(
+            "the weights hold values that are not numbers", path=path, found=broken, expected="finite values"
+        )
     model.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted})
     return model
+
+
+def _check_size(config: ModelConfig, tensors: dict[str, Tensor], path: Path) -> None:
+    """Compares width and depth, so that no network is made that takes all memory and fits nothing."""
+    outermost = tensors.get("encoder.0.0.weight", torch.empty(0))
+    depth = next(level for level in itertools.count() if f"encoder.{level}.0.weight" not in tensors)
+    if (len(outermost), depth) != (config.width, config.depth):
+        raise RunError(
+            "the weights are of another architecture",
+            path=path,
+            found=f"width {len(outermost)}, depth {depth}",
+            expected=f"width {config.width}, depth {config.depth}",
+        )
 
 
 def load_network(run: Run, device: torch.device) -> UNet:
@@ -107,9 +120,24 @@ def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: Prediction
     """
     device = next(model.parameters()).device
     for image in images:
-        pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).to(device)
-        probability = predict_slice(model, pixels.float().div_(255), config)
-        yield (probability * 255).round_().to(torch.uint8).cpu().numpy()
+        try:
+            pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).to(device)
+            probability = predict_slice(model, pixels.float().div_(255), config)
+            page = (probability * 255).round_().to(torch.uint8).cpu().numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise RunError(
+                "the device ran out of memory",
+                found=f"a slice of {image.shape[0]} x {image.shape[1]} pixels, prediction.tile_px={config.tile_px}",
+                expected="a smaller prediction.tile_px, above 0, in the run's configuration",
+            ) from error
+        yield page
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a lack of memory, of the CPU's or a GPU's; PyTorch has no one class for both."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 @torch.inference_mode()

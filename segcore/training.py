@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,6 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -24,9 +24,18 @@ from segcore.augment import AugmentedBatch
 from segcore.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.config import RunConfig, TrainConfig
 from segcore.datasets import Dataset
-from segcore.errors import ConfigError, DataError, RunError, TrainingError
+from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
+from segcore.event_file import EventFile
 from segcore.losses import segmentation_loss, training_counts
-from segcore.prediction import choose_device, keep_freed_memory, load_network, predict, save_weights
+from segcore.prediction import (
+    choose_device,
+    is_out_of_memory,
+    keep_freed_memory,
+    load_network,
+    load_weights,
+    predict,
+    save_weights,
+)
 from segcore.runs import (
     EpochRecord,
     OperatingPoints,
@@ -43,7 +52,7 @@ from segcore.sampling import BatchMaker, Sample, epoch_samples, validation_sampl
 from segcore.scoring import choose_thresholds
 from segcore.splits import make_split
 from segcore.storage import storage_errors
-from segcore.unet import UNet, scale_intensity
+from segcore.unet import UNet, describe, scale_intensity
 
 log = logging.getLogger("segcore.training")
 
@@ -116,7 +125,7 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
     """Goes on with a run exactly where its last whole epoch ended. Arguments and errors as for `train`."""
     if run.info.state == "finished":
         raise RunError("the run is finished", path=run.folder, expected="an interrupted or failed run")
-    if dataset.info.fingerprint != run.info.dataset_fingerprint:
+    if not run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints):
         raise RunError(
             "the dataset is not the one the run was trained on",
             path=dataset.folder,
@@ -124,6 +133,10 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
             expected=run.info.dataset_fingerprint[:12],
         )
     fabric = _launch(machine or Machine(), run.config.train)
+    if run.info.epochs or run.checkpoint.exists():
+        # What is damaged is found before anything in the folder changes.
+        load_weights(run.config.model, run.weights)
+        _Fit(fabric, run, dataset, report).take_up()
     return _fit_and_choose(fabric, run, dataset, report)
 
 
@@ -135,12 +148,16 @@ def _launch(machine: Machine, config: TrainConfig) -> Fabric:
             found=f"train.batch_size={config.batch_size}, {processes} processes",
             expected=f"train.batch_size={processes} or more, or fewer devices",
         )
+    accelerator = choose_device(machine.accelerator).type
+    there = torch.cuda.device_count() if accelerator == "cuda" else max(2, os.cpu_count() or 1)
+    if machine.devices > there:
+        raise ConfigError("there are not as many devices here", found=machine.devices, expected=f"at most {there}")
     keep_freed_memory()
     for noisy in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     fabric = Fabric(
         # Not Fabric's `auto`, which takes other accelerators too; they lack the float64 of the counts.
-        accelerator=choose_device(machine.accelerator).type,
+        accelerator=accelerator,
         devices=machine.devices,
         num_nodes=machine.nodes,
         strategy="ddp" if processes > 1 else "auto",
@@ -194,8 +211,8 @@ def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report |
         except Exception as error:
             failure = _explained(error, run)
             if lead:
-                log.error("%s", failure)
-                open_run(run.name, root=run.folder.parent).update(state="failed", ended=now(), message=str(failure))
+                with suppress(SegcoreError):  # A full disk takes no note of itself.
+                    open_run(run.name, root=run.folder.parent).update(state="failed", ended=now(), message=str(failure))
             if failure is error:
                 raise
             raise failure from error
@@ -205,8 +222,7 @@ def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report |
 
 def _explained(error: Exception, run: Run) -> Exception:
     """The error itself, or for a lack of memory one that says what to change."""
-    text = str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
+    if is_out_of_memory(error):
         train = run.config.train
         return TrainingError(
             "the device ran out of memory",
@@ -216,6 +232,13 @@ def _explained(error: Exception, run: Run) -> Exception:
     return error
 
 
+class _RunLog(logging.FileHandler):
+    """The log in a run's folder. Training does not end because a line of it could not be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 @contextmanager
 def _log_to(path: Path | None) -> Iterator[None]:
     """Sends the log of segcore to a file as well."""
@@ -223,14 +246,20 @@ def _log_to(path: Path | None) -> Iterator[None]:
         yield
         return
     logger = logging.getLogger("segcore")
-    handler = logging.FileHandler(path, encoding="utf-8")
+    with storage_errors(path):
+        handler = _RunLog(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     try:
         yield
+    except Exception as error:
+        # Who started the training is told by the error itself.
+        handler.handle(logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR", "msg": str(error)}))
+        raise
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
 
 
 class _Fit:
@@ -241,6 +270,7 @@ class _Fit:
         self.fabric, self.run, self.report = fabric, run, report
         self.config = run.config.train
         self.progress = Progress()
+        self.shape = (dataset.info.height, dataset.info.width)
         torch.manual_seed(self.config.seed)
         self.network = UNet(run.config.model)
         if fabric.device.type == "cuda" and fabric.world_size > 1:
@@ -270,28 +300,46 @@ class _Fit:
                 expected="a larger train.epoch_samples, more slices to train on, or fewer devices",
             )
         self.steps_an_epoch = math.ceil(samples / self.config.batch_size)
+        self._check_batch_normalisation(samples, dataset.info.height, dataset.info.width)
+
+    def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
+        """A single value has no variance, so the deepest level may not be one pixel of one patch."""
+        patch, stride = self.config.patch_px or max(height, width), self.network.stride
+        deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
+        last = samples % self.config.batch_size or self.config.batch_size
+        alone = min(last, self.config.batch_size) <= self.fabric.world_size
+        if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
+            raise TrainingError(
+                "batch normalisation would see a single pixel at the deepest level",
+                found=f"patches of {min(patch, height)} x {min(patch, width)} pixels, {last} in the last batch",
+                expected="a larger train.patch_px, a smaller model.depth, or model.normalisation=group",
+            )
+
+    def take_up(self) -> None:
+        """Goes back to the state after the last whole epoch; errors as for `load_checkpoint`."""
+        self.progress = load_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer)
 
     def run_epochs(self) -> Run:
         """All epochs that are left; the run with what they brought."""
         if self.run.checkpoint.exists():
-            self.progress = load_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer)
+            self.take_up()
         board = None
         if self.fabric.is_global_zero:
             write_history(self.run.history_csv, self.progress.history)
-            board = TensorBoardLogger(self.run.folder, name="tensorboard", version="")
+            height, width = self.shape
+            self.run.write_levels(describe(self.run.config.model, height=height, width=width))
+            board = EventFile(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
         while self.progress.epoch < self.config.epochs and not self._stalled():
             record = self._epoch(self.progress.epoch + 1)
             self._finish_epoch(record)
             if board is not None:
                 values = {key: value for key, value in dataclasses.asdict(record).items() if key != "epoch"}
-                with storage_errors(self.run.folder):
-                    board.log_metrics(values, step=record.epoch)
-                    board.save()
+                board.add(values, record.epoch)
             if self.report is not None and self.fabric.is_global_zero:
                 self.report(record, self.config.epochs)
         if board is not None:
-            board.finalize("success")
+            board.close()
         return self.run
 
     def _stalled(self) -> bool:

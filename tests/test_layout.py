@@ -17,7 +17,7 @@ LAYERS = (
     {"tiff"},
     {
         "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "augment", "unet",
-        "losses", "evidence", "topology", "similarity", "notebook_confusion",
+        "losses", "evidence", "topology", "similarity", "notebook_confusion", "tensors", "event_file",
     },
     {"datasets", "runs", "sampling"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring"},

@@ -1,0 +1,42 @@
+"""TensorBoard event files, written where training can hear what the disk says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+
+from segcore.storage import storage_errors
+
+
+class EventFile:
+    """A new event file in a folder, for numbers by epoch.
+
+    The usual writer hands events to a thread of its own. On a full disk that thread ends, and
+    training waits for it for ever; here each epoch is on the disk before training goes on.
+
+    Raises:
+        StorageError: from each method, if the disk refuses.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with storage_errors(folder):
+            folder.mkdir(exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+
+    def add(self, values: Mapping[str, float], epoch: int) -> None:
+        """Writes the numbers of an epoch, by name."""
+        numbers = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        with storage_errors(self._folder):
+            self._writer.write_event(Event(wall_time=time.time(), step=epoch, summary=Summary(value=numbers)))
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        with storage_errors(self._folder):
+            self._writer.close()
