@@ -58,7 +58,7 @@ class SplitConfig:
             "more than 0, at most 0.5",
         )
         _require(self.gap >= 0, "split.gap", self.gap, "0 or more slices")
-        _require(self.copies >= 2, "split.copies", self.copies, "at least 2")
+        _require(2 <= self.copies <= 1_000_000, "split.copies", self.copies, "2 to 1000000")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +241,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(1 <= self.epochs <= 100_000, "train.epochs", self.epochs, "1 to 100000")
-        _require(self.epoch_samples >= 0, "train.epoch_samples", self.epoch_samples, "0 or more")
+        _require(0 <= self.epoch_samples <= 1_000_000, "train.epoch_samples", self.epoch_samples, "0 to 1000000")
         _require(1 <= self.batch_size <= 4096, "train.batch_size", self.batch_size, "1 to 4096")
         _require(
             self.patch_px == 0 or 16 <= self.patch_px <= 8192,

@@ -18,7 +18,7 @@ from segcore.datasets import Check, Dataset, data_root, install, open_dataset
 from segcore.errors import DataError, FetchError
 from segcore.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from segcore.stack import StackReader, VoxelSize, array_stack, page_names
-from segcore.storage import scratch_folder
+from segcore.storage import scratch_folder, storage_errors
 from segcore.volume import open_stack
 
 log = logging.getLogger(__name__)
@@ -132,6 +132,8 @@ def fetch(name: str, *, source: str | None = None, progress: bool = False, retry
     if name not in CATALOGUE:
         raise FetchError("unknown dataset", found=name, expected=" or ".join(CATALOGUE))
     item = CATALOGUE[name]
+    if item.synthetic and source is not None:
+        raise FetchError(f"{name} is made here, not fetched", found=f"--from {source}", expected=f"fetch {name}")
     there = {target.name: _existing(item, target) for target in item.targets}
     if all(there.values()):
         log.info("already installed, with the expected pixels: %s", ", ".join(there))
@@ -195,8 +197,8 @@ def _make_sample(item: Fetchable) -> Dataset:
 @contextmanager
 def _local(item: Fetchable, source: str | None, progress: bool, retry_pause_s: float) -> Iterator[Path]:
     """A local file or folder with the pixels, downloaded and unpacked for a while if need be."""
-    place = source or item.url
-    if urlsplit(place).scheme.lower() not in ("http", "https"):
+    place = item.url if source is None else source
+    if not _is_url(place):
         with _fetch_errors(place), unpacked(Path(place), data_root(), limit=UNPACKED_LIMIT) as folder:
             yield folder
         return
@@ -221,11 +223,26 @@ def _download(url: str, folder: Path, progress: bool, retry_pause_s: float) -> N
     # It announces every file and its sum; the pixels are what is checked here.
     pooch.get_logger().setLevel(logging.ERROR)
     downloader = ResumingDownload(progress=progress, pause_s=retry_pause_s, limit=UNPACKED_LIMIT)
-    pooch.retrieve(url, known_hash=None, fname=_file_name(url), path=folder, downloader=downloader)
+    with storage_errors(folder):
+        pooch.retrieve(url, known_hash=None, fname=_file_name(url), path=folder, downloader=downloader)
 
 
 def _file_name(url: str) -> str:
-    return Path(urlsplit(url).path).name or "download"
+    # The end of a long name says what kind of file it is.
+    return Path(urlsplit(url).path).name[-80:].lstrip(".") or "download"
+
+
+def _is_url(place: str) -> bool:
+    if not place.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        parts = urlsplit(place)
+        whole = bool(parts.hostname) and parts.port != 0  # a port that is no number is a ValueError
+    except ValueError:
+        whole = False
+    if not whole:
+        raise FetchError("not a whole URL", path=place, expected="such as https://host/folder or https://host/file.zip")
+    return True
 
 
 def _is_zip(url: str) -> bool:
@@ -240,7 +257,7 @@ def _fetch_errors(place: str) -> Iterator[None]:
     except FetchError:
         raise
     except DataError as error:
-        path = place if urlsplit(place).scheme else error.path
+        path = place if _is_url(place) else error.path
         raise FetchError(error.problem, path=path, found=error.found, expected=error.expected) from error
 
 
@@ -249,7 +266,7 @@ def _fetch_errors(place: str) -> Iterator[None]:
 
 def _install(item: Fetchable, targets: list[Target], folder: Path, source: str | None) -> list[Dataset]:
     wanted = {expected for target in targets for expected in (target.images, target.labels) if expected}
-    found = _find(item, folder, wanted, source or item.url)
+    found = _find(item, folder, wanted, item.url if source is None else source)
     made: list[Dataset] = []
     try:
         for target in targets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +18,9 @@ from tqdm import tqdm
 from segcore.augment import Transform
 from segcore.config import RunConfig
 from segcore.datasets import Dataset
-from segcore.errors import ConfigError, DataError
+from segcore.errors import ConfigError, DataError, StorageError
 from segcore.sampling import BatchMaker, Sample, pool_copy
-from segcore.storage import atomic_folder
+from segcore.storage import atomic_folder, storage_errors
 
 Pixel = TypeVar("Pixel", np.float32, np.uint8)
 
@@ -59,14 +60,18 @@ def write_pool(
 
     Raises:
         DataError: if the dataset has no labels.
-        ConfigError: if `count` is not positive.
+        ConfigError: if `count` is not positive, or `seed` is negative.
         StorageError: if the folder exists or cannot be written.
     """
     if dataset.labels is None:
         raise DataError("the dataset has no labels to augment", path=dataset.folder, expected="a labelled dataset")
     if count < 1:
         raise ConfigError("a pool needs at least one pair", found=f"--count {count}", expected="1 or more")
+    if seed < 0:
+        raise ConfigError("a seed is never negative", found=f"--seed {seed}", expected="0 or more")
     slices, height, width = dataset.images.shape
+    # A float32 and a byte for each pixel, and a row of the table for each pair.
+    _check_space(folder, count * (height * width * 5 + 200))
     samples = [
         Sample(source=copy % slices, transform=pool_copy(copy, slices, config.augment, seed)) for copy in range(count)
     ]
@@ -86,6 +91,20 @@ def write_pool(
         images.flush()
         labels.flush()
     return Pool(folder=folder, copies=count, originals=min(count, slices))
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    """Refuses what cannot fit before hours go into it."""
+    there = next(parent for parent in folder.absolute().parents if parent.is_dir())
+    with storage_errors(folder):
+        free = shutil.disk_usage(there).free
+    if needed > free:
+        raise StorageError(
+            "the pairs do not fit on this disk",
+            path=folder,
+            found=f"{free / 1e9:.1f} GB free",
+            expected=f"{needed / 1e9:.1f} GB, or a smaller --count",
+        )
 
 
 def _reserved(path: Path, kind: type[Pixel], shape: tuple[int, int, int]) -> np.memmap[Any, np.dtype[Pixel]]:
