@@ -6,21 +6,24 @@ Nothing heavy is imported here, so that help answers at once; `commands` does th
 from __future__ import annotations
 
 import argparse
+import io
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from segcore.errors import SegcoreError
+from segcore.errors import SegcoreError, StorageError
 
 
 class _Parser(argparse.ArgumentParser):
     """Tells a wrong option in one line, like every other mistake."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"segcore: {message}; see: {self.prog} --help\n")
+        self.exit(2, f"segcore: {' '.join(message.split())}; see: {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,16 +50,18 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("fetch", "download or make a dataset", "fetch isbi2012 --from ~/Downloads/isbi")
     sub.add_argument("dataset", help="isbi2012, or sample (made here, no network needed)")
-    sub.add_argument("--from", dest="source", metavar="URL_OR_DIR", help="a mirror, or a local folder or zip")
+    sub.add_argument(
+        "--from", dest="source", metavar="URL_OR_DIR", type=_given, help="a mirror, or a local folder or zip"
+    )
 
     sub = command(
         "import",
         "make a dataset of your own images",
         "import stack.tif --name mine --labels masks.tif --voxel-size-nm 50 4 4",
     )
-    sub.add_argument("source", type=Path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
+    sub.add_argument("source", type=_path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
     sub.add_argument("--name", required=True, help="name of the dataset")
-    sub.add_argument("--labels", type=Path, help="TIFF stack or folder of masks")
+    sub.add_argument("--labels", type=_path, help="TIFF stack or folder of masks")
     sub.add_argument(
         "--polarity",
         default="auto",
@@ -69,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")
     sub.add_argument("dataset")
-    sub.add_argument("directory", type=Path, help="new folder")
+    sub.add_argument("directory", type=_path, help="new folder")
     sub.add_argument("--format", default="png", help="png or tiff (default: png)")
 
     sub = command("split", "show which slices go where, and the leak audit", "split isbi2012 --protocol kfold")
@@ -84,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("dataset")
     sub.add_argument("--count", type=int, default=800, help="pairs, originals included (default: 800)")
     sub.add_argument("--seed", type=int, default=0, help="default: 0")
-    sub.add_argument("--out", type=Path, required=True, help="new folder")
+    sub.add_argument("--out", type=_path, required=True, help="new folder")
     sub.add_argument("--preset", default="standard", help="whose augmentation: quick, standard or notebook")
     _settings(sub)
 
@@ -117,14 +122,26 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out")
     sub.add_argument("run")
-    sub.add_argument("input", type=Path, help="image, TIFF stack or folder of images")
-    sub.add_argument("output", type=Path, help="new folder for probability.tif and mask.tif")
+    sub.add_argument("input", type=_path, help="image, TIFF stack or folder of images")
+    sub.add_argument("output", type=_path, help="new folder for probability.tif and mask.tif")
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
     _device(sub)
 
     sub = command("runs", "list the runs", "runs")
     _json(sub)
     return top
+
+
+def _given(text: str) -> str:
+    """Refuses an empty argument, which an unset variable of a shell leaves behind."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing was given")
+    return text
+
+
+def _path(text: str) -> Path:
+    # An empty path would mean the working directory.
+    return Path(_given(text))
 
 
 def _json(sub: argparse.ArgumentParser) -> None:
@@ -155,21 +172,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options: Any = parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    # A job that is asked to end leaves as tidily as one that is interrupted by hand.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from segcore.commands import COMMANDS
-
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names may hold bytes that are no text, and not every terminal takes every letter.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if threading.current_thread() is threading.main_thread():
+            # A job that is asked to end leaves as tidily as one that is interrupted by hand.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        from segcore.commands import COMMANDS
+
         COMMANDS[options.command](options)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except SegcoreError as error:
-        print(f"segcore: {error}", file=sys.stderr)
-        return 2
+        return _refused(error)
     except KeyboardInterrupt:
         print("segcore: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more while it exits.
-        sys.stderr.close()
+        # Whoever read the output has seen enough.
+        _drop_output()
         return 0
+    except OSError as error:
+        _drop_output()
+        return _refused(
+            StorageError(
+                f"the system refused ({error.strerror or error})",
+                path=error.filename,
+                expected="a path that can be used, and a disk with free space",
+            )
+        )
+    except MemoryError:
+        return _refused(SegcoreError("there is not enough memory", expected="smaller slices or fewer of them"))
     return 0
+
+
+def _refused(error: SegcoreError) -> int:
+    print(f"segcore: {error}", file=sys.stderr)
+    return 2
+
+
+def _drop_output() -> None:
+    """Sends output that cannot be written nowhere; Python would complain once more while it exits."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -111,7 +111,7 @@ def export(options: Any) -> None:
     from segcore.datasets import open_dataset
     from segcore.exporting import export as export_dataset
 
-    export_dataset(open_dataset(options.dataset), options.directory, options.format)
+    export_dataset(open_dataset(options.dataset), options.directory, options.format, progress=sys.stderr.isatty())
     print(options.directory)
 
 
@@ -181,47 +181,52 @@ def augment(options: Any) -> None:
 def train(options: Any) -> None:
     from segcore.datasets import Dataset, open_dataset
     from segcore.progress import epoch_report
-    from segcore.runs import Run, open_run, run_names
+    from segcore.runs import Run, open_run
     from segcore.training import Machine, is_lead_process
     from segcore.training import resume as resume_training
     from segcore.training import train as start_training
 
     if options.devices < 1 or options.nodes < 1:
-        raise ConfigError("--devices and --nodes count from 1", found=f"{options.devices}, {options.nodes}")
+        raise ConfigError(
+            "a training needs a device",
+            found=f"--devices {options.devices} --nodes {options.nodes}",
+            expected="1 or more",
+        )
     machine = Machine(accelerator=_accelerator(options.device), devices=options.devices, nodes=options.nodes)
     dataset: Dataset
     run: Run
-    if options.resume:
-        if options.settings or options.name:
+    if options.resume is not None:
+        if options.settings or options.name is not None:
             raise ConfigError("--resume goes on with a run's own settings", expected="no --set and no --name")
         run = open_run(options.resume)
-        dataset = open_dataset(options.dataset or run.info.dataset)
+        dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
         run = resume_training(run, dataset, machine=machine, report=epoch_report())
     else:
-        if not options.dataset:
+        if options.dataset is None:
             raise ConfigError("train needs a dataset", expected="train DATASET, or train --resume RUN")
         config = _config(options)
         dataset = open_dataset(options.dataset)
-        name = options.name or _free_name(f"{options.dataset}-{options.preset}", run_names())
+        name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
         run = start_training(dataset, config, name, machine=machine, report=epoch_report())
     if not is_lead_process():
         return
     options.run, options.dataset, options.threshold = run.name, dataset.info.name, "pixel"
-    if run.audit_split().leaks and not options.json:
+    if not run.split.test:
+        log.warning("no slices were held out for a test; these are the validation slices")
+    elif run.audit_split().leaks and not options.json:
         # What the leak flatters stands beside what the same network does on slices it has not seen.
         options.slices = "validation"
         evaluate(options)
         print()
-    if not run.split.test:
-        log.warning("no slices were held out for a test")
-        return
-    options.slices = "test"
+    options.slices = "test" if run.split.test else "validation"
     evaluate(options)
 
 
-def _free_name(stem: str, taken: Sequence[str]) -> str:
+def _free_name(stem: str) -> str:
+    from segcore.runs import models_root
+
     number = 1
-    while f"{stem}-{number}" in taken:
+    while (models_root() / f"{stem}-{number}").exists():
         number += 1
     return f"{stem}-{number}"
 
@@ -245,7 +250,7 @@ def evaluate(options: Any) -> None:
     from segcore.runs import open_run
 
     run = open_run(options.run)
-    dataset = open_dataset(options.dataset or run.info.dataset)
+    dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
     threshold = _threshold(options.threshold)
     found = evaluate_run(
         run,
@@ -297,19 +302,24 @@ def runs(options: Any) -> None:
     from segcore.runs import models_root, open_run, run_names
 
     rows = []
+    damaged = []
     for name in run_names():
         try:
             rows.append(run_overview(open_run(name)))
         except SegcoreError as error:
-            log.warning("%s", error)
+            damaged.append(error)
     if options.json:
         _print_json([dataclasses.asdict(row) for row in rows])
-        return
-    if not rows:
+    elif rows:
+        header = ("run", "dataset", "split", "state", "epochs", "wrong pixels", "V_Rand", "leak")
+        print(_table([row.cells() for row in rows], header))
+    elif not damaged:
         print(f"no runs in {models_root()}; train one with: python -m segcore train sample --preset quick")
-        return
-    header = ("run", "dataset", "split", "state", "epochs", "wrong pixels", "V_Rand", "leak")
-    print(_table([row.cells() for row in rows], header))
+    # What is whole is listed all the same; what is not makes itself heard, to programs too.
+    for one in damaged[:-1]:
+        log.error("segcore: %s", one)
+    if damaged:
+        raise damaged[-1]
 
 
 COMMANDS: dict[str, Callable[[Any], None]] = {
