@@ -1,0 +1,1 @@
+"""The Streamlit app over the folders that segcore writes. It measures nothing itself."""

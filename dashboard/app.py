@@ -1,0 +1,28 @@
+"""The app: `streamlit run dashboard/app.py`, from any folder.
+
+The file is read twice: by the server, for which it makes `app` with the viewer's routes, and by every session,
+for which it draws the sidebar and the page.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Streamlit puts this folder on the path, where its files would hide packages of the same name.
+sys.path[:] = [str(HERE.parent), *(one for one in sys.path if Path(one or ".").resolve() not in (HERE, HERE.parent))]
+
+import streamlit as st  # noqa: E402
+from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
+
+if __name__ == "__mp_main__":
+    pass  # The worker process starts by reading this file; it needs nothing of it.
+elif get_script_run_ctx(suppress_warning=True) is None:
+    from dashboard.viewer import routes
+
+    app = st.App(__file__, routes=routes())
+else:
+    from dashboard.sidebar import run_app
+
+    run_app()

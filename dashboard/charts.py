@@ -1,0 +1,378 @@
+"""Figures and tables from numbers that segcore has computed. Every axis has its unit."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from segcore.evidence import Calibration, Confusion, ratio, threshold_after
+from segcore.levels import LevelSummary
+from segcore.runs import EpochRecord
+
+if TYPE_CHECKING:  # Plotly is imported by the first page that draws with it.
+    import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8A8F98"
+SKY, VERMILION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
+MISSED, FALSE, FORGIVEN = BLUE, VERMILION, YELLOW
+PART_COLOURS = {"train": BLUE, "validation": ORANGE, "gap": GREY, "test": PINK}
+PART_TITLES = {"train": "training", "validation": "validation", "gap": "left out", "test": "test"}
+RUN_COLOURS = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
+THRESHOLDS = np.array([threshold_after(value) for value in range(256)])
+
+
+def show(figure: go.Figure, *, key: str, name: str, description: str) -> None:
+    """Draws a figure; its camera button saves a file of that name."""
+    st.plotly_chart(
+        figure,
+        key=key,
+        alt=description,
+        config={
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+            "toImageButtonOptions": {"format": "svg", "filename": name},
+        },
+    )
+
+
+def share(part: Any, whole: Any) -> float:
+    """Percent."""
+    return float(ratio(100 * np.asarray(part), whole))
+
+
+def legend(*, forgiven: bool) -> None:
+    """What the colours of errors mean, in the colours themselves."""
+    entries = [
+        (MISSED, "missed membrane (membrane called interior)"),
+        (FALSE, "false membrane (interior called membrane)"),
+    ]
+    if forgiven:
+        entries.append((FORGIVEN, "within the tolerance"))
+    swatches(entries)
+
+
+def swatches(entries: Sequence[tuple[str, str]]) -> None:
+    """Coloured squares with their meanings."""
+    squares = "".join(
+        f'<span style="white-space:nowrap;margin-right:1.2em"><span style="display:inline-block;width:.8em;height:.8em;'
+        f'background:{colour};margin-right:.4em;border-radius:2px"></span>{html.escape(text)}</span>'
+        for colour, text in entries
+    )
+    st.html(f'<div style="font-size:.875rem;line-height:1.6">{squares}</div>')
+
+
+def matrix_table(matrix: Confusion) -> str:
+    """A confusion matrix as a Markdown table, in percent of all pixels with the counts."""
+    rows = ["| the label says ↓ | predicted membrane | predicted interior |", "|---|---:|---:|"]
+    for true, name in enumerate(("membrane", "interior")):
+        cells = []
+        for predicted in range(2):
+            text = f"{share(matrix.counts[true, predicted], matrix.pixels):.2f} %"
+            cells.append((f"**{text}**" if true != predicted else text) + f" ({int(matrix.counts[true, predicted]):,})")
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -> go.Figure:
+    """A confusion matrix (true class down, predicted class across; membrane, interior) in percent, with counts.
+
+    The right cells are grey and the wrong ones in the colours of their error, the stronger the more.
+    """
+    go = _plotly()
+    figure = go.Figure()
+    colours = ((GREY, MISSED), (FALSE, GREY))
+    names = ("membrane", "interior")
+    for true in range(2):
+        for predicted in range(2):
+            value = float(shares[true, predicted])
+            top = 1 - true
+            figure.add_shape(
+                type="rect", x0=predicted, x1=predicted + 1, y0=top, y1=top + 1, line={"width": 2, "color": GREY},
+                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * (value / 100 if value == value else 0) ** 0.5,
+                layer="below",
+            )  # fmt: skip
+            error = {(0, 1): "<br>missed membrane", (1, 0): "<br>false membrane"}.get((true, predicted), "")
+            figure.add_annotation(
+                x=predicted + 0.5, y=top + 0.5, showarrow=False, font={"size": 15},
+                text=f"<b>{_percent(value)}</b><br>{int(counts[true, predicted]):,} px{error}",
+            )  # fmt: skip
+    figure.add_scatter(x=[0, 2], y=[0, 2], mode="markers", marker={"opacity": 0}, hoverinfo="skip", showlegend=False)
+    figure.update_xaxes(
+        range=[0, 2], tickvals=[0.5, 1.5], ticktext=names, title="predicted", showgrid=False, zeroline=False,
+        fixedrange=True,
+    )  # fmt: skip
+    figure.update_yaxes(
+        range=[0, 2], tickvals=[1.5, 0.5], ticktext=names, title="label", showgrid=False, zeroline=False,
+        fixedrange=True, tickangle=-90,
+    )  # fmt: skip
+    return _laid_out(figure, title, height=330)
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f} %"
+
+
+def sweep(
+    found: Confusion,
+    measure: str,
+    title: str,
+    unit: str,
+    *,
+    chosen: float,
+    best: float | None,
+    points: Mapping[str, float],
+) -> go.Figure:
+    """A measure by threshold, with the chosen threshold and the best one marked."""
+    go = _plotly()
+    figure = go.Figure()
+    if measure == "wrong":
+        lines = [
+            ("wrong pixels", found.wrong_percent, GREY, "solid"),
+            ("missed membrane", ratio(100 * found.missed_membrane, found.pixels), MISSED, "dash"),
+            ("false membrane", ratio(100 * found.false_membrane, found.pixels), FALSE, "dot"),
+        ]
+    else:
+        of = found.dice if measure == "dice" else found.iou
+        lines = [("interior", of("interior"), GREEN, "solid"), ("membrane", of("membrane"), PINK, "dash")]
+    for name, values, colour, dash in lines:
+        figure.add_scatter(
+            x=THRESHOLDS, y=values, name=name, mode="lines", line={"color": colour, "dash": dash, "width": 2.5},
+            hovertemplate=f"threshold %{{x:.3f}}: %{{y:.4f}}{' %' if measure == 'wrong' else ''}<extra>{name}</extra>",
+        )  # fmt: skip
+    mark(figure, chosen, f"chosen {chosen:.3f}", "solid")
+    if best is not None:
+        mark(figure, best, f"best here {best:.3f}", "dot", low=True)
+    for name, value in points.items():
+        if abs(value - chosen) > 0.004:
+            mark(figure, value, name, "dash")
+    figure.update_xaxes(title="threshold on the probability of interior", range=[0, 1])
+    figure.update_yaxes(title=unit, rangemode="tozero")
+    return _laid_out(figure, title)
+
+
+def mark(figure: go.Figure, x: float, text: str, dash: str, *, low: bool = False) -> None:
+    """A vertical line with its name."""
+    figure.add_vline(
+        x=x, line={"dash": dash, "width": 1.5, "color": GREY}, annotation_text=html.escape(text),
+        annotation_position="bottom right" if low else "top right", annotation_font_size=11,
+    )  # fmt: skip
+
+
+def precision_recall(found: Confusion, chosen: int) -> go.Figure:
+    """Precision against recall of both classes over all thresholds; the chosen one as a dot."""
+    go = _plotly()
+    figure = go.Figure()
+    for name, colour, dash in (("interior", GREEN, "solid"), ("membrane", PINK, "dash")):
+        precision, recall = found.precision(name), found.recall(name)
+        figure.add_scatter(
+            x=recall, y=precision, name=name, mode="lines", line={"color": colour, "dash": dash, "width": 2.5},
+            customdata=THRESHOLDS,
+            hovertemplate="recall %{x:.3f}, precision %{y:.3f}, threshold %{customdata:.3f}<extra>" + name + "</extra>",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[recall[chosen]], y=[precision[chosen]], name=f"{name}, chosen threshold", mode="markers",
+            marker={"color": colour, "size": 11, "line": {"width": 1.5, "color": "white"}}, showlegend=False,
+        )  # fmt: skip
+    figure.update_xaxes(title="recall: share of the class that was found", range=[0, 1.01])
+    figure.update_yaxes(title="precision: share of the predicted that is right", range=[0, 1.02])
+    return _laid_out(figure, "Precision against recall over all thresholds (dots: chosen)")
+
+
+def calibration(found: Calibration) -> go.Figure:
+    """Share of interior by predicted probability, and how many pixels each bin holds."""
+    go = _plotly()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", name="perfect", line={"dash": "dot", "color": GREY}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=found.mean_probability, y=found.interior_fraction, mode="lines+markers", name="this model",
+        line={"color": BLUE, "width": 2.5}, customdata=found.pixels,
+        hovertemplate="predicted %{x:.2f}, interior in truth %{y:.2f}, %{customdata:,} pixels<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title="predicted probability of interior", range=[0, 1.01])
+    figure.update_yaxes(title="share that is interior", range=[0, 1.02])
+    return _laid_out(figure, f"Calibration: mean deviation {found.expected_error:.3f}")
+
+
+def curves(
+    histories: Mapping[str, Sequence[EpochRecord]], measure: str, title: str, unit: str, *,
+    best: Mapping[str, int], log: bool,
+) -> go.Figure:  # fmt: skip
+    """A measure by epoch, training dashed and validation solid, a colour a run (two colours for one run)."""
+    go = _plotly()
+    figure = go.Figure()
+    single = len(histories) == 1
+    for (run, history), colour in zip(histories.items(), _cycle(len(histories)), strict=True):
+        epochs = [one.epoch for one in history]
+        name = html.escape(run)
+        for part, dash in (("train", "dot"), ("validation", "solid")):
+            title_of = "training" if part == "train" else "validation"
+            figure.add_scatter(
+                x=epochs, y=[getattr(one, f"{part}_{measure}") for one in history],
+                name=title_of if single else f"{name}, {title_of}", mode="lines" if len(epochs) > 1 else "markers",
+                line={"color": PART_COLOURS[part] if single else colour, "dash": dash, "width": 2},
+                hovertemplate="epoch %{x}: %{y:.4f}<extra>" + f"{name}, {title_of}</extra>",
+            )  # fmt: skip
+        kept = next((one for one in history if one.epoch == best.get(run)), None)
+        if kept is not None:
+            figure.add_scatter(
+                x=[kept.epoch], y=[getattr(kept, f"validation_{measure}")], mode="markers",
+                name=f"kept epoch {kept.epoch}" if single else f"{name}, kept epoch {kept.epoch}",
+                marker={"symbol": "star", "size": 13, "color": PART_COLOURS["validation"] if single else colour,
+                        "line": {"width": 1, "color": "black"}},
+                hovertemplate="kept epoch %{x}: %{y:.4f}<extra></extra>",
+            )  # fmt: skip
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(title=unit, type="log" if log else "linear")
+    return _laid_out(figure, title, height=340)
+
+
+def by_epoch(
+    histories: Mapping[str, Sequence[EpochRecord]], measure: str, title: str, unit: str, *, log: bool
+) -> go.Figure:
+    """The learning rate or the seconds by epoch."""
+    go = _plotly()
+    figure = go.Figure()
+    for (run, history), colour in zip(histories.items(), _cycle(len(histories)), strict=True):
+        figure.add_scatter(
+            x=[one.epoch for one in history], y=[getattr(one, measure) for one in history], name=html.escape(run),
+            mode="lines" if len(history) > 1 else "markers", line={"color": colour, "width": 2},
+            hovertemplate="epoch %{x}: %{y:.4g} " + unit + "<extra>" + html.escape(run) + "</extra>",
+            showlegend=len(histories) > 1,
+        )  # fmt: skip
+    figure.update_xaxes(title="epoch")
+    figure.update_yaxes(title=unit, type="log" if log else "linear", rangemode="normal" if log else "tozero")
+    return _laid_out(figure, title, height=260)
+
+
+def _cycle(number: int) -> list[str]:
+    return [RUN_COLOURS[place % len(RUN_COLOURS)] for place in range(number)]
+
+
+def histogram(interior: NDArray[np.int64], membrane: NDArray[np.int64] | None) -> go.Figure:
+    """Pixels by grey value; interior and membrane apart where there are labels."""
+    go = _plotly()
+    figure = go.Figure()
+    for name, counts, colour in (("interior" if membrane is not None else "all pixels", interior, GREEN),
+                                 ("membrane", membrane, PINK)):  # fmt: skip
+        if counts is not None:
+            figure.add_bar(
+                x=np.arange(256), y=counts, name=name, marker={"color": colour, "line": {"width": 0}},
+                hovertemplate="grey value %{x}: %{y:,} pixels<extra>" + name + "</extra>",
+            )  # fmt: skip
+    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_xaxes(title="grey value (0 black, 255 white)", range=[-1, 256])
+    figure.update_yaxes(title="pixels")
+    return _laid_out(figure, "Grey values of this slice", height=300)
+
+
+def by_slice(
+    indices: Sequence[int], values: Sequence[float], colours: Sequence[str], title: str, unit: str, chosen: int
+) -> go.Figure:
+    """A bar a slice, the chosen one outlined."""
+    go = _plotly()
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(indices), y=list(values),
+        marker={
+            "color": list(colours),
+            "line": {"width": [2.5 if z == chosen else 0 for z in indices], "color": "black"},
+        },
+        hovertemplate="slice %{x}: %{y:.2f} " + unit + "<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(bargap=0.1 if len(indices) < 200 else 0, showlegend=False)
+    figure.update_xaxes(title="slice")
+    figure.update_yaxes(title=unit, rangemode="tozero")
+    return _laid_out(figure, title, height=280)
+
+
+def split(parts: Mapping[str, Sequence[int]], slices: int, chosen: int) -> go.Figure:
+    """The stack from its first slice to its last, coloured by what each slice was used for."""
+    go = _plotly()
+    figure = go.Figure()
+    for name, indices in parts.items():
+        if indices:
+            figure.add_bar(
+                x=list(indices), y=[1] * len(indices), name=f"{PART_TITLES[name]} ({len(indices)})",
+                marker={"color": PART_COLOURS[name], "line": {"width": 0}},
+                hovertemplate="slice %{x}: " + PART_TITLES[name] + "<extra></extra>",
+            )  # fmt: skip
+    figure.add_scatter(
+        x=[chosen], y=[1.12], mode="markers", marker={"symbol": "triangle-down", "size": 11, "color": GREY},
+        hovertemplate="the chosen slice, %{x}<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    figure.update_layout(barmode="stack", bargap=0.06 if slices < 200 else 0)
+    figure.update_xaxes(title="slice", range=[-0.6, slices - 0.4])
+    figure.update_yaxes(visible=False, range=[0, 2.25], fixedrange=True)
+    return _laid_out(figure, "The split along the stack", height=200)
+
+
+def network(levels: Sequence[LevelSummary]) -> go.Figure:
+    """The U-Net: a box for each part, where it lies by level, as wide as it has channels."""
+    go = _plotly()
+    figure = go.Figure()
+    depth = max(level.level for level in levels) + 1
+    widest = max(level.channels for level in levels)
+    colours = {"encoder": BLUE, "upsample": GREY, "decoder": VERMILION, "head": GREEN}
+    places = []
+    for one in levels:
+        if one.part == "encoder":
+            x = float(one.level)
+        elif one.part == "head":
+            x = 2.0 * (depth - 1) + 0.9
+        else:
+            x = 2.0 * (depth - 1) - one.level + (-0.42 if one.part == "upsample" else 0.0)
+        y = -float(one.level) * 1.5
+        half = 0.06 + 0.16 * (one.channels / widest) ** 0.5
+        places.append((one, x, y))
+        figure.add_shape(
+            type="rect", x0=x - half, x1=x + half, y0=y - 0.32, y1=y + 0.32, fillcolor=colours[one.part], opacity=0.85,
+            line={"width": 0},
+        )  # fmt: skip
+        if one.part != "upsample":
+            figure.add_annotation(
+                x=x, y=y - 0.36, yanchor="top", showarrow=False, font={"size": 10.5},
+                text=f"{one.channels} × {one.height} × {one.width}<br>{one.parameters:,} par.",
+            )  # fmt: skip
+    for level in range(depth - 1):
+        ends = [x for one, x, _ in places if one.level == level and one.part in ("encoder", "decoder")]
+        figure.add_annotation(
+            x=max(ends) - 0.6, y=-1.5 * level + 0.12, ax=min(ends) + 0.3, ay=-1.5 * level + 0.12, xref="x", yref="y",
+            axref="x", ayref="y", showarrow=True, arrowhead=2, arrowwidth=1.2, arrowcolor=GREY, text="",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[x for _, x, _ in places], y=[y for _, _, y in places], mode="markers", showlegend=False,
+        marker={"size": 26, "opacity": 0},
+        customdata=[
+            [one.part, one.level, one.channels, one.height, one.width, one.parameters, one.multiply_adds / 1e6]
+            for one in levels
+        ],
+        hovertemplate="%{customdata[0]}, level %{customdata[1]}<br>%{customdata[2]} channels of %{customdata[3]} × "
+        "%{customdata[4]}<br>%{customdata[5]:,} parameters<br>%{customdata[6]:,.1f} million multiply-adds<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(visible=False, range=[-0.7, 2 * (depth - 1) + 1.6], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-1.5 * (depth - 1) - 1.1, 0.6], fixedrange=True)
+    return _laid_out(figure, "The network: channels × height × width, and parameters", height=120 + 90 * depth)
+
+
+def _plotly() -> Any:
+    import plotly.graph_objects as go
+
+    return go
+
+
+def _laid_out(figure: go.Figure, title: str, *, height: int = 360) -> go.Figure:
+    figure.update_layout(
+        title={"text": html.escape(title), "font": {"size": 15}, "x": 0, "xanchor": "left"},
+        height=height,
+        margin={"l": 10, "r": 10, "t": 64, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11}},
+        hovermode="closest",
+    )
+    return figure

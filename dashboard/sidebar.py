@@ -1,0 +1,267 @@
+"""Every run of the script: what there is to choose from, the sidebar, and then the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import loaders, words
+from dashboard.selection import Selection, choose, chosen, read_address, set_current, write_address
+from segcore.datasets import DatasetInfo
+from segcore.errors import SegcoreError
+from segcore.runs import Run, threshold_value
+
+VIEWS = Path(__file__).parent / "views"
+PAGES = (
+    ("overview", "Overview", ":material/home:"),
+    ("data", "Data", ":material/stacks:"),
+    ("augmentation", "Augmentation", ":material/flip:"),
+    ("training", "Training", ":material/show_chart:"),
+    ("errors", "Errors", ":material/bug_report:"),
+    ("confusion", "Confusion matrix", ":material/grid_on:"),
+    ("try_it", "Try it", ":material/upload_file:"),
+)
+OWN_DATA = ("data", "augmentation")
+"""Pages about a dataset, whether or not a run was evaluated on it."""
+
+
+def view(name: str) -> Path:
+    """The file of a page, for links to it."""
+    return VIEWS / f"{name}.py"
+
+
+def run_app() -> None:
+    """Draws the app for one run of the script."""
+    st.set_page_config(page_title="segcore", page_icon=":material/blur_on:", layout="wide")
+    read_address()
+    page = st.navigation(
+        [
+            st.Page(view(name), title=title, icon=icon, url_path=name.replace("_", "-"), default=name == "overview")
+            for name, title, icon in PAGES
+        ]
+    )
+    try:
+        selection = _choose(page.url_path)
+        set_current(selection)
+        write_address(selection)
+        page.run()
+    except SegcoreError as error:
+        st.error(words.message(error), icon=":material/error:")
+    except FileNotFoundError as error:
+        name = words.plain(Path(error.filename).name) if error.filename else "A file"
+        st.error(f"{name} went away while this page was being drawn. Reload the page.", icon=":material/error:")
+
+
+def _choose(page: str) -> Selection:
+    with st.sidebar:
+        run = _run()
+        name, info = _dataset(run, needs_data=page in OWN_DATA)
+        result = _part(run, name)
+        z = _slice(info, result, whole_stack=page in OWN_DATA)
+        threshold, tolerance = _threshold(run, result)
+        if words.read_only():
+            st.caption(":material/lock: Read-only: nothing is written here.")
+    return Selection(
+        run=run,
+        dataset=info,
+        dataset_name=name,
+        part=result.part if result else "test",
+        result=result,
+        z=z,
+        threshold=threshold,
+        tolerance=tolerance,
+    )
+
+
+def _take(key: str) -> None:
+    choose(**{key: st.session_state[f"sidebar {key}"]})
+
+
+def _run() -> Run | None:
+    names = loaders.names_of_runs()
+    if not names:
+        st.caption("No run yet. The Overview says how to get one.")
+        return None
+    broken = loaders.broken_runs()
+    wanted = chosen().get("run")
+    if wanted not in names:
+        if wanted is not None:
+            st.warning(f"There is no run {words.plain(wanted)} here.")
+        wanted = max(names, key=lambda name: _rank(name, broken))
+        choose(run=wanted)
+    st.session_state["sidebar run"] = wanted
+    st.selectbox(
+        "Run",
+        names,
+        key="sidebar run",
+        format_func=lambda name: f"{name} (damaged)" if name in broken else name,
+        help=words.HELP["run"],
+        on_change=_take_run,
+    )
+    if wanted in broken:
+        st.error(words.message(broken[wanted]))
+        return None
+    return loaders.run(wanted)
+
+
+def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool, str]:
+    """The run to begin with: whole, its data here, evaluated, on measured images, the latest."""
+    if name in broken:
+        return False, False, False, ""
+    run = loaders.run(name)
+    return loaders.info(run.info.dataset) is not None, bool(run.evaluations()), not run.info.synthetic, run.info.started
+
+
+def _take_run() -> None:
+    # Thresholds and slices belong to a run; another one begins with its own.
+    for key in ("dataset", "part", "slice", "threshold"):
+        chosen().pop(key, None)
+    _take("run")
+
+
+def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetInfo | None]:
+    installed = loaders.names_of_datasets()
+    own = list(dict.fromkeys(name for name, _ in loaders.evaluated(run))) if run else []
+    if run and run.info.dataset not in own:
+        own.append(run.info.dataset)
+    names = list(dict.fromkeys([*(name for name in own if name in installed or not needs_data), *installed]))
+    if not names:
+        return None, None
+    wanted = chosen().get("dataset")
+    if wanted not in names:
+        if wanted is not None and not needs_data:
+            st.warning(f"There is no dataset {words.plain(wanted)} here.")
+        wanted = names[0]
+        if not needs_data:
+            choose(dataset=wanted)
+    st.session_state["sidebar dataset"] = wanted
+
+    def titled(name: str) -> str:
+        facts = loaders.info(name)
+        return f"{name} (not here)" if facts is None else f"{name} (synthetic)" if facts.synthetic else name
+
+    st.selectbox(
+        "Dataset", names, key="sidebar dataset", format_func=titled, help=words.HELP["dataset"], on_change=_take_dataset
+    )
+    return wanted, loaders.info(wanted)
+
+
+def _take_dataset() -> None:
+    for key in ("part", "slice"):
+        chosen().pop(key, None)
+    _take("dataset")
+
+
+def _part(run: Run | None, name: str | None) -> loaders.Result | None:
+    parts = [part for dataset, part in loaders.evaluated(run) if dataset == name] if run else []
+    if run is None or name is None or not parts:
+        return None
+    wanted = chosen().get("part")
+    if wanted not in parts:
+        wanted = parts[0]
+        choose(part=wanted)
+    if len(parts) > 1:
+        st.session_state["sidebar part"] = wanted
+        st.selectbox(
+            "Slices of",
+            parts,
+            key="sidebar part",
+            format_func=lambda part: words.PARTS[part],
+            help=words.HELP["part"],
+            on_change=_take_part,
+        )
+    try:
+        return loaders.result(run, name, wanted)
+    except SegcoreError as error:
+        st.error(words.message(error))
+        return None
+
+
+def _take_part() -> None:
+    chosen().pop("slice", None)
+    _take("part")
+
+
+def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_stack: bool) -> int:
+    if result is not None and not whole_stack:
+        indices = list(result.evaluation.slices)
+        names = dict(zip(indices, result.evaluation.names, strict=True))
+    elif info is not None:
+        indices = list(range(info.slices))
+        names = dict(enumerate(info.slice_names))
+    else:
+        return 0
+    wanted = chosen().get("slice")
+    if wanted is None:
+        wanted = indices[0] if result is None or whole_stack else worst_slice(result)
+        choose(slice=wanted)
+    elif wanted not in names:
+        # On this page only; the pages that have the slice still show it.
+        wanted = min(indices, key=lambda z: abs(z - wanted))
+    if len(indices) > 1:
+        st.session_state["sidebar slice"] = wanted
+        st.select_slider(
+            "Slice",
+            indices,
+            key="sidebar slice",
+            format_func=lambda z: str(z) if names[z].strip("0") == str(z or "") else f"{z} · {names[z][:40]}",
+            help=words.HELP["slice"],
+            on_change=_take,
+            args=("slice",),
+        )
+    return int(wanted)
+
+
+def worst_slice(result: loaders.Result) -> int:
+    """The slice with the highest percentage of wrong pixels at the run's first threshold."""
+    wrong = loaders.at(result, next(iter(result.points.values())), 0).each.wrong_percent
+    return result.evaluation.slices[int(wrong.argmax())]
+
+
+def _threshold(run: Run | None, result: loaders.Result | None) -> tuple[float, int]:
+    if run is None or result is None:
+        return float(chosen().get("threshold", 0.5)), int(chosen().get("tolerance", 0))
+    # Three decimals are finer than the 8 bits of a probability, so rounding moves no pixel.
+    points = {name: round(value, 3) for name, value in result.points.items()}
+    if "threshold" not in chosen():
+        choose(threshold=points.get("pixel", round(threshold_value(run, next(iter(points.values()))), 3)))
+    chosen().setdefault("tolerance", 0)
+    for key in ("threshold", "tolerance"):
+        st.session_state[f"sidebar {key}"] = chosen()[key]
+    st.slider(
+        "Threshold",
+        0.0,
+        1.0,
+        step=0.001,
+        format="%.3f",
+        key="sidebar threshold",
+        help=words.HELP["threshold"],
+        on_change=_take,
+        args=("threshold",),
+    )
+    labels = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}
+    for name, value in points.items():
+        st.button(
+            f"{labels.get(name, name)} · {value:.3f}",
+            key=f"sidebar point {name}",
+            help=words.HELP.get(name),
+            on_click=choose,
+            kwargs={"threshold": value},
+            disabled=abs(chosen()["threshold"] - value) < 5e-4,
+            width="stretch",
+        )
+    nm = None
+    facts = loaders.info(result.dataset)
+    if facts is not None and facts.voxel_size_nm:
+        nm = facts.voxel_size_nm[2]
+    st.select_slider(
+        "Tolerance",
+        list(range(6)),
+        key="sidebar tolerance",
+        format_func=lambda px: f"{px} px" if nm is None or not px else f"{px} px ({px * nm:g} nm)",
+        help=words.HELP["tolerance"],
+        on_change=_take,
+        args=("tolerance",),
+    )
+    return float(chosen()["threshold"]), int(chosen()["tolerance"])

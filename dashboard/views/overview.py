@@ -1,0 +1,232 @@
+"""What this run is, its headline numbers with what they mean, and where to go next."""
+
+from __future__ import annotations
+
+import threading
+
+import streamlit as st
+
+from dashboard import charts, loaders, notices, pictures, words
+from dashboard.selection import choose, current
+from dashboard.sidebar import view
+from segcore.errors import SegcoreError
+from segcore.fetching import fetch
+from segcore.runs import Run
+from segcore.splits import slice_ranges
+
+
+@st.cache_resource(show_spinner=False)
+def _one_at_a_time() -> threading.Lock:
+    return threading.Lock()
+
+
+def page() -> None:
+    selection = current()
+    if selection.run is None:
+        _first_steps()
+    else:
+        _run(selection.run)
+        if selection.result is not None:
+            _results(selection.result, selection.threshold, selection.tolerance)
+        elif selection.run.info.dataset:
+            notices.about_run(selection.run)
+            _not_evaluated(selection.run)
+        _next()
+    _problems()
+    _make_sample()
+
+
+def _run(run: Run) -> None:
+    info = run.info
+    mark = ""
+    if loaders.leak_audit(run).leaks:
+        mark += " :red-badge[:material/warning: leaks]"
+    if info.synthetic:
+        mark += " :violet-badge[synthetic]"
+    st.title(f"{words.plain(run.name)}{mark}")
+    state = {
+        "finished": f"trained {words.when(info.ended)}",
+        "training": "training now",
+        "interrupted": "interrupted, can be resumed",
+        "failed": f"failed: {words.plain(info.message)}",
+    }[info.state]
+    facts = loaders.info(info.dataset)
+    about = words.plain(facts.title if facts else info.dataset)
+    st.markdown(
+        f"A U-Net that tells cell interior from membrane, **{words.count(info.parameters)}** parameters · {state} · "
+        f"**{info.epochs}** epochs in {words.duration(info.train_seconds)} on {words.plain(info.device)} · "
+        f"preset {words.plain(run.config.preset)} · on **{about}**"
+        + (f", {words.shape(facts)}" if facts else " (not installed here)")
+    )
+    st.markdown(
+        " · ".join(
+            f"{title} {len(indices)}: {slice_ranges(indices)}"
+            for title, indices in (
+                ("**Training slices**", run.split.train),
+                ("**Validation**", run.split.validation),
+                ("**Left out between**", run.split.gap),
+                ("**Test**", run.split.test),
+            )
+            if indices
+        )
+    )
+
+
+def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
+    notices.about_result(result)
+    found = loaders.at(result, threshold, tolerance)
+    pooled, matrix = found.pooled, found.matrix
+    number = len(result.evaluation.slices)
+    beyond = f", errors up to {tolerance} px from a boundary forgiven" if tolerance else ""
+    st.subheader(
+        f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} of {words.plain(result.dataset)}, "
+        f"threshold {threshold:.3f}{beyond}"
+    )
+    point = "topology" if "topology" in result.points else next(iter(result.points))
+    v_rand = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
+    dice = pooled["dice_interior"], pooled["dice_membrane"]
+    for column, (label, term, value, below) in zip(
+        st.columns(5),
+        (
+            (
+                "Wrong pixels",
+                "wrong",
+                words.percent(pooled["wrong_percent"]),
+                f"{words.count(pooled['wrong_pixels'])} of {words.count(pooled['pixels'])}",
+            ),
+            (
+                "Missed membrane",
+                "missed",
+                words.percent(charts.share(matrix.missed_membrane, matrix.pixels)),
+                f"{words.count(int(matrix.missed_membrane))} pixels; risks merging neurites",
+            ),
+            (
+                "False membrane",
+                "false",
+                words.percent(charts.share(matrix.false_membrane, matrix.pixels)),
+                f"{words.count(int(matrix.false_membrane))} pixels; risks splitting neurites",
+            ),
+            (
+                "Dice of interior",
+                "dice",
+                words.decimal(dice[0]),
+                f"of membrane {words.decimal(dice[1])}; pooled pixels",
+            ),
+            ("V_Rand", "v_rand", words.decimal(v_rand), f"at the {point} threshold {result.points[point]:.3f}"),
+        ),
+        strict=True,
+    ):
+        with column.container(border=True, height="stretch", gap="xxsmall"):
+            st.metric(label, value, help=words.HELP[term])
+            st.caption(below)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _worst_and_best(result, found, threshold, tolerance)
+    with right:
+        st.markdown(
+            "**Confusion matrix**, percent of all pixels",
+            help="Rows: what the label says. Columns: what the model predicts.",
+        )
+        st.markdown(charts.matrix_table(matrix))
+        events = result.summary["events"]
+        st.markdown(
+            f"Neurites in these slices: **{words.count(result.summary['neurites'])}**. At the "
+            f"{events['operating_point']} threshold, **{words.count(events['splits'])}** places where one is split and "
+            f"**{words.count(events['merges'])}** where some are merged."
+        )
+        _model_card(result.run)
+
+
+def _worst_and_best(result: loaders.Result, found: loaders.At, threshold: float, tolerance: int) -> None:
+    wrong = found.each.wrong_percent
+    places = {"Worst slice": int(wrong.argmax()), "Best slice": int(wrong.argmin())}
+    for column, (title, place) in zip(st.columns(2), places.items(), strict=True):
+        z = result.evaluation.slices[place]
+        with column:
+            st.markdown(
+                f"**{title}: {z}** · {words.percent(wrong[place])} wrong "
+                f"({words.count(int(found.each.wrong_pixels[place]))} pixels)"
+            )
+            try:
+                stack = loaders.dataset(result.dataset)
+                shown = pictures.errors(
+                    stack.image(z), stack.label(z), loaders.probability(result, z), threshold, tolerance
+                )
+                st.image(pictures.small(shown), width="stretch", alt=f"{title}: wrong pixels in colour over the image")
+            except SegcoreError as error:
+                st.caption(f"No picture: {words.message(error)}")
+            if st.button(f"Look at slice {z}", key=f"look {title}", icon=":material/search:"):
+                choose(slice=z)
+                st.switch_page(view("errors"))
+    charts.legend(forgiven=tolerance > 0)
+
+
+def _model_card(run: Run) -> None:
+    try:
+        card = run.card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    with st.expander("Model card", icon=":material/description:"):
+        st.text(card)
+        st.download_button("Download as Markdown", card, f"{run.name}-card.md", "text/markdown", on_click="ignore")
+
+
+def _not_evaluated(run: Run) -> None:
+    if run.info.state == "finished":
+        notices.needs_result_hint(run.name, None)
+    elif run.info.state != "failed":
+        st.info("No evaluation yet: that comes when training has ended. Its curves are on the Training page.")
+
+
+def _next() -> None:
+    st.subheader("Where to go next")
+    for column, (name, label, text) in zip(
+        st.columns(4),
+        (
+            ("errors", "Errors", "Slice by slice, worst first: what is wrong, and does it matter?"),
+            ("confusion", "Confusion matrix", "Which class is taken for which, at any threshold."),
+            ("training", "Training", "How it learned; compare runs."),
+            ("try_it", "Try it", "Your own image through this model."),
+        ),
+        strict=True,
+    ):
+        with column.container(border=True, height="stretch"):
+            st.page_link(view(name), label=f"**{label}**", icon=":material/arrow_forward:")
+            st.caption(text)
+
+
+def _first_steps() -> None:
+    st.title("No run yet")
+    st.markdown(
+        "This app shows how well a trained model tells cell interior from membrane in electron micrographs, slice by "
+        "slice. It needs a **dataset** and a **run** (a trained model)."
+    )
+    st.markdown("**1.** A dataset: the synthetic sample is made here; others are fetched or imported on the Data page.")
+    st.page_link(view("data"), label="Data", icon=":material/stacks:")
+    st.markdown("**2.** A run: train one in a terminal, in the project's folder. This takes about two minutes.")
+    st.code("python -m segcore train sample --preset quick", language="sh")
+    st.markdown("**3.** Come back to this page. It shows the run as soon as there is one.")
+
+
+def _problems() -> None:
+    damaged = [*loaders.broken_runs().values(), *loaders.broken_datasets().values()]
+    if damaged:
+        with st.expander(f"{len(damaged)} damaged folders", icon=":material/warning:"):
+            for error in damaged:
+                st.error(words.message(error))
+
+
+def _make_sample() -> None:
+    """On a first start the app draws its own data, once, when everything else is on the screen."""
+    if loaders.names_of_datasets():
+        return
+    if words.read_only():
+        st.info(f"There is no dataset here. {words.READ_ONLY}")
+        return
+    with st.spinner("Drawing the synthetic sample, a few seconds …", show_time=True), _one_at_a_time():
+        if not loaders.names_of_datasets():
+            fetch("sample")
+    st.rerun()
+
+
+page()

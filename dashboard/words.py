@@ -1,0 +1,124 @@
+"""The app's words: what terms mean, how numbers are written, and text from files made harmless."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from segcore.datasets import DatasetInfo
+from segcore.errors import SegcoreError
+
+SYNTHETIC = "Synthetic: these images were drawn by a program. Figures on them say nothing about real tissue."
+
+HELP = {
+    "run": "One trained model with all that belongs to it: its settings, its slices, its curves, its evaluations.",
+    "dataset": "One stack of slices, with or without labels. The model of the run was evaluated on it.",
+    "part": "Which slices of the dataset are shown. Test slices played no part in training; validation slices chose "
+    "the best epoch and the thresholds; training slices were learned from.",
+    "slice": "One image of the stack, counted from 0.",
+    "threshold": "The model gives each pixel a probability of being cell interior. Pixels strictly above the "
+    "threshold are called interior, the others membrane. Lower: more interior, more merges. Higher: more membrane, "
+    "more splits.",
+    "tolerance": "Wrong pixels closer than this to a true boundary are forgiven, because nobody draws a boundary to "
+    "the pixel. 0 forgives nothing.",
+    "wrong": "Pixels whose predicted class differs from the label, in percent of all pixels. Moving every boundary "
+    "by one pixel already makes about 6 % of the pixels of such images wrong.",
+    "missed": "Membrane that was called interior. Where it opens a membrane, two neurites are merged into one.",
+    "false": "Interior that was called membrane. Where it crosses a neurite, the neurite is split in two.",
+    "dice": "Overlap of prediction and label, from 0 (none) to 1 (equal): twice the shared pixels, divided by the "
+    "pixels of both.",
+    "iou": "Intersection over union, from 0 to 1: the shared pixels, divided by those that either has.",
+    "v_rand": "How well whole neurites are kept apart and together, from 0 to 1, as the ISBI 2012 challenge measures "
+    "it. Low values mean merges or splits. Mean over slices.",
+    "v_info": "Like V_Rand, from information theory, 0 to 1. Small neurites weigh more in it. Mean over slices.",
+    "pixel": "The threshold with the fewest wrong pixels on the validation slices.",
+    "topology": "The threshold that keeps neurites apart best (highest V_Rand) on the validation slices.",
+    "pooled": "All pixels of all slices counted together.",
+    "validation": "Slices that training does not learn from; they decide which epoch is kept, and the thresholds.",
+    "epoch": "One pass of training, followed by a look at the validation slices.",
+    "learning_rate": "How large the steps of training are.",
+    "loss": "What training makes small.",
+    "accuracy": "Share of pixels that are right, 0 to 1, at threshold 0.5.",
+    "leak": "A slice leaks when the model was trained on it, or on a turned or mirrored copy of it. Slices are "
+    "compared by their pixels, so another name does not hide it.",
+    "calibration": "Of the pixels that got a probability of 0.8, 80 % should be interior. The curve shows how far "
+    "that holds.",
+    "precision": "Of the pixels predicted as this class, the share that really are.",
+    "recall": "Of the pixels that really are this class, the share that was predicted as such.",
+}
+
+PARTS = {
+    "test": "test slices",
+    "validation": "validation slices",
+    "train": "training slices",
+    "all": "all slices",
+}
+
+# What Markdown, LaTeX and Streamlit's own directives would read as more than text.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&^=\"'@/])")
+
+
+def plain(text: object) -> str:
+    """Text from a file, for places that read Markdown: shown as it is, on one line, never interpreted."""
+    shown = "".join(one if one.isprintable() else " " for one in str(text))
+    return _SPECIAL.sub(r"\\\1", " ".join(shown.split()))
+
+
+def message(error: SegcoreError) -> str:
+    """An error's one line, for `st.error`."""
+    line = plain(error)
+    return line[:1].upper() + line[1:]
+
+
+def count(number: int) -> str:
+    """12345 as 12,345."""
+    return f"{number:,}"
+
+
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A number, or a dash where it is not defined."""
+    return "–" if value is None or value != value else f"{value:.{digits}f}"  # noqa: PLR0124
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A percentage with its unit."""
+    return "–" if value is None or value != value else f"{value:.{digits}f} %"  # noqa: PLR0124
+
+
+def shape(info: DatasetInfo) -> str:
+    """30 slices of 512 x 512 pixels, 4 x 4 x 50 nm."""
+    text = f"{info.slices} {'slice' if info.slices == 1 else 'slices'} of {info.height} × {info.width} pixels"
+    if info.voxel_size_nm:
+        depth, down, across = info.voxel_size_nm
+        text += f", {across:g} × {down:g} nm a pixel, {depth:g} nm a slice"
+    return text
+
+
+def when(stamp: str | None) -> str:
+    """An ISO 8601 time as day and minute, UTC."""
+    try:
+        return datetime.fromisoformat(stamp or "").astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
+    except ValueError:
+        return "unknown"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
+
+
+def read_only() -> bool:
+    """Whether the app was told to write nothing."""
+    return os.environ.get("SEGCORE_READ_ONLY", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+READ_ONLY = "This app runs read-only, so it does not write here."
