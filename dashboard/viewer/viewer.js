@@ -53,6 +53,12 @@ const grouped = (count) => count.toLocaleString("en-US");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
+/** From light to dark purple. */
+const shade = (share) => {
+  const [light, dark] = [[196, 160, 206], [106, 27, 122]];
+  return `rgb(${light.map((from, at) => Math.round(from + (dark[at] - from) * share)).join(",")})`;
+};
+
 /** A round length of at most `most`: 1, 2 or 5 times a power of ten. */
 function roundLength(most) {
   const power = 10 ** Math.floor(Math.log10(most));
@@ -357,7 +363,7 @@ const SHELL = `
     <div class="group end">
       <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
       <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
-      <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen">⛶</button>
+      <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen"><svg viewBox="0 0 12 12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8"/></svg></button>
       <button type="button" data-do="help" title="Keys (?)" aria-label="Keys">?</button>
     </div>
   </div>
@@ -421,7 +427,7 @@ class Viewer {
     this.position = 0;
     this.last = 127;
     this.tolerance = 0;
-    this.opacity = 0.6;
+    this.opacity = 0.7;
     this.masks = true;
     this.contours = false;
     this.layers = new Set(["image", "errors"]);
@@ -810,6 +816,7 @@ class Viewer {
     const count = this.rows.length;
     const values = this.rows.map((_, at) => this.percentOf(at));
     const most = Math.max(1e-9, ...values.filter((value) => value != null));
+    const least = Math.min(most, ...values.filter((value) => value != null));
     const gap = width / count > 6 * ratio ? ratio : 0;
     // Several slices to a pixel: the worst of them shows.
     for (let x = 0; x < Math.min(width, count); x++) {
@@ -817,9 +824,11 @@ class Viewer {
       const to = Math.max(from + 1, Math.floor(((x + 1) * count) / Math.min(width, count)));
       const value = Math.max(...values.slice(from, to).map((one) => one ?? -1));
       const left = Math.round((x * width) / Math.min(width, count)), right = Math.round(((x + 1) * width) / Math.min(width, count));
-      // From hardly there to solid purple: another scale than the colours of the errors.
-      context.fillStyle = value < 0 ? "rgba(128,128,128,0.25)" : `rgba(122,40,138,${0.1 + 0.9 * (value / most)})`;
-      context.fillRect(left, 0, Math.max(1, right - left - gap), height);
+      // Taller and darker is worse; purple, another scale than the colours of the errors.
+      const share = value < 0 ? 0.25 : value / most;
+      const tall = Math.max(ratio * 2, Math.round(share * height));
+      context.fillStyle = value < 0 ? "rgba(128,128,128,0.35)" : shade((value - least) / (most - least || 1));
+      context.fillRect(left, height - tall, Math.max(1, right - left - gap), tall);
     }
     const marker = strip.lastElementChild;
     marker.style.left = `${(100 * this.position) / count}%`;
@@ -851,7 +860,7 @@ class Viewer {
     const count = this.panes.length;
     const ratio = this.data.height / this.data.width;
     const full = document.fullscreenElement === this.root || this.root.matches(":fullscreen");
-    const most = full ? stage.clientHeight : Math.max(280, Math.round(window.innerHeight * 0.72));
+    const most = full ? stage.clientHeight : Math.max(280, Math.round(window.innerHeight * 0.64));
     // The arrangement of panes in which each is largest.
     let best = null;
     for (let columns = 1; columns <= count; columns++) {
@@ -1024,7 +1033,8 @@ class Viewer {
         Math.round((x + w / 2) * size.device - this.view.x * scale),
         Math.round((y + h / 2) * size.device - this.view.y * scale),
       );
-      context.imageSmoothingEnabled = scale < 1;
+      // Pixels as squares once they are large enough to be told apart.
+      context.imageSmoothingEnabled = scale < 2;
       context.imageSmoothingQuality = "medium";
       seen.forEach(([ty, tx], at) => {
         const tile = ready[at];

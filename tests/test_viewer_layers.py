@@ -1,0 +1,280 @@
+"""The tile route: what it sends is what the files hold, and no address reaches anything else."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import uvicorn
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+
+from dashboard.viewer import levels
+from dashboard.viewer.layers import TILE, open_layers, routes
+from segcore.datasets import install, open_dataset
+from segcore.errors import SegcoreError
+from segcore.evaluation_folder import read_evaluation, write_evaluation
+from segcore.evidence import boundary_distance
+from segcore.scoring import score
+from segcore.volume import StackWriter, array_stack
+
+SLICES, HEIGHT, WIDTH = 4, 700, 1300
+EVALUATED = (1, 3)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def plane(self, name: str | None = None) -> np.ndarray:
+        shape = tuple(int(side) for side in self.headers["x-shape"].split(","))
+        names = self.headers["x-planes"].split(",")
+        planes = np.frombuffer(self.body, np.uint8).reshape(len(names), *shape)
+        return planes[names.index(name) if name else 0]
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory: pytest.TempPathFactory):
+    """A labelled stack of six tiles a slice, a run with an evaluation of two of its slices, and a secret beside."""
+    root = tmp_path_factory.mktemp("roots")
+    before = {name: os.environ.get(name) for name in ("SEGCORE_DATA_DIR", "SEGCORE_MODELS_DIR")}
+    os.environ["SEGCORE_DATA_DIR"], os.environ["SEGCORE_MODELS_DIR"] = str(root / "data"), str(root / "models")
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (SLICES, HEIGHT, WIDTH), dtype=np.uint8)
+    coarse = rng.random((SLICES, HEIGHT // 20, WIDTH // 20)) < 0.7
+    labels = np.repeat(np.repeat(coarse, 20, axis=1), 20, axis=2).astype(np.uint8) * 255
+    install("big", array_stack(images), array_stack(labels))
+    install("bare", array_stack(images[:2, :90, :80]))
+    probability = rng.integers(0, 256, (len(EVALUATED), HEIGHT, WIDTH), dtype=np.uint8)
+    evaluate(root / "models/net/evaluation/big", probability, root / "data/big/labels.tif")
+    (root / "secret").mkdir()
+    (root / "secret/images.tif").write_bytes(b"secret")
+    yield root
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+
+
+def evaluate(folder: Path, probability: np.ndarray, labels: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / "predicted.tif"
+    with StackWriter(path, height=HEIGHT, width=WIDTH, slices=len(probability)) as writer:
+        for page in probability:
+            writer.write(page)
+    names = [str(z) for z in EVALUATED]
+    found = score(path, labels, slices=EVALUATED, names=names, thresholds={"pixel": 0.5}, workers=1)
+    write_evaluation(folder, found, {}, probability=path)
+
+
+@pytest.fixture(scope="module")
+def get(roots: Path):
+    """Sends a path as it is, byte for byte, to a real server."""
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes()), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    def send(path: str, method: str = "GET") -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=False)
+            connection.endheaders()
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    yield send
+    server.should_exit = True
+    thread.join()
+
+
+def tile_path(layer: str, z: int = 1, level: int = 0, ty: int = 0, tx: int = 0, stack: str = "big/net/test") -> str:
+    return f"/segcore/tiles/{stack}/{layer}/{z}/{level}/{ty}/{tx}"
+
+
+@pytest.mark.parametrize("z", EVALUATED)
+def test_tiles_are_the_files(get, roots, z):
+    dataset = open_dataset("big")
+    whole = {
+        "image": dataset.images[z],
+        "label": dataset.labels[z],
+        "distance": boundary_distance(dataset.labels[z] > 0),
+        "probability": tifffile.imread(roots / "models/net/evaluation/big/probability.tif")[EVALUATED.index(z)],
+    }
+    for layer, expected in whole.items():
+        for ty in range(2):
+            for tx in range(3):
+                answer = get(tile_path(layer, z, 0, ty, tx))
+                assert answer.status == 200
+                assert answer.headers["content-encoding"] == "identity"
+                rows, columns = slice(ty * TILE, (ty + 1) * TILE), slice(tx * TILE, (tx + 1) * TILE)
+                np.testing.assert_array_equal(answer.plane(), expected[rows, columns])
+
+
+def test_a_bundle_is_all_layers_in_one(get):
+    bundle = get(tile_path("bundle", 3, 0, 1, 2))
+    assert bundle.headers["x-planes"] == "image,truth,probability"
+    for layer in ("image", "probability"):
+        np.testing.assert_array_equal(bundle.plane(layer), get(tile_path(layer, 3, 0, 1, 2)).plane())
+    truth = bundle.plane("truth")
+    np.testing.assert_array_equal((truth >> 3) * 255, get(tile_path("label", 3, 0, 1, 2)).plane())
+    np.testing.assert_array_equal(truth & 7, get(tile_path("distance", 3, 0, 1, 2)).plane())
+
+
+def test_what_there_is_not_is_left_out(get):
+    assert get(tile_path("bundle", 0)).headers["x-planes"] == "image,truth"  # not evaluated
+    assert get(tile_path("bundle", 1, stack="big/-/test")).headers["x-planes"] == "image,truth"
+    assert get(tile_path("bundle", 1, stack="bare/-/test")).headers["x-planes"] == "image"
+    assert get(tile_path("label", 1, stack="bare/-/test")).status == 404
+    assert get(tile_path("probability", 0)).status == 404
+
+
+@pytest.mark.parametrize("tolerance", [0, 2])
+@pytest.mark.parametrize("threshold", [0, 3, 127, 254])
+def test_coarse_levels_keep_every_error(get, threshold, tolerance):
+    dataset = open_dataset("big")
+    interior, distance = dataset.labels[1] > 0, boundary_distance(dataset.labels[1] > 0)
+    probability = np.block(
+        [[get(tile_path("probability", 1, 0, ty, tx)).plane() for tx in range(3)] for ty in range(2)]
+    )
+    wrong = {
+        "missed": ~interior & (probability > threshold) & (distance >= tolerance),
+        "false": interior & (probability <= threshold) & (distance >= tolerance),
+    }
+    answer = get(tile_path("bundle", 1, 2) + f"?tolerance={tolerance}")
+    found = {"missed": answer.plane("peak") > threshold, "false": answer.plane("trough") <= threshold}
+    side = 4
+    for name, pixels in wrong.items():
+        blocks = np.pad(pixels, ((0, -HEIGHT % side), (0, -WIDTH % side)))
+        blocks = blocks.reshape(blocks.shape[0] // side, side, -1, side).any(axis=(1, 3))
+        np.testing.assert_array_equal(found[name], blocks)
+    assert ("near_peak" in answer.headers["x-planes"]) == bool(tolerance)
+
+
+def test_coarse_images_are_means(get):
+    page = open_dataset("big").images[0].astype(float)
+    blocks = page.reshape(HEIGHT // 4, 4, WIDTH // 4, 4).mean(axis=(1, 3))
+    assert np.abs(get(tile_path("image", 0, 2)).plane() - blocks).max() <= 1
+
+
+@given(st.data())
+def test_halving_odd_sides(data):
+    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    plane = np.random.default_rng(data.draw(st.integers(0, 999))).integers(0, 256, (height, width), dtype=np.uint8)
+    for how, reduce in (("max", np.max), ("min", np.min)):
+        found = levels.halved(plane, how)
+        expected = [[reduce(plane[y : y + 2, x : x + 2]) for x in range(0, width, 2)] for y in range(0, height, 2)]
+        np.testing.assert_array_equal(found, expected)
+    assert levels.halved(np.full_like(plane, 77), "mean").tolist() == np.full_like(found, 77).tolist()
+
+
+def test_tables_and_counts_are_those_of_segcore(get, roots):
+    evidence = read_evaluation(roots / "models/net/evaluation/big")[0].evidence
+    tables = np.frombuffer(get("/segcore/evidence/big/net/test/0/64").body, "<u4").reshape(-1, 2, 256, 6)
+    np.testing.assert_array_equal(tables, evidence.counts)
+    second = np.frombuffer(get("/segcore/evidence/big/net/test/1/1").body, "<u4").reshape(-1, 2, 256, 6)
+    np.testing.assert_array_equal(second, evidence.counts[1:])
+    for value in (0, 1, 127, 153, 254, 255):
+        for tolerance in range(6):
+            wrong = np.frombuffer(get(f"/segcore/wrong/big/net/test/{value}/{tolerance}").body, "<u4")
+            expected = evidence.sweep(tolerance).wrong_pixels[:, value]
+            np.testing.assert_array_equal(wrong, expected)
+
+
+HOSTILE_NAMES = [
+    "..", "../secret", "..%2fsecret", "%2e%2e", "%2e%2e%2fsecret", "..%5csecret", "%2fetc", "/etc", "big%00", "%00",
+    "a" * 101, "a" * 5000, "b%C4%B1g", "%EF%BD%82ig", "big%20", "big.", "big%0a", "..%c0%afsecret", ".hidden", "CON",
+    "%252e%252e", "~", "big%2f..%2f..%2fsecret", "big%3fx", "-rf", "%E2%80%AE", "big%EF%BC%8F..",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=lambda name: name[:30])
+@pytest.mark.parametrize("place", [0, 1])
+def test_hostile_names_reach_nothing(get, name, place):
+    parts = ["big", "net", "test"]
+    parts[place] = name
+    for path in (tile_path("image", stack="/".join(parts)), f"/segcore/evidence/{'/'.join(parts)}/0/1"):
+        answer = get(path)
+        assert answer.status in (400, 404)
+        assert b"secret" not in answer.body
+        assert b"/" not in answer.body  # not where files lie either
+        assert len(answer.body) < 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        tile_path("image", stack="big/net/other"),
+        tile_path("image", stack="big/net/%2e%2e"),
+        tile_path("images.tif"),
+        tile_path("image") + "/0",
+        tile_path("image").replace("/1/0/0/0", "/-1/0/0/0"),
+        tile_path("image").replace("/1/0/0/0", "/1.0/0/0/0"),
+        tile_path("image").replace("/1/0/0/0", "/0x1/0/0/0"),
+        tile_path("image").replace("/1/0/0/0", "/%D9%A1/0/0/0"),  # an Arabic one
+        tile_path("image").replace("/1/0/0/0", "/%C2%B9/0/0/0"),  # a superscript one
+        tile_path("image").replace("/1/0/0/0", "/1%00/0/0/0"),
+        tile_path("image").replace("/1/0/0/0", f"/{'9' * 4000}/0/0/0"),
+        tile_path("image", 4),
+        tile_path("image", 1, 9),
+        tile_path("image", 1, 0, 2),
+        tile_path("image", 1, 0, 0, 3),
+        tile_path("bundle", 1, 1) + "?tolerance=6",
+        tile_path("bundle", 1, 1) + "?tolerance=-1",
+        tile_path("bundle", 1, 1) + "?tolerance=1;2",
+        "/segcore/wrong/big/net/test/256/0",
+        "/segcore/wrong/big/net/test/0/6",
+        "/segcore/wrong/big/-/test/0/0",
+        "/segcore/evidence/big/net/test/0/65",
+        "/segcore/evidence/big/net/test/2/1",
+        "/segcore/evidence/big/net/all/0/1",
+        "/segcore/tiles/nothing/-/test/image/0/0/0/0",
+        "/segcore/tiles/big/nobody/test/image/0/0/0/0",
+        "/segcore/anything",
+        "/segcore/",
+    ],
+    ids=lambda path: path[-40:],
+)
+def test_other_addresses_are_refused(get, path):
+    assert get(path).status in (400, 404)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_only_reading(get, method):
+    assert get(tile_path("image"), method).status == 405
+
+
+def test_a_rewritten_evaluation_is_read_anew(get, roots):
+    folder = roots / "models/again/evaluation/big"
+    zero = np.zeros((len(EVALUATED), HEIGHT, WIDTH), dtype=np.uint8)
+    evaluate(folder, zero, roots / "data/big/labels.tif")
+    path = tile_path("probability", 1, stack="big/again/test")
+    before = open_layers("big", "again", "test").version
+    assert not get(path).plane().any()
+    evaluate(folder, zero + 9, roots / "data/big/labels.tif")
+    assert (get(path).plane() == 9).all()
+    assert open_layers("big", "again", "test").version != before
+    (folder / "probability.tif").write_bytes(b"II*\0 nothing")
+    assert get(path).status == 404
+    (folder / "probability.tif").unlink()
+    assert get(path).status == 404
+    assert get(tile_path("bundle", 1, stack="big/again/test")).headers["x-planes"] == "image,truth"
+    for file in folder.iterdir():
+        file.unlink()
+    assert get(tile_path("bundle", 1, stack="big/again/test")).status == 404
+    with pytest.raises(SegcoreError):
+        open_layers("big", "again", "test")
