@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from segcore import config as configuration
 from segcore.config import RunConfig
-from segcore.errors import ConfigError, RunError
+from segcore.errors import ConfigError, RunError, StorageError
 from segcore.levels import LevelSummary
 from segcore.splits import LeakAudit, Split, audit, split_from_dict, split_to_dict
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
@@ -212,6 +212,13 @@ class Run:
 def models_root() -> Path:
     """Where runs lie: `SEGCORE_MODELS_DIR`, or `models` in the working directory."""
     return Path(os.environ.get("SEGCORE_MODELS_DIR") or "models")
+
+
+def check_free(name: str, *, root: Path | None = None) -> None:
+    """Raises a `StorageError` if a new run cannot have this name."""
+    folder = (root or models_root()) / safe_name(name, "run")
+    if os.path.lexists(folder):
+        raise StorageError("there is already something of this name", path=folder, expected="a name that is not taken")
 
 
 def create_run(

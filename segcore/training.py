@@ -42,6 +42,7 @@ from segcore.runs import (
     Run,
     RunInfo,
     append_history,
+    check_free,
     create_run,
     now,
     open_run,
@@ -105,6 +106,7 @@ def train(
     if dataset.labels is None:
         raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
     split = make_split(dataset.info.slices, config.split, seed=config.train.seed)
+    check_free(name)  # while there is one process, and nobody waits for it
     fabric = _launch(machine or Machine(), config.train)
     if fabric.is_global_zero:
         info = RunInfo(
