@@ -93,12 +93,12 @@ def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -
             top = 1 - true
             figure.add_shape(
                 type="rect", x0=predicted, x1=predicted + 1, y0=top, y1=top + 1, line={"width": 2, "color": GREY},
-                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * (value / 100 if value == value else 0) ** 0.5,
+                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * (0.0 if np.isnan(value) else value / 100) ** 0.5,
                 layer="below",
             )  # fmt: skip
             error = {(0, 1): "<br>missed membrane", (1, 0): "<br>false membrane"}.get((true, predicted), "")
             figure.add_annotation(
-                x=predicted + 0.5, y=top + 0.5, showarrow=False, font={"size": 15},
+                x=predicted + 0.5, y=top + 0.5, showarrow=False, font={"size": 15, "color": ink()},
                 text=f"<b>{_percent(value)}</b><br>{int(counts[true, predicted]):,} px{error}",
             )  # fmt: skip
     figure.add_scatter(x=[0, 2], y=[0, 2], mode="markers", marker={"opacity": 0}, hoverinfo="skip", showlegend=False)
@@ -110,7 +110,7 @@ def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -
         range=[0, 2], tickvals=[1.5, 0.5], ticktext=names, title="label", showgrid=False, zeroline=False,
         fixedrange=True, tickangle=-90,
     )  # fmt: skip
-    return _laid_out(figure, title, height=330)
+    return _laid_out(figure, title, height=300)
 
 
 def _percent(value: float) -> str:
@@ -159,7 +159,8 @@ def mark(figure: go.Figure, x: float, text: str, dash: str, *, low: bool = False
     """A vertical line with its name."""
     figure.add_vline(
         x=x, line={"dash": dash, "width": 1.5, "color": GREY}, annotation_text=html.escape(text),
-        annotation_position="bottom right" if low else "top right", annotation_font_size=11,
+        annotation_position=f"{'bottom' if low else 'top'} {'left' if x > 0.75 else 'right'}",
+        annotation_font={"size": 11, "color": ink()},
     )  # fmt: skip
 
 
@@ -337,7 +338,7 @@ def network(levels: Sequence[LevelSummary]) -> go.Figure:
         )  # fmt: skip
         if one.part != "upsample":
             figure.add_annotation(
-                x=x, y=y - 0.36, yanchor="top", showarrow=False, font={"size": 10.5},
+                x=x, y=y - 0.36, yanchor="top", showarrow=False, font={"size": 10.5, "color": ink()},
                 text=f"{one.channels} × {one.height} × {one.width}<br>{one.parameters:,} par.",
             )  # fmt: skip
     for level in range(depth - 1):
@@ -354,11 +355,17 @@ def network(levels: Sequence[LevelSummary]) -> go.Figure:
             for one in levels
         ],
         hovertemplate="%{customdata[0]}, level %{customdata[1]}<br>%{customdata[2]} channels of %{customdata[3]} × "
-        "%{customdata[4]}<br>%{customdata[5]:,} parameters<br>%{customdata[6]:,.1f} million multiply-adds<extra></extra>",
+        "%{customdata[4]}<br>%{customdata[5]:,} parameters<br>%{customdata[6]:,.1f} million multiply-adds"
+        "<extra></extra>",
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[-0.7, 2 * (depth - 1) + 1.6], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-1.5 * (depth - 1) - 1.1, 0.6], fixedrange=True)
     return _laid_out(figure, "The network: channels × height × width, and parameters", height=120 + 90 * depth)
+
+
+def ink() -> str:
+    """The colour of text in the reader's theme."""
+    return "#E8ECF1" if st.context.theme.type == "dark" else "#1B2430"
 
 
 def _plotly() -> Any:
@@ -371,8 +378,9 @@ def _laid_out(figure: go.Figure, title: str, *, height: int = 360) -> go.Figure:
     figure.update_layout(
         title={"text": html.escape(title), "font": {"size": 15}, "x": 0, "xanchor": "left"},
         height=height,
-        margin={"l": 10, "r": 10, "t": 64, "b": 10},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"size": 11}},
+        margin={"l": 10, "r": 10, "t": 44, "b": 10},
+        legend={"orientation": "h", "yanchor": "bottom", "yref": "container", "y": 0, "x": 0, "font": {"size": 11}},
+        font={"color": ink()},
         hovermode="closest",
     )
     return figure

@@ -1,3 +1,242 @@
-import streamlit as st
+"""What training does to a slice before the network sees it: copies over their masks, each with its parameters."""
 
-st.title("augmentation")
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+import io
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import loaders, notices, pictures, words, worker
+from dashboard.selection import current
+from segcore.config import AugmentConfig
+from segcore.errors import SegcoreError
+from segcore.runs import Run
+
+MOST_COPIES, MOST_EXPORTED = 48, 200
+MOST_EXPORTED_BYTES = 1_500_000_000
+FLIPS = {
+    "none": "none",
+    "independent": "each axis, one time in two",
+    "one-of-three": "vertical, horizontal or none",
+    "vertical-only": "vertical or none (the notebook's bug)",
+}
+BORDERS = {"reflect": "mirrored", "black": "black (the notebook's bug)"}
+_PREFIX = "augment "
+
+
+def page() -> None:
+    selection = current()
+    st.title("Augmentation")
+    if selection.dataset is None:
+        st.info("There is no dataset here yet. The Data page fetches or imports one.", icon=":material/info:")
+        return
+    if not selection.dataset.labelled:
+        name = words.plain(selection.dataset.name)
+        st.info(f"Dataset {name} has no labels, so there are no pairs to vary. Choose another one in the sidebar.")
+        return
+    st.markdown(
+        "Training never shows the network the same picture twice: each time, a slice and its mask are turned, bent and "
+        "re-lit together. These copies are made by the very function that training uses."
+    )
+    if selection.dataset.synthetic:
+        notices.synthetic()
+    settings, count, seed, several = _controls(selection.run)
+    slices = selection.dataset.slices
+    sources = [(selection.z + step) % slices for step in range(min(count, slices))] if several else [selection.z]
+    with st.spinner("Making the copies …"):
+        copies = _copies(
+            selection.dataset.name, loaders.stamp(loaders.dataset(selection.dataset.name).folder),
+            tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
+        )  # fmt: skip
+    _gallery(selection.dataset.name, copies)
+    _export(selection.dataset.name, settings, count, seed)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _copies(
+    dataset: str, key: loaders.Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int, seed: int
+) -> list[worker.Varied]:
+    made: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
+    return made
+
+
+def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
+    trained = run.config.augment if run else AugmentConfig()
+    if f"{_PREFIX}rotation_deg" not in st.session_state:
+        _set(trained)
+    with st.container(horizontal=True):
+        st.button(
+            "Same as training", on_click=_set, args=(trained,), icon=":material/model_training:",
+            help=f"The settings that run {run.name} was trained with." if run else "The settings training starts from.",
+        )  # fmt: skip
+        st.button(
+            "As in the notebook", on_click=_set, args=(AugmentConfig.notebook(),), icon=":material/menu_book:",
+            help="25 degrees, one flip of three, strong Gaussian noise.",
+        )  # fmt: skip
+        st.button("Nothing", on_click=_set, args=(AugmentConfig.off(),), help="Leaves every slice as it is.")
+    geometry, light, number = st.columns(3, gap="large")
+    with geometry:
+        st.markdown("**Place**")
+        _slider("rotation_deg", "Rotation, up to ± degrees", 0.0, 180.0, 1.0)
+        st.selectbox("Flips", list(FLIPS), format_func=FLIPS.__getitem__, **_kept("flips"))
+        _slider("scale", "Zoom, up to a factor of 1 +", 0.0, 1.0, 0.01)
+        _slider("elastic_px", "Elastic displacement, pixels", 0.0, 32.0, 0.5, "Standard deviation of the bending.")
+        _slider("elastic_spacing_px", "Elastic spacing, pixels", 8.0, 256.0, 4.0, "Small: many small bends.")
+        st.selectbox("What lies beyond the border", list(BORDERS), format_func=BORDERS.__getitem__, **_kept("border"))
+    with light:
+        st.markdown("**Intensity**")
+        _slider("brightness", "Brightness, up to ± of the range", 0.0, 1.0, 0.01)
+        _slider("contrast", "Contrast, up to a factor of 1 +", 0.0, 2.0, 0.01)
+        _slider("gamma", "Gamma, up to a factor of 1 +", 0.0, 2.0, 0.01, "Brightens or darkens the middle greys.")
+        st.multiselect(
+            "Noise, one of", ["none", "gaussian", "poisson", "speckle"], help="Each copy gets one of these kinds.",
+            **_kept("noise"),
+        )  # fmt: skip
+        _slider("noise_level", "Noise level, of the range", 0.0, 0.5, 0.005, "Standard deviation of the noise.")
+        st.toggle("Always the full noise level", **_kept("noise_fixed"))
+    with number:
+        st.markdown("**Copies**")
+        count = st.slider("Copies", 1, MOST_COPIES, 8, key="augmentation count", persist_state="session")
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="augmentation seed", persist_state="session",
+            help="The same seed gives the same copies.",
+        )  # fmt: skip
+        several = st.toggle("A new slice for each copy", key="augmentation several", persist_state="session")
+    values = {field.name: st.session_state[_PREFIX + field.name] for field in dataclasses.fields(AugmentConfig)}
+    values["noise"] = tuple(values["noise"]) or ("none",)
+    return AugmentConfig(**values), int(count), int(seed), several
+
+
+def _slider(name: str, label: str, low: float, high: float, step: float, text: str | None = None) -> None:
+    st.slider(label, low, high, step=step, help=text, **_kept(name))
+
+
+def _kept(name: str) -> dict[str, Any]:
+    return {"key": _PREFIX + name, "persist_state": "session"}
+
+
+def _set(config: AugmentConfig) -> None:
+    for name, value in dataclasses.asdict(config).items():
+        st.session_state[_PREFIX + name] = list(value) if isinstance(value, tuple) else value
+
+
+def _gallery(dataset: str, copies: Sequence[worker.Varied]) -> None:
+    stack = loaders.dataset(dataset)
+    first = copies[0].source
+    st.subheader(f"{len(copies)} copies")
+    original = st.toggle(
+        "Show the untouched originals", key="augmentation original",
+        help="Or hold the mouse over a copy: it shows the slice it was made from.",
+    )  # fmt: skip
+    cards = [_card(f"slice {first}, untouched", stack.image(first), stack.label(first), None, {}, original)]
+    cards += [
+        _card(
+            f"copy {number} of slice {copy.source}", copy.image, copy.label,
+            (stack.image(copy.source), stack.label(copy.source)), copy.parameters, original,
+        )
+        for number, copy in enumerate(copies, start=1)
+    ]  # fmt: skip
+    st.html(_STYLE + f'<div class="sg-gallery">{"".join(cards)}</div>')
+    st.caption("Image above, mask below (interior white, membrane black). Hold the mouse over a copy to see its original.")
+
+
+_STYLE = """<style>
+.sg-gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:14px}
+.sg-card{border:1px solid rgba(128,128,128,.35);border-radius:8px;padding:6px;font-size:.78rem;line-height:1.35}
+.sg-two{position:relative;display:block}
+.sg-two img{width:100%;display:block;border-radius:4px}
+.sg-two img+img{position:absolute;inset:0;opacity:0;transition:opacity .25s}
+.sg-card:hover .sg-two img+img,.sg-two.sg-on img+img{opacity:1}
+.sg-card b{display:block;margin:.35em 0 .1em}
+@media (prefers-reduced-motion:reduce){.sg-two img+img{transition:none}}
+</style>"""
+
+
+def _card(
+    title: str, image: NDArray[np.uint8], label: NDArray[np.uint8],
+    source: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None, parameters: dict[str, Any], original: bool,
+) -> str:  # fmt: skip
+    rows = []
+    for name, place, shown in (("image", 0, image), ("mask", 1, label)):
+        below = f'<img src="{_data(source[place])}" alt="original {name}">' if source else ""
+        rows.append(
+            f'<span class="sg-two{" sg-on" if original else ""}" style="margin-bottom:4px">'
+            f'<img src="{_data(shown)}" alt="{html.escape(title)}, {name}">{below}</span>'
+        )
+    text = html.escape("; ".join(_described(parameters)) or "as it is")
+    return f'<div class="sg-card">{"".join(rows)}<b>{html.escape(title)}</b>{text}</div>'
+
+
+def _described(parameters: dict[str, Any]) -> list[str]:
+    if not parameters:
+        return []
+    said = [f"turned {parameters['angle_deg']:.1f}°"] if parameters["angle_deg"] else []
+    said += [text for key, text in (("flip_vertical", "top ↔ bottom"), ("flip_horizontal", "left ↔ right")) if parameters[key]]
+    for key, text, usual in (
+        ("scale", "zoom × {:.2f}", 1), ("elastic_px", "elastic {:.1f} px", 0), ("contrast", "contrast × {:.2f}", 1),
+        ("brightness", "brightness {:+.2f}", 0), ("gamma", "gamma {:.2f}", 1),
+    ):  # fmt: skip
+        if parameters[key] != usual:
+            said.append(text.format(parameters[key]))
+    if parameters["noise_level"]:
+        said.append(f"{parameters['noise']} noise {parameters['noise_level']:.3f}")
+    return said
+
+
+def _data(picture: NDArray[np.uint8]) -> str:
+    encoded = base64.b64encode(pictures.encoded(pictures.small(picture, 256), "png")).decode()
+    return f"data:image/png;base64,{encoded}"
+
+
+def _export(dataset: str, settings: AugmentConfig, count: int, seed: int) -> None:
+    st.subheader("Export")
+    usual = dataclasses.asdict(AugmentConfig())
+    changed = " ".join(
+        f"augment.{key}={','.join(value) if isinstance(value, tuple) else value}".lower()
+        for key, value in dataclasses.asdict(settings).items()
+        if value != usual[key]
+    )
+    st.markdown(
+        "Matrices of images and labels (`.npy`), a table of every copy's parameters, and a preview, as the command line "
+        "writes them; the slices as they are come first, then copies of each in turn:"
+    )
+    number = st.number_input("Pairs", 1, MOST_EXPORTED, max(count, loaders.dataset(dataset).info.slices + count))
+    st.code(
+        f"python -m segcore augment {dataset} --count {number} --seed {seed} --out pool" + (f" --set {changed}" if changed else ""),
+        language="sh", wrap_lines=True,
+    )  # fmt: skip
+    info = loaders.dataset(dataset).info
+    if number * info.height * info.width * 5 > MOST_EXPORTED_BYTES:
+        st.info("That is too large for a download; the command above writes it to disk.")
+        return
+    st.download_button(
+        "Download as zip", lambda: _zipped(dataset, settings, int(number), seed), f"{dataset}-augmented.zip",
+        "application/zip", icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
+
+
+def _zipped(dataset: str, settings: AugmentConfig, count: int, seed: int) -> bytes:
+    file = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="segcore-") as place:
+        folder = Path(place) / "pool"
+        try:
+            worker.call(worker.write_pool, dataset, dataclasses.asdict(settings), str(folder), count, seed)
+        except SegcoreError as error:
+            return str(error).encode()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for path in sorted(folder.iterdir()):
+                packed.write(path, f"{dataset}-augmented/{path.name}")
+    return file.getvalue()
+
+
+page()

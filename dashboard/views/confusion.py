@@ -1,3 +1,174 @@
+"""Which class is taken for which, over all slices or some, at one threshold and over all of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
 import streamlit as st
 
-st.title("confusion")
+from dashboard import charts, loaders, notices, words
+from dashboard.selection import Selection, current
+from segcore.evidence import CLASSES, Confusion, last_membrane_value, ratio
+
+
+def page() -> None:
+    selection = current()
+    if selection.result is None:
+        st.title("Confusion matrix")
+    result = notices.needs_result(selection)
+    st.title(f"Confusion matrix {notices.mark(result)}")
+    notices.about_result(result)
+    first, last = _range(result)
+    sweep = loaders.sweep(result, selection.tolerance, first, last)
+    value = last_membrane_value(selection.threshold)
+    matrix = sweep[value]
+    _matrices(selection, result, matrix, first, last)
+    _in_words(matrix)
+    _curves(selection, result, sweep, value, first, last)
+
+
+def _range(result: loaders.Result) -> tuple[int, int]:
+    slices = list(result.evaluation.slices)
+    if len(slices) == 1:
+        return slices[0], slices[0]
+    first, last = st.select_slider(
+        "Slices counted",
+        slices,
+        value=(slices[0], slices[-1]),
+        key=f"range of {result.run.name} {result.folder.name}",
+        help="Everything on this page counts the pixels of these slices together.",
+    )
+    return first, last
+
+
+def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, first: int, last: int) -> None:
+    forgiven = f", errors up to {selection.tolerance} px from a true boundary forgiven" if selection.tolerance else ""
+    counted = sum(first <= z <= last for z in result.evaluation.slices)
+    st.subheader(
+        f"{words.percent(float(matrix.wrong_percent))} of the pixels are wrong "
+        f"({words.count(int(matrix.wrong_pixels))} of {words.count(int(matrix.pixels))})",
+        help=words.HELP["wrong"],
+    )
+    st.caption(
+        f"{counted} {words.PARTS[result.part]} of {words.plain(result.dataset)} counted together, threshold "
+        f"{selection.threshold:.3f}{forgiven}."
+    )
+    counts = matrix.counts
+    shares = {
+        "Of all pixels": ratio(100 * counts, matrix.pixels),
+        "Of each row: what became of a class": ratio(100 * counts, counts.sum(axis=1, keepdims=True)),
+        "Of each column: what a call is worth": ratio(100 * counts, counts.sum(axis=0, keepdims=True)),
+    }
+    for place, (column, (title, values)) in enumerate(zip(st.columns(3), shares.items(), strict=True)):
+        with column:
+            charts.show(
+                charts.matrix(values, counts, title),
+                key=f"matrix {place}",
+                name=f"confusion-{place}",
+                description=f"Confusion matrix, {title.lower()}",
+            )
+    table = pd.DataFrame(
+        [
+            {"label": true, "predicted": predicted, "pixels": int(counts[row, column])}
+            | {f"percent {title.partition(':')[0].lower()}": float(values[row, column]) for title, values in shares.items()}
+            for row, true in enumerate(CLASSES)
+            for column, predicted in enumerate(CLASSES)
+        ]
+    )
+    _download("Matrix as CSV", table, f"{result.run.name}-{result.dataset}-confusion.csv")
+
+
+def _in_words(matrix: Confusion) -> None:
+    missed, false = int(matrix.missed_membrane), int(matrix.false_membrane)
+    missed_share = 100 * float(1 - matrix.recall("membrane"))
+    false_share = 100 * float(1 - matrix.recall("interior"))
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        st.markdown(
+            f"**Missed membrane: {words.count(missed)} pixels.** Of all true membrane, {words.percent(missed_share)} "
+            "was called interior. Where that opens a membrane from side to side, **two neurites are merged** into one. "
+            "A higher threshold makes this rarer.",
+        )
+    with right.container(border=True, height="stretch"):
+        st.markdown(
+            f"**False membrane: {words.count(false)} pixels.** Of all true interior, {words.percent(false_share)} was "
+            "called membrane. Where that crosses a neurite, **it is split**. A lower threshold makes this rarer.",
+        )
+    if missed != false:
+        more, less = ("Missed", "false") if missed > false else ("False", "missed")
+        st.caption(
+            f"{more} membrane is the more frequent of the two here ({words.count(max(missed, false))} against "
+            f"{words.count(min(missed, false))} pixels of {less} membrane). Counts do not say whether a membrane was "
+            "really opened: most wrong pixels lie along boundaries. See splits and merges on the Errors page."
+        )
+
+
+def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, value: int, first: int, last: int) -> None:
+    st.subheader("Over all thresholds")
+    evidence = result.evaluation.evidence.subset(
+        [place for place, z in enumerate(result.evaluation.slices) if first <= z <= last]
+    )
+    best = evidence.best_pixel_threshold()
+    st.caption(
+        "The dotted line has the fewest wrong pixels **on these very slices** (without tolerance): optimistic, "
+        "shown for comparison. The dashed ones were chosen on validation slices. Move the threshold in the sidebar."
+    )
+    measure = st.segmented_control(
+        "Overlap", ["dice", "iou"], default="dice", required=True, key="confusion measure", persist_state="session",
+        format_func={"dice": "Dice", "iou": "IoU"}.__getitem__, help=f"{words.HELP['dice']} {words.HELP['iou']}",
+    )  # fmt: skip
+    marks = {"chosen": selection.threshold, "best": best, "points": result.points}
+    title = "Dice" if measure == "dice" else "IoU"
+    rows = st.columns(2), st.columns(2)
+    with rows[0][0]:
+        charts.show(
+            charts.sweep(sweep, "wrong", "Wrong pixels by threshold", "percent of all pixels", **marks),
+            key="sweep wrong", name="wrong-by-threshold", description="Wrong pixels by threshold",
+        )  # fmt: skip
+    with rows[0][1]:
+        charts.show(
+            charts.sweep(sweep, measure or "dice", f"{title} of each class by threshold", f"{title}, 0 to 1", **marks),
+            key="sweep overlap", name=f"{measure}-by-threshold", description=f"{title} by threshold",
+        )  # fmt: skip
+    with rows[1][0]:
+        charts.show(
+            charts.precision_recall(sweep, value),
+            key="precision recall", name="precision-recall", description="Precision against recall",
+        )  # fmt: skip
+        st.caption(f"Precision: {words.HELP['precision'].lower()} Recall: {words.HELP['recall'].lower()}")
+    with rows[1][1]:
+        charts.show(
+            charts.calibration(evidence.calibration()),
+            key="calibration", name="calibration", description="Calibration curve",
+        )  # fmt: skip
+        st.caption(words.HELP["calibration"])
+    table = pd.DataFrame(
+        {
+            "threshold": np.round(charts.THRESHOLDS, 5),
+            "wrong pixels": sweep.wrong_pixels,
+            "wrong percent": sweep.wrong_percent,
+            "missed membrane": sweep.missed_membrane,
+            "false membrane": sweep.false_membrane,
+        }
+        | {
+            f"{name} {key}": getattr(sweep, key)(name)
+            for name in CLASSES
+            for key in ("dice", "iou", "precision", "recall")
+        }
+    )
+    _download("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
+
+
+def _download(label: str, table: pd.DataFrame, name: str) -> None:
+    st.download_button(
+        label, partial(_csv, table), name, "text/csv", icon=":material/download:", on_click="ignore", key=label
+    )
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode()
+
+
+page()

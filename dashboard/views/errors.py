@@ -11,8 +11,6 @@ from dashboard import charts, loaders, notices, pictures, words
 from dashboard.selection import Selection, choose, current
 from dashboard.viewer import SliceRow, viewer
 
-MODES = {"single": "One picture", "panes": "Side by side", "notebook": "Notebook view"}
-
 
 def page() -> None:
     selection = current()
@@ -36,39 +34,22 @@ def page() -> None:
 
 
 def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
-    place = result.evaluation.slices.index(selection.z)
+    beyond = f" farther than {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
-    one = found.each[place]
-    beyond = f" beyond {selection.tolerance} px" if selection.tolerance else ""
-    columns = st.columns(4)
-    for column, label, term, wrong, pixels, missed, false in (
-        (
-            columns[0],
-            f"Slice {selection.z}: wrong pixels{beyond}",
-            "wrong",
-            one.wrong_pixels,
-            one.pixels,
-            None,
-            None,
-        ),
-        (columns[1], "Missed membrane", "missed", one.missed_membrane, one.pixels, None, None),
-        (columns[2], "False membrane", "false", one.false_membrane, one.pixels, None, None),
-        (
-            columns[3],
-            f"All {number} {words.PARTS[result.part]}",
-            "pooled",
-            found.matrix.wrong_pixels,
-            found.matrix.pixels,
-            found.matrix.missed_membrane,
-            found.matrix.false_membrane,
-        ),
+    one = found.each[result.evaluation.slices.index(selection.z)]
+    for title, matrix in (
+        (f"Slice {selection.z}", one),
+        (f"All {number} {words.PARTS[result.part]}" if number > 1 else "All", found.matrix),
     ):
-        with column.container(border=True, height="stretch", gap="xxsmall"):
-            st.metric(label, words.percent(charts.share(wrong, pixels)), help=words.HELP[term])
-            text = f"{words.count(int(wrong))} of {words.count(int(pixels))} pixels"
-            if missed is not None and false is not None:
-                text += f"; {words.count(int(missed))} missed, {words.count(int(false))} false membrane"
-            st.caption(text)
+        st.markdown(
+            f"**{title}:** **{words.percent(charts.share(matrix.wrong_pixels, matrix.pixels))}** wrong{beyond} "
+            f"({words.count(int(matrix.wrong_pixels))} of {words.count(int(matrix.pixels))} pixels): missed membrane "
+            f"{words.percent(charts.share(matrix.missed_membrane, matrix.pixels))} "
+            f"({words.count(int(matrix.missed_membrane))}), false membrane "
+            f"{words.percent(charts.share(matrix.false_membrane, matrix.pixels))} "
+            f"({words.count(int(matrix.false_membrane))})",
+            help=f"{words.HELP['wrong']} {words.HELP['missed']} {words.HELP['false']}",
+        )
 
 
 def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
@@ -79,17 +60,6 @@ def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> 
             icon=":material/image_not_supported:",
         )
         return
-    mode = st.segmented_control(
-        "View",
-        list(MODES),
-        format_func=lambda key: MODES[key],
-        default="single",
-        required=True,
-        key="errors mode",
-        persist_state="session",
-        help="The notebook view shows prediction, label, and every wrong pixel in red, as the student notebook did.",
-        label_visibility="collapsed",
-    )
     evaluation = result.evaluation
     voxel = selection.dataset.voxel_size_nm
     changed = viewer(
@@ -105,7 +75,6 @@ def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> 
         threshold=selection.threshold,
         tolerance=selection.tolerance,
         voxel_nm=voxel[2] if voxel else None,
-        mode=mode or "single",
         points={name: round(value, 3) for name, value in result.points.items()},
         theme=st.context.theme.type,
     )
