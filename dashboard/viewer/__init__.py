@@ -94,14 +94,21 @@ def viewer(
         SegcoreError: the dataset or the evaluation is missing or damaged.
     """
     layers = open_layers(dataset, run, part)
-    state = _component()(
+    reported = _since_last_run(key)
+    # What was just reported counts, even where the page takes it over only after this call.
+    shown = {
+        "z": z if reported.slice is None else reported.slice,
+        "threshold": threshold if reported.threshold is None else reported.threshold,
+        "tolerance": tolerance if reported.tolerance is None else reported.tolerance,
+    }
+    _component()(
         key=key,
-        data=_data(layers, dataset, run, part, slices, {"z": z, "threshold": threshold, "tolerance": tolerance})
+        data=_data(layers, dataset, run, part, slices, shown)
         | {"voxel_nm": voxel_nm, "mode": mode, "points": dict(points or {}), "theme": theme},
         default={"view": None},
         on_view_change=on_change or _nothing,
     )
-    return _since_last_run(f"{key}: seen by the script", state.get("view"))
+    return reported
 
 
 def _nothing() -> None:
@@ -154,12 +161,13 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _since_last_run(name: str, view: Mapping[str, Any] | None) -> ViewerResult:
+def _since_last_run(key: str) -> ViewerResult:
     """What a report changed that this session's script has not been told yet."""
-    seen = st.session_state.get(name)
-    if not view or view.get("number") == seen:
+    view = (st.session_state.get(key) or {}).get("view")
+    seen = f"{key}: seen by the script"
+    if not isinstance(view, Mapping) or view.get("number") == st.session_state.get(seen):
         return ViewerResult()
-    st.session_state[name] = view.get("number")
+    st.session_state[seen] = view.get("number")
     changes = view.get("changes") or {}
     return ViewerResult(
         slice=_whole(changes.get("slice"), 0, 10**7),

@@ -1096,6 +1096,7 @@ class Viewer {
   painted(z, complete) {
     this.root.dataset.painted = z;
     this.root.dataset.complete = complete;
+    this.root.dataset.view = [this.view.x, this.view.y, this.view.scale].join(" ");
     window.dispatchEvent(new CustomEvent("segcore:painted", { detail: { z, complete, last: this.last, time: performance.now() } }));
   }
 

@@ -1,0 +1,490 @@
+"""The viewer in a real Chromium, on a real Streamlit server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from segcore.datasets import install
+from segcore.evaluation_folder import write_evaluation
+from segcore.evidence import PixelEvidence, threshold_after
+from segcore.scoring import score
+from segcore.volume import StackWriter, array_stack
+
+pytestmark = pytest.mark.browser
+
+APP = Path(__file__).with_name("viewer_app.py")
+MISSED, FALSE, NEAR = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xF0, 0xE4, 0x42)
+# Of the zoom keys.
+STEP = 1.5
+
+
+def stack(slices: int, height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images, labels and plausible predictions: cells between membranes, blurred and noisy."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    images, labels, predictions = [], [], []
+    for z in range(slices):
+        interior = np.hypot((y + 2 * z) % 40 - 20, (x + 3 * z) % 44 - 22) < 18
+        grey = ndimage.gaussian_filter(np.where(interior, 180.0, 60.0), 1) + rng.normal(0, 15, interior.shape)
+        noise = ndimage.gaussian_filter(rng.normal(0, 1, interior.shape), 3) * (4 + z % 5)
+        probability = 1 / (1 + np.exp(-(ndimage.gaussian_filter(np.where(interior, 3.0, -3.0), 1.5) + noise)))
+        images.append(grey.clip(0, 255).astype(np.uint8))
+        labels.append(np.where(interior, 255, 0).astype(np.uint8))
+        predictions.append(np.rint(255 * probability).astype(np.uint8))
+    return np.stack(images), np.stack(labels), np.stack(predictions)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory):
+    """`cells` is small, `wide` has levels, `bare` has no labels; the run `net` was evaluated on the first two."""
+    root = tmp_path_factory.mktemp("viewer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGCORE_DATA_DIR", str(root / "data"))
+        found = {"root": root}
+        for name, shape in (("cells", (8, 300, 420)), ("wide", (3, 1200, 1500))):
+            images, labels, predictions = stack(*shape, seed=1)
+            install(name, array_stack(images), array_stack(labels), voxel_size_nm=(50, 4, 4))
+            folder = root / f"models/net/evaluation/{name}"
+            folder.mkdir(parents=True)
+            path = root / f"{name}.tif"
+            with StackWriter(path, height=shape[1], width=shape[2], slices=shape[0]) as writer:
+                for page in predictions:
+                    writer.write(page)
+            slices = range(shape[0])
+            scored = score(
+                path, root / f"data/{name}/labels.tif", slices=slices, names=[str(z) for z in slices],
+                thresholds={"pixel": 0.5}, workers=1,
+            )  # fmt: skip
+            write_evaluation(folder, scored, {}, probability=path)
+            found[name] = (images, labels, predictions, scored.evidence)
+        install("bare", array_stack(stack(2, 90, 120, seed=2)[0]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(world, serve):
+    root = world["root"]
+    with serve(APP, root, SEGCORE_DATA_DIR=str(root / "data"), SEGCORE_MODELS_DIR=str(root / "models")) as found:
+        yield found
+
+
+class Page:
+    """The viewer on a page, and everything that went wrong there."""
+
+    def __init__(self, page, address: str, query: str = "") -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(f"{address}/?{query}")
+        self.root = page.locator(".viewer")
+        self.settled()
+
+    def settled(self) -> None:
+        self.page.wait_for_selector('.viewer[data-complete="true"]', timeout=20_000)
+        self.page.wait_for_timeout(60)
+
+    def data(self, name: str) -> str:
+        return self.root.get_attribute(f"data-{name}") or ""
+
+    def view(self) -> tuple[float, ...]:
+        return tuple(float(part) for part in self.data("view").split())
+
+    def keys(self, *keys: str) -> None:
+        self.root.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.page.wait_for_timeout(60)
+        self.settled()
+
+    def slide(self, name: str, value: int) -> None:
+        """Moves a slider as dragging does, by input events."""
+        self.root.locator(f'[data-at="{name}"]').evaluate(
+            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
+            value,
+        )
+
+    def expect(self, attribute: str, value: object) -> None:
+        self.page.wait_for_selector(f'.viewer[data-{attribute}="{value}"]', timeout=10_000)
+
+    def script(self, text: str) -> None:
+        self.page.get_by_text(f"script: {text}", exact=True).wait_for(timeout=10_000)
+
+
+@pytest.fixture
+def open_page(chromium, address):
+    contexts, pages = [], []
+
+    def opened(query: str = "", **options) -> Page:
+        options = {"viewport": {"width": 1280, "height": 900}, "accept_downloads": True} | options
+        contexts.append(chromium.new_context(**options))
+        pages.append(Page(contexts[-1].new_page(), address, query))
+        return pages[-1]
+
+    yield opened
+    errors = [error for page in pages for error in page.errors]
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def test_counts_are_those_of_segcore_to_the_last_digit(open_page, world):
+    evidence: PixelEvidence = world["cells"][3]
+    page = open_page()
+    for z in (0, 5):
+        while page.data("slice") != str(z):
+            page.keys("ArrowRight")
+        page.page.wait_for_selector(".viewer[data-wrong]")
+        for value in (0, 1, 60, 127, 153, 254, 255):
+            for tolerance in range(6):
+                page.slide("threshold", value)
+                page.slide("tolerance", tolerance)
+                found = evidence.confusion(threshold_after(value), tolerance)[z]
+                assert int(page.data("wrong")) == found.wrong_pixels
+                assert float(page.data("percent")) == found.wrong_percent
+                text = page.root.locator('[data-at="numbers"]').inner_text()
+                assert f"{float(found.wrong_percent):.2f} %" in text
+                for count in (found.wrong_pixels, found.missed_membrane, found.false_membrane):
+                    assert f"{int(count):,}" in text
+
+
+def test_dragging_asks_the_server_for_nothing(open_page):
+    page = open_page()
+    page.page.wait_for_selector(".viewer[data-wrong]")
+    page.page.wait_for_timeout(1000)  # neighbours are there
+    page.requests.clear()
+    box = page.root.locator('[data-at="threshold"]').bounding_box()
+    mouse = page.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    seen = set()
+    for step in range(1, 20):
+        mouse.move(box["x"] + box["width"] * (0.5 + step / 50), box["y"] + box["height"] / 2)
+        seen.add(page.data("wrong"))
+    mouse.up()
+    page.page.wait_for_timeout(600)
+    assert len(seen) > 10
+    assert [url for url in page.requests if "segcore" in url] == []
+
+
+def test_keys(open_page, world):
+    page = open_page()
+    assert page.data("painted") == "0"
+    page.keys("ArrowRight", "ArrowRight", "ArrowLeft")
+    assert page.data("painted") == "1"
+    page.keys("End")
+    assert page.data("painted") == "7"
+    page.keys("ArrowRight", "Home", "ArrowLeft")
+    assert page.data("painted") == "0"
+
+    wrong = world["cells"][3].confusion(0.5).wrong_pixels
+    order = [str(z) for z in np.argsort(-wrong, kind="stable")]
+    page.page.wait_for_selector(".viewer[data-wrong]")
+    at = order.index("0")
+    page.keys("n")
+    assert page.data("painted") == order[min(at + 1, 7)]
+    page.keys(*"p" * 8)
+    assert page.data("painted") == order[0]
+    page.keys("n", "n")
+    assert page.data("painted") == order[2]
+
+    pressed = lambda name: page.root.locator(name).get_attribute("aria-pressed")  # noqa: E731
+    for key, name in (("x", "[data-do=masks]"), ("z", "[data-do=contours]")):
+        before = pressed(name)
+        page.keys(key)
+        assert pressed(name) != before
+    for number, layer in enumerate(("image", "label", "probability", "prediction", "errors"), start=1):
+        before = pressed(f"[data-layer={layer}]")
+        page.keys(str(number))
+        assert pressed(f"[data-layer={layer}]") != before
+
+    before = page.view()[2]
+    page.keys("+")
+    assert page.view()[2] == pytest.approx(before * STEP)
+    page.keys("-", "-")
+    assert page.view()[2] == pytest.approx(before / STEP)
+    page.keys("0")
+    assert page.view()[2] == pytest.approx(before)
+
+    page.keys("]", "]", "[")
+    assert page.root.locator('[data-at="threshold"]').input_value() == "128"
+    help_text = page.root.locator('[data-at="help"]')
+    assert not help_text.is_visible()
+    page.keys("?")
+    assert help_text.is_visible()
+    page.keys("Escape")
+    assert not help_text.is_visible()
+
+
+def test_keys_work_under_the_pointer_but_not_in_fields(open_page):
+    page = open_page()
+    page.page.mouse.move(2, 2)
+    page.page.keyboard.press("ArrowRight")
+    page.page.wait_for_timeout(150)
+    assert page.data("slice") == "0"
+    page.root.locator('[data-at="stage"]').hover()
+    page.page.keyboard.press("ArrowRight")
+    page.expect("painted", 1)
+    slider = page.root.locator('[data-at="threshold"]')
+    slider.focus()
+    page.page.keyboard.press("ArrowRight")
+    assert page.data("slice") == "1"
+    assert slider.input_value() == "128"
+
+
+def test_zoom_and_place_stay_when_the_slice_changes(open_page):
+    page = open_page()
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    mouse = page.page.mouse
+    x, y = box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 - 40
+    mouse.move(x, y)
+    readout = page.root.locator('[data-at="readout"]')
+    before = readout.inner_text().split(" · ")[0]
+    start = page.view()
+    for _ in range(4):
+        mouse.wheel(0, -120)
+    page.settled()
+    assert page.view()[2] > 2 * start[2]
+    mouse.move(x + 0.1, y)
+    # What was under the pointer still is.
+    assert readout.inner_text().split(" · ")[0] == before
+    mouse.down()
+    mouse.move(x - 50, y + 30, steps=5)
+    mouse.up()
+    page.settled()
+    view = page.view()
+    page.keys("ArrowRight")
+    assert page.data("painted") == "1"
+    assert page.view() == view
+
+
+def test_pinch(open_page):
+    page = open_page(has_touch=True)
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = page.view()
+    touch = page.page.context.new_cdp_session(page.page)
+
+    def fingers(kind: str, *apart: float) -> None:
+        points = [{"x": x + side * one, "y": y, "id": at} for one in apart for at, side in enumerate((-1, 1))]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 40)
+    for apart in (60, 80, 100, 120):
+        fingers("touchMove", apart)
+    fingers("touchEnd")
+    page.settled()
+    after = page.view()
+    assert after[2] == pytest.approx(3 * before[2], rel=0.05)
+    assert after[0] == pytest.approx(before[0], abs=3)
+
+
+def test_the_readout_is_the_pixel(open_page, world):
+    images, labels, predictions, _ = world["cells"]
+    page = open_page()
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    for dx, dy in ((0, 0), (-90, 40), (33, -71), (120, 99)):
+        page.page.mouse.move(box["x"] + box["width"] / 2 + dx, box["y"] + box["height"] / 2 + dy)
+        text = page.root.locator('[data-at="readout"]').inner_text()
+        x, y = (int(part) for part in re.match(r"x (\d+), y (\d+)", text).groups())
+        assert f"intensity {images[0, y, x]} " in text
+        assert f"label {'interior' if labels[0, y, x] else 'membrane'}" in text
+        q = int(predictions[0, y, x])
+        assert f"probability {q / 255:.3f} → {'interior' if q > 127 else 'membrane'}" in text
+        assert "px away" in text
+
+
+def test_the_readout_of_a_coarse_view_is_still_the_pixel(open_page, world):
+    images = world["wide"][0]
+    page = open_page("dataset=wide", viewport={"width": 700, "height": 700})
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2 + 20)
+    readout = page.root.locator('[data-at="readout"]')
+    page.page.wait_for_function("e => e.textContent.includes('intensity')", arg=readout.element_handle())
+    text = readout.inner_text()
+    x, y = (int(part) for part in re.match(r"x (\d+), y (\d+)", text).groups())
+    assert f"intensity {images[0, y, x]} " in text
+
+
+def test_the_script_hears_of_changes_once_the_user_pauses(open_page):
+    page = open_page()
+    page.script("0 0.5000 0")
+    page.keys(*["ArrowRight"] * 4)
+    page.script("4 0.5000 0")
+    page.slide("threshold", 200)
+    page.slide("tolerance", 2)
+    page.script(f"4 {threshold_after(200):.4f} 2")
+    # And the other way round; afterwards the viewer is the reader's again.
+    page.page.get_by_text("To the last").click()
+    page.expect("painted", 7)
+    page.keys("ArrowLeft")
+    page.script(f"6 {threshold_after(200):.4f} 2")
+    page.page.get_by_text("To the last").click()
+    page.expect("painted", 7)
+
+
+def test_echoes_of_the_script_never_pull_the_reader_back(open_page):
+    page = open_page()
+    page.root.focus()
+    path = []
+    for step in range(24):
+        page.page.keyboard.press("ArrowRight" if step % 12 < 6 else "ArrowLeft")
+        path.append(int(page.data("slice")))
+        page.page.wait_for_timeout(90 if step % 3 else 330)
+    expected = [*range(1, 7), *range(5, -1, -1)] * 2
+    assert path == expected
+
+
+def colours(path: Path) -> np.ndarray:
+    """(H, W, 3) of a PNG."""
+    from PIL import Image
+
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def count(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((picture == colour).all(axis=-1).sum())
+
+
+@pytest.mark.parametrize("dataset", ["cells", "wide"])
+def test_downloads_hold_every_wrong_pixel(open_page, world, tmp_path, dataset):
+    page = open_page(f"dataset={dataset}")
+    page.keys("1")  # errors alone
+    page.slide("opacity", 100)
+    page.slide("threshold", 90)
+    page.slide("tolerance", 1)
+    page.settled()
+    files = {}
+    for kind in ("png", "tiff"):
+        with page.page.expect_download() as download:
+            page.root.locator(f"[data-do={kind}]").click()
+        assert re.fullmatch(rf"{dataset}-0-errors-threshold-0\.355\.(png|tif)", download.value.suggested_filename)
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    picture = colours(files["png"])
+    np.testing.assert_array_equal(picture, tifffile.imread(files["tiff"]))
+    evidence = world[dataset][3]
+    found, all_wrong = evidence.confusion(threshold_after(90), 1)[0], evidence.confusion(threshold_after(90))[0]
+    assert picture.shape[:2] == world[dataset][0].shape[1:]
+    assert count(picture, MISSED) == found.missed_membrane
+    assert count(picture, FALSE) == found.false_membrane
+    assert count(picture, NEAR) == all_wrong.wrong_pixels - found.wrong_pixels
+
+
+def test_panes_share_one_view(open_page, artefacts):
+    page = open_page("mode=panes")
+    titles = page.root.locator('[data-at="titles"] span').all_inner_texts()
+    assert titles == ["Image", "Label", "Prediction", "Errors"]
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.3)
+    before = page.view()
+    page.page.mouse.wheel(0, -200)
+    page.settled()
+    assert page.view()[2] > before[2]
+    page.page.screenshot(path=artefacts / "viewer-panes.png")
+
+
+def test_notebook_view_has_all_wrong_pixels_in_red(open_page, world, tmp_path):
+    page = open_page("mode=notebook")
+    with page.page.expect_download() as download:
+        page.root.locator("[data-do=png]").click()
+    download.value.save_as(tmp_path / "notebook.png")
+    picture = colours(tmp_path / "notebook.png")
+    _, labels, predictions, evidence = world["cells"]
+    width = labels.shape[2]
+    assert picture.shape[1] == 3 * width + 2 * 8
+    np.testing.assert_array_equal(picture[:, :width, 0], np.where(predictions[0] > 127, 255, 0))
+    np.testing.assert_array_equal(picture[:, width + 8 : 2 * width + 8, 1], labels[0])
+    assert count(picture, (255, 0, 0)) == evidence.confusion(0.5)[0].wrong_pixels
+
+
+def test_screen_readers_get_the_numbers(open_page, world):
+    page = open_page()
+    live = page.root.locator("[aria-live]")
+    wrong = int(world["cells"][3].confusion(0.5)[1].wrong_pixels)
+    page.keys("ArrowRight")
+    page.page.wait_for_function(
+        "([e, text]) => e.textContent.includes(text)", arg=[live.element_handle(), f"{wrong:,} wrong pixels"]
+    )
+    strip = page.root.locator('[data-at="strip"]')
+    assert strip.get_attribute("aria-valuenow") == "2"
+    assert "wrong" in strip.get_attribute("aria-valuetext")
+
+
+def test_the_strip_goes_where_it_is_clicked(open_page):
+    page = open_page()
+    box = page.root.locator('[data-at="strip"]').bounding_box()
+    page.page.mouse.click(box["x"] + box["width"] * 5.5 / 8, box["y"] + 10)
+    page.expect("painted", 5)
+
+
+def test_file_names_are_text(open_page):
+    page = open_page()
+    assert "<b>000</b>.png" in page.root.locator('[data-at="name"]').inner_text()
+    assert page.root.locator('[data-at="name"] b').count() == 0
+
+
+def test_without_labels_or_run(open_page):
+    page = open_page("dataset=bare&run=-")
+    assert not page.root.locator('[data-at="measures"]').is_visible()
+    assert page.root.locator("[data-layer=errors]").is_disabled()
+    page.keys("ArrowRight", "5", "4", "n", "]", "x")
+    assert page.data("painted") == "1"
+    page = open_page("dataset=cells&run=-")
+    assert not page.root.locator('[data-at="measures"]').is_visible()
+    assert page.root.locator("[data-layer=label]").is_enabled()
+
+
+def test_a_lost_server_is_said_and_not_thrown(open_page):
+    page = open_page("dataset=wide")
+    page.page.route("**/segcore/**", lambda route: route.fulfill(status=404, body="there is no such evaluation"))
+    page.root.focus()
+    page.page.keyboard.press("End")
+    page.page.get_by_text("there is no such evaluation").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark(open_page, artefacts, scheme):
+    page = open_page(color_scheme=scheme)
+    page.page.wait_for_timeout(300)
+    page.page.screenshot(path=artefacts / f"viewer-{scheme}.png")
+    colour = page.root.evaluate("e => getComputedStyle(e).color")
+    brightness = np.mean([int(part) for part in re.findall(r"\d+", colour)[:3]])
+    assert (brightness > 128) == (scheme == "dark")
+
+
+def test_a_narrow_window_scrolls_only_down(open_page, artefacts):
+    page = open_page(viewport={"width": 380, "height": 800})
+    page.page.screenshot(path=artefacts / "viewer-narrow.png")
+    assert page.root.evaluate("e => e.scrollWidth <= e.clientWidth")
+    for name in ("threshold", "strip", "canvas"):
+        box = page.root.locator(f'[data-at="{name}"]').bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 380
+
+
+def test_full_screen(open_page):
+    page = open_page()
+    page.keys("f")
+    page.page.wait_for_function("() => document.fullscreenElement !== null")
+    page.settled()
+    page.keys("f")
+    page.page.wait_for_function("() => document.fullscreenElement === null")
+
+
+def test_the_scale_bar_is_as_long_as_it_says(open_page):
+    page = open_page()
+    for _ in range(3):
+        bar = page.root.locator('[data-at="scale"]')
+        length, unit = bar.inner_text().split()
+        nm = float(length) * (1000 if unit == "µm" else 1)
+        width = bar.locator("i").bounding_box()["width"]
+        assert width == pytest.approx(nm / 4 * page.view()[2], rel=0.03)
+        page.keys("+")
