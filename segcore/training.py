@@ -1,14 +1,11 @@
-"""Training a run: one loop, from a new or interrupted run folder to a finished one."""
+"""Training a run: from a new or interrupted run folder to a finished one."""
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import math
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +14,10 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segcore.augment import AugmentedBatch
-from segcore.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.config import RunConfig, TrainConfig
 from segcore.datasets import Dataset
 from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
-from segcore.event_file import EventFile
-from segcore.losses import segmentation_loss, training_counts
 from segcore.prediction import (
     choose_device,
     is_out_of_memory,
@@ -34,33 +25,23 @@ from segcore.prediction import (
     load_network,
     load_weights,
     predict,
-    save_weights,
 )
 from segcore.runs import (
-    EpochRecord,
     OperatingPoints,
     Run,
     RunInfo,
-    append_history,
     check_free,
     create_run,
     now,
     open_run,
     versions,
-    write_history,
 )
-from segcore.sampling import BatchMaker, Sample, epoch_samples, validation_samples
 from segcore.scoring import choose_thresholds
 from segcore.splits import make_split
 from segcore.storage import storage_errors
-from segcore.unet import UNet, describe, scale_intensity
+from segcore.training_loop import Report, TrainingLoop
 
 log = logging.getLogger("segcore.training")
-
-Report = Callable[[EpochRecord, int], None]
-
-# Side of what is validated at once, pixels.
-_VALIDATION_PX = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +119,7 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
     if run.info.epochs or run.checkpoint.exists():
         # What is damaged is found before anything in the folder changes.
         load_weights(run.config.model, run.weights)
-        _Fit(fabric, run, dataset, report).take_up()
+        TrainingLoop(fabric, run, dataset, report).take_up()
     return _fit_and_choose(fabric, run, dataset, report)
 
 
@@ -199,7 +180,7 @@ def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report |
         run = run.update(state="training", ended=None, message="")
     with _log_to(run.log if lead else None):
         try:
-            run = _Fit(fabric, run, dataset, report).run_epochs()
+            run = TrainingLoop(fabric, run, dataset, report).run_epochs()
             if lead:
                 log.info("choosing thresholds on %d validation slices", len(run.split.validation))
                 points = _choose_operating_points(run, dataset, fabric.device)
@@ -262,245 +243,6 @@ def _log_to(path: Path | None) -> Iterator[None]:
         logger.removeHandler(handler)
         with suppress(OSError):
             handler.close()
-
-
-class _Fit:
-    """The state of a training between epochs, and the epoch itself."""
-
-    def __init__(self, fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> None:
-        assert dataset.labels is not None  # checked before a run was made
-        self.fabric, self.run, self.report = fabric, run, report
-        self.config = run.config.train
-        self.progress = Progress()
-        self.shape = (dataset.info.height, dataset.info.width)
-        torch.manual_seed(self.config.seed)
-        self.network = UNet(run.config.model)
-        if fabric.device.type == "cuda" and fabric.world_size > 1:
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
-        self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = (
-            AveragedModel(
-                self.network,
-                multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
-            if self.config.ema_decay
-            else None
-        )
-        if self.config.compile:
-            self.network.compile()
-        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, self.config))
-        self.batches = BatchMaker(dataset.images, dataset.labels, run.config, fabric.device)
-        self.validation = validation_samples(run.split, run.config)
-        if not self.validation:
-            raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")
-        samples = len(epoch_samples(run.split, run.config, epoch=1)) if run.split.train else 0
-        if samples < fabric.world_size:
-            raise TrainingError(
-                "an epoch has fewer patches than there are processes",
-                found=f"{samples} patches, {fabric.world_size} processes",
-                expected="a larger train.epoch_samples, more slices to train on, or fewer devices",
-            )
-        self.steps_an_epoch = math.ceil(samples / self.config.batch_size)
-        self._check_batch_normalisation(samples, dataset.info.height, dataset.info.width)
-
-    def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
-        """A single value has no variance, so the deepest level may not be one pixel of one patch."""
-        patch, stride = self.config.patch_px or max(height, width), self.network.stride
-        deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
-        last = samples % self.config.batch_size or self.config.batch_size
-        alone = min(last, self.config.batch_size) <= self.fabric.world_size
-        if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
-            raise TrainingError(
-                "batch normalisation would see a single pixel at the deepest level",
-                found=f"patches of {min(patch, height)} x {min(patch, width)} pixels, {last} in the last batch",
-                expected="a larger train.patch_px, a smaller model.depth, or model.normalisation=group",
-            )
-
-    def take_up(self) -> None:
-        """Goes back to the state after the last whole epoch; errors as for `load_checkpoint`."""
-        self.progress = load_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer)
-
-    def run_epochs(self) -> Run:
-        """All epochs that are left; the run with what they brought."""
-        if self.run.checkpoint.exists():
-            self.take_up()
-        board = None
-        if self.fabric.is_global_zero:
-            write_history(self.run.history_csv, self.progress.history)
-            height, width = self.shape
-            self.run.write_levels(describe(self.run.config.model, height=height, width=width))
-            board = EventFile(self.run.folder / "tensorboard")
-            log.info("training %s on %s", self.run.name, self.run.info.device)
-        while self.progress.epoch < self.config.epochs and not self._stalled():
-            record = self._epoch(self.progress.epoch + 1)
-            self._finish_epoch(record)
-            if board is not None:
-                values = {key: value for key, value in dataclasses.asdict(record).items() if key != "epoch"}
-                board.add(values, record.epoch)
-            if self.report is not None and self.fabric.is_global_zero:
-                self.report(record, self.config.epochs)
-        if board is not None:
-            board.close()
-        return self.run
-
-    def _stalled(self) -> bool:
-        waited = self.progress.epoch - self.progress.best_epoch
-        if not self.config.early_stopping or waited < self.config.early_stopping:
-            return False
-        log.info("no better validation Dice in %d epochs: stopping early", waited)
-        return True
-
-    def _epoch(self, epoch: int) -> EpochRecord:
-        started = time.perf_counter()
-        # Dropout draws from the global generator; from here on it depends on the epoch alone.
-        torch.manual_seed(self.config.seed * 1_000_003 + epoch)
-        self.model.train()
-        samples = epoch_samples(self.run.split, self.run.config, epoch)
-        sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
-        rate = 0.0
-        for step, batch in enumerate(self._batches_of(samples)):
-            rate = self._learning_rate((epoch - 1) * self.steps_an_epoch + step)
-            sums += self._step(batch, rate)
-        trained = self._totals(sums, f"in epoch {epoch}")
-        validated = self._validate()
-        return EpochRecord(
-            epoch=epoch,
-            train_loss=trained[0],
-            train_dice=trained[1],
-            train_accuracy=trained[2],
-            validation_loss=validated[0],
-            validation_dice=validated[1],
-            validation_accuracy=validated[2],
-            learning_rate=rate,
-            seconds=time.perf_counter() - started,
-        )
-
-    def _batches_of(self, samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
-        """Global batches; a last one too small to give every process a sample is left out."""
-        size = self.config.batch_size
-        for start in range(0, len(samples), size):
-            batch = samples[start : start + size]
-            if len(batch) >= self.fabric.world_size:
-                yield batch
-
-    def _step(self, batch: Sequence[Sample], rate: float) -> Tensor:
-        """One step on this process's share of a global batch; sums for the epoch's record."""
-        mine = batch[self.fabric.global_rank :: self.fabric.world_size]
-        made = self.batches.make(mine, patch_px=self.config.patch_px)
-        images = scale_intensity(made.images, self.run.config.model.intensity)
-        logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
-        # Gradients are averaged over processes; shares need not be equal.
-        self.fabric.backward(loss * (len(mine) * self.fabric.world_size / len(batch)))
-        if self.config.gradient_clip:
-            self.fabric.clip_gradients(
-                self.model, self.optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
-            )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
-        return _sums_of(loss.detach(), logits.detach(), made.labels)
-
-    def _learning_rate(self, step: int) -> float:
-        config = self.config
-        rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup_steps))
-        if config.schedule == "plateau":
-            return rate * self.progress.plateau.scale
-        if config.schedule == "cosine":
-            passed = step / max(1, config.epochs * self.steps_an_epoch - 1)
-            return rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, passed))) / 2)
-        return rate
-
-    @torch.no_grad()
-    def _validate(self) -> tuple[float, float, float]:
-        model = self._kept()
-        model.eval()
-        sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
-        for sample in self.validation[self.fabric.global_rank :: self.fabric.world_size]:
-            whole = self.batches.make([sample], patch_px=0)
-            # As prediction does: the slice is scaled as a whole, and cut afterwards.
-            scaled = scale_intensity(whole.images, self.run.config.model.intensity)
-            for made in _blocks(dataclasses.replace(whole, images=scaled)):
-                with self.fabric.autocast():
-                    logits = model(made.images.contiguous(memory_format=torch.channels_last))
-                loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
-                sums += _sums_of(loss, logits, made.labels)
-        return self._totals(sums, "on the validation slices")
-
-    def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
-        """Loss, Dice and binary accuracy from the sums of all processes."""
-        total = self.fabric.all_reduce(sums, reduce_op="sum")
-        assert isinstance(total, Tensor)
-        loss, images, found, predicted, in_label, right, pixels = total.tolist()
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss became not a number {where}",
-                found=f"train.learning_rate={self.config.learning_rate:g}",
-                expected="a lower train.learning_rate, or train.gradient_clip=1 and train.precision=32",
-            )
-        return loss / images, 2 * found / max(1.0, predicted + in_label), right / pixels
-
-    def _kept(self) -> UNet:
-        """The network whose weights are validated and kept."""
-        kept = self.network if self.average is None else self.average.module
-        assert isinstance(kept, UNet)
-        return kept
-
-    def _finish_epoch(self, record: EpochRecord) -> None:
-        """Keeps what the epoch brought: best weights, a row of history, then the checkpoint.
-
-        In this order a training killed anywhere in between is resumed from the epoch before, and
-        does again what was written already.
-        """
-        progress = self.progress
-        progress.epoch = record.epoch
-        progress.history.append(record)
-        progress.plateau.observe(record.validation_loss, self.config)
-        better = record.validation_dice > progress.best_dice
-        if better:
-            progress.best_epoch, progress.best_dice = record.epoch, record.validation_dice
-        if self.fabric.is_global_zero:
-            if better:
-                save_weights(self._kept(), self.run.weights)
-            append_history(self.run.history_csv, record)
-            save_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer, progress)
-            self.run = self.run.update(
-                epochs=record.epoch,
-                best_epoch=progress.best_epoch,
-                best_dice=progress.best_dice,
-                train_seconds=sum(row.seconds for row in progress.history),
-                parameters=sum(parameter.numel() for parameter in self.network.parameters()),
-            )
-        self.fabric.barrier()
-
-
-def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-
-
-def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
-    images = float(len(labels))
-    head = torch.stack([loss.double() * images, loss.new_tensor(images).double()])
-    return torch.cat([head, training_counts(logits, labels), loss.new_tensor([labels.numel()], dtype=torch.float64)])
-
-
-def _blocks(batch: AugmentedBatch) -> Iterator[AugmentedBatch]:
-    """The batch in squares of at most `_VALIDATION_PX`, so that a large slice fits into memory."""
-    for top in range(0, batch.images.shape[-2], _VALIDATION_PX):
-        for left in range(0, batch.images.shape[-1], _VALIDATION_PX):
-            window = (..., slice(top, top + _VALIDATION_PX), slice(left, left + _VALIDATION_PX))
-            yield AugmentedBatch(
-                images=batch.images[window],
-                labels=batch.labels[window],
-                weights=None if batch.weights is None else batch.weights[window],
-            )
 
 
 def _choose_operating_points(run: Run, dataset: Dataset, device: torch.device) -> OperatingPoints:
