@@ -179,8 +179,9 @@ def test_a_process_stopped_anywhere_and_resumed(cells, models_dir, stop, state):
 
 
 def test_two_processes_train_as_one(cells, models_dir):
-    settings = ("model.normalisation=none", "model.width=4", "model.depth=3", "train.epochs=2", "train.patch_px=32",
-                "train.epoch_samples=11", "train.precision=32", "train.warmup_steps=2")  # fmt: skip
+    # Dropout, like batch normalisation, depends on who sees what; without both, processes agree.
+    settings = ("model.normalisation=none", "model.dropout=0", "model.width=4", "model.depth=3", "train.epochs=2",
+                "train.patch_px=32", "train.epoch_samples=11", "train.precision=32", "train.warmup_steps=2")  # fmt: skip
     process = command(
         "train", "cells", "--name", "two", "--devices", "2", "--device", "cpu", "--set", *settings, threads=1
     )
