@@ -212,6 +212,9 @@ class TrainConfig:
         plateau_patience: epochs without a better validation loss before a reduction.
         plateau_factor: what the rate is multiplied by.
         warmup_steps: steps over which the rate rises linearly from 0.
+        validation_megapixels: about how much is validated after each epoch, in whole slices spread
+            evenly, so that a long stack of large slices is not validated longer than trained on;
+            four times as much, and three slices or more, choose the thresholds at the end.
         early_stopping: epochs without a better validation Dice before training ends; 0 never.
         ema_decay: validate and keep an exponential moving average of the weights with this
             decay a step; 0 keeps the weights themselves.
@@ -232,6 +235,7 @@ class TrainConfig:
     plateau_patience: int = 5
     plateau_factor: float = 0.5
     warmup_steps: int = 20
+    validation_megapixels: float = 16.0
     early_stopping: int = 0
     ema_decay: float = 0.99
     gradient_clip: float = 1.0
@@ -254,6 +258,7 @@ class TrainConfig:
         _require(self.plateau_patience >= 0, "train.plateau_patience", self.plateau_patience, "0 or more epochs")
         _require(0 < self.plateau_factor < 1, "train.plateau_factor", self.plateau_factor, "between 0 and 1")
         _require(self.warmup_steps >= 0, "train.warmup_steps", self.warmup_steps, "0 or more")
+        _require(self.validation_megapixels > 0, "train.validation_megapixels", self.validation_megapixels, "above 0")
         _require(self.early_stopping >= 0, "train.early_stopping", self.early_stopping, "0 or more epochs")
         _require(0 <= self.ema_decay < 1, "train.ema_decay", self.ema_decay, "0 or more, less than 1")
         _require(self.gradient_clip >= 0, "train.gradient_clip", self.gradient_clip, "0 or more")

@@ -71,16 +71,28 @@ def epoch_samples(split: Split, config: RunConfig, epoch: int) -> list[Sample]:
     ]
 
 
-def validation_samples(split: Split, config: RunConfig) -> list[Sample]:
-    """What is validated after each epoch: the validation slices as they are, or the pool's copies."""
+def validation_samples(split: Split, config: RunConfig, slice_px: int) -> list[Sample]:
+    """What is validated after each epoch: validation slices as they are, or the pool's copies.
+
+    Args:
+        split, config: of the run.
+        slice_px: pixels of a slice; as many slices are taken as the settings allow.
+    """
     if not split.pool:
-        return [Sample(source=source, transform=Transform()) for source in split.validation]
+        chosen = spread(split.validation, config.train.validation_megapixels, slice_px, at_least=1)
+        return [Sample(source=source, transform=Transform()) for source in chosen]
     slices = len({copy.source for copy in split.pool})
     return [
         Sample(source=copy.source, transform=pool_copy(number, slices, config.augment, config.train.seed))
         for number, copy in enumerate(split.pool)
         if copy.part == "validation"
     ]
+
+
+def spread(slices: Sequence[int], megapixels: float, slice_px: int, *, at_least: int) -> list[int]:
+    """As many slices as make up so many pixels, `at_least` so many if there are, evenly spread."""
+    wanted = min(len(slices), max(at_least, int(megapixels * 2**20 / slice_px)))
+    return [slices[round(place)] for place in np.linspace(0, len(slices) - 1, wanted)]
 
 
 class BatchMaker:

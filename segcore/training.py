@@ -36,6 +36,7 @@ from segcore.runs import (
     open_run,
     versions,
 )
+from segcore.sampling import spread
 from segcore.scoring import choose_thresholds
 from segcore.splits import make_split
 from segcore.storage import storage_errors
@@ -182,7 +183,6 @@ def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report |
         try:
             run = TrainingLoop(fabric, run, dataset, report).run_epochs()
             if lead:
-                log.info("choosing thresholds on %d validation slices", len(run.split.validation))
                 points = _choose_operating_points(run, dataset, fabric.device)
                 run = run.update(state="finished", ended=now(), operating_points=points)
                 log.info("thresholds: pixel %.3f, topology %.3f", points.pixel, points.topology)
@@ -249,8 +249,10 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: torch.device) -
     """Thresholds from the kept weights' probabilities on the validation slices, as they will be used."""
     assert dataset.labels is not None
     model = load_network(run, device)
-    slices = list(run.split.validation)
-    images = (dataset.images[index] for index in slices)
+    slice_px = dataset.info.height * dataset.info.width
+    slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
+    log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))
+    images = (dataset.image(index) for index in slices)
     probability = np.stack(list(predict(model, images, run.config.prediction)))
     chosen = choose_thresholds(probability, dataset.labels[slices])
     return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)

@@ -67,7 +67,7 @@ class TrainingLoop:
             self.network.compile()
         self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, self.config))
         self.batches = BatchMaker(dataset.images, dataset.labels, run.config, fabric.device)
-        self.validation = validation_samples(run.split, run.config)
+        self.validation = validation_samples(run.split, run.config, dataset.info.height * dataset.info.width)
         if not self.validation:
             raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")
         samples = len(epoch_samples(run.split, run.config, epoch=1)) if run.split.train else 0

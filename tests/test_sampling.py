@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segcore.augment import Transform, apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.losses import boundary_weights
-from segcore.sampling import BatchMaker, Sample, epoch_samples, pool_copy, validation_samples
+from segcore.sampling import BatchMaker, Sample, epoch_samples, pool_copy, spread, validation_samples
 from segcore.splits import make_split
 
 OFF = AugmentConfig.off()
@@ -53,7 +53,9 @@ def test_epochs_are_repeatable_and_differ():
 
 def test_validation_slices_are_not_varied():
     split = make_split(30, SplitConfig())
-    assert validation_samples(split, RunConfig()) == [Sample(source=z, transform=Transform()) for z in (17, 18, 19)]
+    assert validation_samples(split, RunConfig(), 512 * 512) == [
+        Sample(source=z, transform=Transform()) for z in (17, 18, 19)
+    ]
 
 
 def test_the_notebooks_epoch_is_its_pool():
@@ -63,7 +65,7 @@ def test_the_notebooks_epoch_is_its_pool():
         augment=AugmentConfig.notebook(),
         train=TrainConfig(epoch_samples=0, patch_px=0),
     )
-    trained, judged = epoch_samples(split, settings, 1), validation_samples(split, settings)
+    trained, judged = epoch_samples(split, settings, 1), validation_samples(split, settings, 512 * 512)
     assert (len(trained), len(judged)) == (40, 10)
     by_hand = [Sample(source=n % 20, transform=pool_copy(n, 20, settings.augment, 0)) for n in range(50)]
     assert all(sample in by_hand for sample in trained + judged)
@@ -125,3 +127,11 @@ def test_weights_come_with_the_pixels_they_belong_to(small_pair):
     patch = maker(images, labels, config(loss=loss)).make(samples, patch_px=16)
     assert patch.weights.shape == (2, 1, 16, 16)
     assert maker(images, labels, config()).make(samples, patch_px=16).weights is None
+
+
+def test_long_stacks_of_large_slices_are_validated_in_part():
+    assert spread(range(50), 16, 512 * 512, at_least=1) == list(range(50))
+    assert spread(range(100, 150), 16, 2048 * 2048, at_least=1) == [100, 116, 133, 149]
+    assert spread(range(50), 16, 8192 * 8192, at_least=3) == [0, 24, 49]
+    assert spread([7], 16, 8192 * 8192, at_least=3) == [7]
+    assert spread([], 16, 100, at_least=1) == []
