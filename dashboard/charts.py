@@ -91,9 +91,10 @@ def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -
         for predicted in range(2):
             value = float(shares[true, predicted])
             top = 1 - true
+            strength = 0.0 if np.isnan(value) else (value / 100) ** 0.5
             figure.add_shape(
                 type="rect", x0=predicted, x1=predicted + 1, y0=top, y1=top + 1, line={"width": 2, "color": GREY},
-                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * (0.0 if np.isnan(value) else value / 100) ** 0.5,
+                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * strength,
                 layer="below",
             )  # fmt: skip
             error = {(0, 1): "<br>missed membrane", (1, 0): "<br>false membrane"}.get((true, predicted), "")

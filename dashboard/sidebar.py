@@ -195,7 +195,8 @@ def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_sta
     wanted = chosen().get("slice")
     if wanted is None:
         wanted = indices[0] if result is None or whole_stack else worst_slice(result)
-        choose(slice=wanted)
+        if not whole_stack:
+            choose(slice=wanted)
     elif wanted not in names:
         # On this page only; the pages that have the slice still show it.
         wanted = min(indices, key=lambda z: abs(z - wanted))

@@ -64,7 +64,12 @@ def page() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _copies(
-    dataset: str, key: loaders.Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int, seed: int
+    dataset: str,
+    key: loaders.Stamp,
+    settings: tuple[tuple[str, Any], ...],
+    sources: tuple[int, ...],
+    count: int,
+    seed: int,
 ) -> list[worker.Varied]:
     made: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
     return made
@@ -147,7 +152,9 @@ def _gallery(dataset: str, copies: Sequence[worker.Varied]) -> None:
         for number, copy in enumerate(copies, start=1)
     ]  # fmt: skip
     st.html(_STYLE + f'<div class="sg-gallery">{"".join(cards)}</div>')
-    st.caption("Image above, mask below (interior white, membrane black). Hold the mouse over a copy to see its original.")
+    st.caption(
+        "Image above, mask below (interior white, membrane black). Hold the mouse over a copy to see its original."
+    )
 
 
 _STYLE = """<style>
@@ -181,7 +188,11 @@ def _described(parameters: dict[str, Any]) -> list[str]:
     if not parameters:
         return []
     said = [f"turned {parameters['angle_deg']:.1f}°"] if parameters["angle_deg"] else []
-    said += [text for key, text in (("flip_vertical", "top ↔ bottom"), ("flip_horizontal", "left ↔ right")) if parameters[key]]
+    said += [
+        text
+        for key, text in (("flip_vertical", "top ↔ bottom"), ("flip_horizontal", "left ↔ right"))
+        if parameters[key]
+    ]
     for key, text, usual in (
         ("scale", "zoom × {:.2f}", 1), ("elastic_px", "elastic {:.1f} px", 0), ("contrast", "contrast × {:.2f}", 1),
         ("brightness", "brightness {:+.2f}", 0), ("gamma", "gamma {:.2f}", 1),
@@ -207,12 +218,13 @@ def _export(dataset: str, settings: AugmentConfig, count: int, seed: int) -> Non
         if value != usual[key]
     )
     st.markdown(
-        "Matrices of images and labels (`.npy`), a table of every copy's parameters, and a preview, as the command line "
-        "writes them; the slices as they are come first, then copies of each in turn:"
+        "Matrices of images and labels (`.npy`), a table of every copy's parameters, and a preview, as the command "
+        "line writes them; the slices as they are come first, then copies of each in turn:"
     )
     number = st.number_input("Pairs", 1, MOST_EXPORTED, max(count, loaders.dataset(dataset).info.slices + count))
     st.code(
-        f"python -m segcore augment {dataset} --count {number} --seed {seed} --out pool" + (f" --set {changed}" if changed else ""),
+        f"python -m segcore augment {dataset} --count {number} --seed {seed} --out pool"
+        + (f" --set {changed}" if changed else ""),
         language="sh", wrap_lines=True,
     )  # fmt: skip
     info = loaders.dataset(dataset).info

@@ -72,7 +72,10 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
     table = pd.DataFrame(
         [
             {"label": true, "predicted": predicted, "pixels": int(counts[row, column])}
-            | {f"percent {title.partition(':')[0].lower()}": float(values[row, column]) for title, values in shares.items()}
+            | {
+                f"percent {title.partition(':')[0].lower()}": float(values[row, column])
+                for title, values in shares.items()
+            }
             for row, true in enumerate(CLASSES)
             for column, predicted in enumerate(CLASSES)
         ]
