@@ -25,6 +25,10 @@ from segcore.unet import UNet, scale_intensity
 # What the network sees at once on a CPU, pixels: a 2048 x 2048 slice, about 4 GB at width 32.
 _CPU_PIXELS = 2048 * 2048
 
+# What makes a batch of small slices on a CPU, pixels, and the most slices in one on any device.
+_CPU_BATCH_PIXELS = 512 * 512
+_LARGEST_BATCH = 32
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """The GPU where there is one, the CPU otherwise; or the one that is named."""
@@ -108,7 +112,7 @@ def load_network(run: Run, device: torch.device) -> UNet:
 
 @torch.inference_mode()
 def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: PredictionConfig) -> Iterator[NDArray[np.uint8]]:
-    """Probability of interior for each slice, in order, one slice in memory at a time.
+    """Probability of interior for each slice, in order, a batch in memory at a time.
 
     Args:
         model: on any device, in evaluation mode.
@@ -117,22 +121,46 @@ def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: Prediction
 
     Yields:
         (H, W) uint8, probability times 255, rounded.
+
+    Raises:
+        RunError: if the device has not the memory.
     """
     device = next(model.parameters()).device
-    for image in images:
+    for batch in _batches(images, model, device, config.tile_px):
         try:
-            pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).to(device)
-            probability = predict_slice(model, pixels.float().div_(255), config)
-            page = (probability * 255).round_().to(torch.uint8).cpu().numpy()
+            pixels = torch.from_numpy(np.stack(batch)).to(device)
+            probability = predict_slices(model, pixels.float().div_(255), config)
+            pages = (probability * 255).round_().to(torch.uint8).cpu().numpy()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            height, width = batch[0].shape
             raise RunError(
                 "the device ran out of memory",
-                found=f"a slice of {image.shape[0]} x {image.shape[1]} pixels, prediction.tile_px={config.tile_px}",
+                found=f"a slice of {height} x {width} pixels, prediction.tile_px={config.tile_px}",
                 expected="a smaller prediction.tile_px, above 0, in the run's configuration",
             ) from error
-        yield page
+        yield from pages
+
+
+def _batches(
+    images: Iterable[NDArray[np.uint8]], model: UNet, device: torch.device, tile_px: int
+) -> Iterator[list[NDArray[np.uint8]]]:
+    """Slices of one size that follow each other, as many as the device takes well at once."""
+    batch: list[NDArray[np.uint8]] = []
+    for image in images:
+        height, width = image.shape
+        together = 1
+        if not tile_px:
+            # A CPU is busy with one slice of this size; a GPU wants more of them.
+            pixels = _CPU_BATCH_PIXELS if device.type == "cpu" else _pixels_at_once(model, device) // 4
+            together = max(1, min(_LARGEST_BATCH, pixels // (height * width)))
+        if batch and (batch[0].shape != image.shape or len(batch) >= together):
+            yield batch
+            batch = []
+        batch.append(image)
+    if batch:
+        yield batch
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -141,33 +169,33 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @torch.inference_mode()
-def predict_slice(model: UNet, image: Tensor, config: PredictionConfig) -> Tensor:
-    """Probability of interior of one slice.
+def predict_slices(model: UNet, images: Tensor, config: PredictionConfig) -> Tensor:
+    """Probability of interior of a batch of slices.
 
     Args:
-        model: in evaluation mode, on the device of `image`.
-        image: (H, W) float32, 0..1.
+        model: in evaluation mode, on the device of `images`.
+        images: (N, H, W) float32, 0..1.
         config: averaging and tiling. The eight-fold average is that of the probabilities of the
             four quarter turns and their mirror images, each turned back.
 
     Returns:
-        (H, W) float32, 0..1.
+        (N, H, W) float32, 0..1.
     """
-    scaled = scale_intensity(image[None, None], model.config.intensity)
+    scaled = scale_intensity(images[:, None], model.config.intensity)
     if not config.eightfold:
-        return _tiled(model, scaled, config.tile_px).sigmoid()[0, 0]
-    total = torch.zeros_like(image)
+        return _tiled(model, scaled, config.tile_px).sigmoid()[:, 0]
+    total = torch.zeros_like(images)
     for mirrored in (False, True):
         for turns in range(4):
             turned = scaled.flip(-1) if mirrored else scaled
             logits = _tiled(model, torch.rot90(turned, turns, (-2, -1)).contiguous(), config.tile_px)
             back = torch.rot90(logits.sigmoid(), -turns, (-2, -1))
-            total += (back.flip(-1) if mirrored else back)[0, 0]
+            total += (back.flip(-1) if mirrored else back)[:, 0]
     return total / 8
 
 
 def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
-    """Logits (1, 1, H, W), from one pass or from tiles that overlap by the halo on each side.
+    """Logits (N, 1, H, W), from one pass or from tiles that overlap by the halo on each side.
 
     A tile's own middle is farther than the receptive field from each cut, and cuts lie on the grid
     of the pooling, so that tiling changes nothing. (Group normalisation sees the whole of what it
@@ -197,9 +225,13 @@ def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
 
 def _largest_side(model: UNet, height: int, width: int, device: torch.device) -> int:
     """Side of the largest tile the device takes in one pass."""
-    pixels = _CPU_PIXELS * 32 // max(32, model.config.width)
-    if device.type == "cuda":
-        # Inputs, outputs and skip connections of the top level, with room to spare.
-        free, _ = torch.cuda.mem_get_info(device)
-        pixels = int(0.5 * free / (model.config.width * 4 * 12))
+    pixels = _pixels_at_once(model, device)
     return max(height, width) if height * width <= pixels else max(2 * model.halo + 256, math.isqrt(pixels))
+
+
+def _pixels_at_once(model: UNet, device: torch.device) -> int:
+    if device.type != "cuda":
+        return _CPU_PIXELS * 32 // max(32, model.config.width)
+    # Inputs, outputs and skip connections of the top level, with room to spare.
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(0.5 * free / (model.config.width * 4 * 12))

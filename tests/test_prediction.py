@@ -9,11 +9,16 @@ from safetensors.torch import load_file, save_file
 
 from segcore.config import ModelConfig, PredictionConfig
 from segcore.errors import RunError
-from segcore.prediction import choose_device, load_network, load_weights, predict, predict_slice, save_weights
+from segcore.prediction import choose_device, load_network, load_weights, predict, predict_slices, save_weights
 from segcore.unet import UNet, scale_intensity
 
 SMALL = ModelConfig(width=4, depth=3)
 WHOLE = PredictionConfig()
+
+
+def predict_slice(model, image, config):
+    """One slice (H, W)."""
+    return predict_slices(model, image[None], config)[0]
 
 
 def network(seed=0, config=SMALL):
@@ -179,3 +184,14 @@ def test_cuda_predicts_the_same():
     expected = predict_slice(model, image, WHOLE)
     found = predict_slice(model.cuda(), image.cuda(), PredictionConfig(tile_px=64))
     torch.testing.assert_close(found.cpu(), expected, atol=1e-3, rtol=0)
+
+
+def test_slices_in_a_batch_are_predicted_as_alone():
+    model = network()
+    images = [np.random.default_rng(z).integers(0, 256, (40, 56), dtype=np.uint8) for z in range(5)]
+    images.insert(3, images[0][:, :48])  # another size in between ends a batch
+    together = list(predict(model, iter(images), WHOLE))
+    for image, page in zip(images, together, strict=True):
+        alone = next(iter(predict(model, [image], WHOLE)))
+        assert page.shape == image.shape
+        assert np.abs(page.astype(int) - alone).max() <= 1
