@@ -88,7 +88,7 @@ def started(*arguments, **options):
 
 def process(*arguments, **options):
     running = started(*arguments, **options)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=150)
     return Result(running.returncode, (out or b"").decode(), (err or b"").decode())
 
 
@@ -1278,11 +1278,11 @@ def test_a_training_that_is_stopped_can_go_on(number, data, models_dir, accepted
     settings = [*SETTINGS, "train.epochs=4000"]
     running = started("train", "tiny", "--name", "long", "--device", "cpu", "--set", *settings)
     history = models_dir / "long/history.csv"
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 150
     while not (history.exists() and history.read_text().count("\n") > 2) and time.monotonic() < deadline:
         time.sleep(0.02)
     running.send_signal(number)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=150)
     assert running.returncode == 130, err.decode()
     assert out == b""
     assert "Traceback" not in err.decode()
