@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ class EventFile:
         self._folder = folder
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
-            self._writer = EventsWriter(str(folder / "events"))
+            # The name has the time in seconds; a training resumed within one must not take the file of the first.
+            self._writer = EventsWriter(str(folder / "events"), f".{secrets.token_hex(4)}")
 
     def add(self, values: Mapping[str, float], epoch: int) -> None:
         """Writes the numbers of an epoch, by name."""

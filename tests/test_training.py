@@ -158,20 +158,19 @@ def test_a_process_stopped_anywhere_and_resumed(cells, models_dir, stop, state):
     """As by Ctrl-C, or by a machine that loses its power, in the middle of whatever it is doing."""
     settings = ("train.epochs=8", "train.epoch_samples=24", "model.width=8", "model.depth=3", "train.patch_px=32",
                 "train.batch_size=4", "train.precision=32", "train.early_stopping=9")  # fmt: skip
-    process = command("train", "cells", "--name", "stopped", "--device", "cpu", "--set", *settings)
-    file = models_dir / "stopped" / "history.csv"
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if file.exists() and file.read_bytes().count(b"\n") >= 3:
+    for attempt in range(3):  # on a busy machine a training may end before it is stopped
+        process = command("train", "cells", "--name", f"stopped-{attempt}", "--device", "cpu", "--set", *settings)
+        file = models_dir / f"stopped-{attempt}" / "history.csv"
+        while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") >= 3):
+            time.sleep(0.01)
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=300)
+        assert "Traceback" not in errors
+        run = open_run(f"stopped-{attempt}")
+        if run.info.state != "finished":
             break
-        time.sleep(0.01)
-    process.send_signal(stop)
-    _, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors
-    if stop == signal.SIGINT:
-        assert process.returncode == 130, errors
-    run = open_run("stopped")
     assert run.info.state == state
+    assert process.returncode == (130 if stop == signal.SIGINT else -signal.SIGKILL)
     assert 1 <= run.info.epochs < 8
     resumed = resume(run, cells, machine=CPU)
     whole = train(cells, override(standard(), settings), "whole", machine=CPU)
@@ -181,11 +180,11 @@ def test_a_process_stopped_anywhere_and_resumed(cells, models_dir, stop, state):
 def test_two_processes_train_as_one(cells, models_dir):
     # Dropout, like batch normalisation, depends on who sees what; without both, processes agree.
     settings = ("model.normalisation=none", "model.dropout=0", "model.width=4", "model.depth=3", "train.epochs=2",
-                "train.patch_px=32", "train.epoch_samples=11", "train.precision=32", "train.warmup_steps=2")  # fmt: skip
+                "train.patch_px=32", "train.epoch_samples=11", "train.precision=32")  # fmt: skip
     process = command(
         "train", "cells", "--name", "two", "--devices", "2", "--device", "cpu", "--set", *settings, threads=1
     )
-    _, errors = process.communicate(timeout=240)
+    _, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     two, one = open_run("two"), train(cells, override(standard(), settings), "one", machine=CPU)
     assert two.info.state == "finished"
