@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from dashboard.viewer import levels
-from dashboard.viewer.layers import TILE, open_layers, routes
-from segcore.datasets import install, open_dataset
+from dashboard.viewer import kept, levels
+from dashboard.viewer.kept import KeptTiles
+from dashboard.viewer.layers import TILE, open_layers, routes, tile
+from segcore.datasets import install, installed, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation_folder import read_evaluation, write_evaluation
 from segcore.evidence import boundary_distance
@@ -163,6 +164,61 @@ def test_coarse_levels_keep_every_error(get, threshold, tolerance):
         blocks = blocks.reshape(blocks.shape[0] // side, side, -1, side).any(axis=(1, 3))
         np.testing.assert_array_equal(found[name], blocks)
     assert ("near_peak" in answer.headers["x-planes"]) == bool(tolerance)
+
+
+def test_the_coarsest_level_is_made_from_those_below(roots, monkeypatch, tmp_path):
+    """The same planes whether halved from the pixels or from four tiles, and whether made or kept."""
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (1, 2100, 2600), dtype=np.uint8)
+    labels = (rng.random((1, 2100, 2600)) < 0.8).astype(np.uint8) * 255
+    install("deep", array_stack(pixels), array_stack(labels))
+    layers = open_layers("deep", None, "test")
+    assert layers.coarsest == 3
+    found = tile(layers, "bundle", 0, 3, 0, 0)
+    for name, plane in (("image", pixels[0]), ("label", labels[0])):
+        np.testing.assert_array_equal(found[name], levels.reduced(plane, 3, "mean"))
+    files = list(tmp_path.glob("*/*.npz"))
+    assert len(files) == 2 * 2 + 1  # four of level 2, one of level 3
+    first = KeptTiles().get("other", lambda: found, on_disk=True)
+    for name, plane in KeptTiles().get("other", dict, on_disk=True).items():
+        np.testing.assert_array_equal(plane, first[name])
+    assert [info.name for info in installed()] == ["bare", "big", "deep"]
+
+
+def test_tiles_are_kept_within_bounds(roots, monkeypatch):
+    monkeypatch.setattr(kept, "MOST_IN_MEMORY", 3 * 100)
+    tiles = KeptTiles()
+    made = []
+
+    def get(name: str) -> None:
+        tiles.get(name, lambda: made.append(name) or {"image": np.zeros((10, 10), np.uint8)}, on_disk=False)
+
+    for name in "aabcdda":
+        get(name)
+    assert "".join(made) == "abcda"
+
+
+def test_a_cache_that_cannot_be_written_is_none(roots, monkeypatch):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(roots / "secret/images.tif/below"))
+    planes = KeptTiles().get("x", lambda: {"image": np.ones((2, 2), np.uint8)}, on_disk=True)
+    assert planes["image"].sum() == 4
+
+
+def test_a_damaged_kept_tile_is_made_again(roots, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+    KeptTiles().get("x", lambda: {"image": np.ones((2, 2), np.uint8)}, on_disk=True)
+    (file,) = tmp_path.glob("*/*.npz")
+    file.write_bytes(b"PK nothing")
+    planes = KeptTiles().get("x", lambda: {"image": np.full((2, 2), 3, np.uint8)}, on_disk=True)
+    assert planes["image"].sum() == 12
+
+
+def test_read_only_writes_no_tiles(roots, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    KeptTiles().get("x", lambda: {"image": np.ones((2, 2), np.uint8)}, on_disk=True)
+    assert not any(tmp_path.iterdir())
 
 
 def test_coarse_images_are_means(get):

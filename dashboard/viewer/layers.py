@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboard.viewer import levels
+from dashboard.viewer.kept import KeptTiles, one_at_a_time
 from segcore.datasets import open_dataset
 from segcore.errors import DataError, RunError, SegcoreError, StorageError
 from segcore.evidence import DISTANCE_BINS, PROBABILITY_VALUES, PixelEvidence, boundary_distance
@@ -240,7 +241,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     """Changes whenever the file does; empty if there is none."""
     try:
         found = path.stat()
-    except (OSError, ValueError):
+    except OSError:
         return ()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
@@ -263,11 +264,44 @@ def tile(layers: Layers, layer: str, z: int, level: int, ty: int, tx: int, toler
         raise NotThere("no such tile")
     window = (top, min(top + side, layers.height), left, min(left + side, layers.width))
     if level:
-        return levels.coarse_tile(_reader(layers, z), layer, level, window, tolerance)
+        return dict(_coarse(layers, layer, z, level, window, tolerance))
     planes = _full(layers, layer, z, window)
     if not planes:
         raise NotThere("no such layer")
     return planes
+
+
+def _coarse(
+    layers: Layers, layer: str, z: int, level: int, window: levels.Window, tolerance: int
+) -> Mapping[str, Plane]:
+    def from_pixels() -> Mapping[str, Plane]:
+        return one_at_a_time(lambda: levels.coarse_planes(_reader(layers, z), layer, level, window, tolerance))
+
+    def from_below() -> Mapping[str, Plane]:
+        top, bottom, left, right = window
+        half = TILE << (level - 1)
+        rows = [
+            [
+                _coarse(layers, layer, z, level - 1, (y, min(y + half, bottom), x, min(x + half, right)), tolerance)
+                for x in range(left, right, half)
+            ]
+            for y in range(top, bottom, half)
+        ]
+        return levels.joined(rows)
+
+    key = f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}"
+    # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
+    return _KEPT.get(key, from_pixels if level <= 2 else from_below, on_disk=level >= 2 and layer == "bundle")
+
+
+def prepare(layers: Layers, slices: Iterable[int], tolerance: int = 0) -> None:
+    """Makes and keeps the coarse levels of some slices, so that nobody has to wait for them."""
+    for z in slices:
+        if layers.coarsest >= 2:
+            tile(layers, "bundle", z, layers.coarsest, 0, 0, tolerance)
+
+
+_KEPT = KeptTiles()
 
 
 def _full(layers: Layers, layer: str, z: int, window: tuple[int, int, int, int]) -> dict[str, Plane]:
@@ -337,7 +371,7 @@ def _answer(make: Callable[[Request], Response]) -> Callable[[Request], Response
             return _refusal(404, str(error))
         except SegcoreError as error:
             return _refusal(404, error.problem)
-        except (OSError, ValueError):
+        except OSError:
             # Deleted or rewritten between the look and the reading.
             return _refusal(404, "the files changed while they were read")
 

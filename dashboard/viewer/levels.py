@@ -9,7 +9,7 @@ With a tolerance these are over the pixels beyond it, and `near_peak`, `near_tro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Plane = NDArray[np.uint8]
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
+
+_HOW = {"distance": "max", "peak": "max", "near_peak": "max", "trough": "min", "near_trough": "min"}
 
 
 def halved(plane: Plane, how: str) -> Plane:
@@ -59,7 +61,7 @@ def extremes(interior: NDArray[np.bool_], probability: Plane, chosen: NDArray[np
     return np.where(membrane, probability, np.uint8(0)), np.where(interior, probability, np.uint8(255))
 
 
-def coarse_tile(read: Read, layer: str, level: int, window: Window, tolerance: int) -> dict[str, Plane]:
+def coarse_planes(read: Read, layer: str, level: int, window: Window, tolerance: int) -> dict[str, Plane]:
     """The planes of a coarse tile, from the pixels under it.
 
     Args:
@@ -68,25 +70,31 @@ def coarse_tile(read: Read, layer: str, level: int, window: Window, tolerance: i
         layer: one of these, or `bundle` for all that there are, with the extremes.
     """
     if layer != "bundle":
-        return {layer: reduced(read(layer, window), level, "max" if layer == "distance" else "mean")}
-    planes = {"image": reduced(read("image", window), level, "mean")}
-    label = _maybe(read, "label", window)
+        return {layer: reduced(read(layer, window), level, _HOW.get(layer, "mean"))}
+    planes = {"image": read("image", window)}
+    label, probability = _maybe(read, "label", window), _maybe(read, "probability", window)
     if label is not None:
-        planes["label"] = reduced(label, level, "mean")
-    probability = _maybe(read, "probability", window)
-    if probability is None:
-        return planes
-    planes["probability"] = reduced(probability, level, "mean")
-    if label is None:
-        return planes
-    interior = label > 127
-    far = read("distance", window) >= tolerance if tolerance else None
-    kinds = {"": far} if far is None else {"": far, "near_": ~far}
-    for prefix, chosen in kinds.items():
-        peak, trough = extremes(interior, probability, chosen)
-        planes[f"{prefix}peak"] = reduced(peak, level, "max")
-        planes[f"{prefix}trough"] = reduced(trough, level, "min")
-    return planes
+        planes["label"] = label
+    if probability is not None:
+        planes["probability"] = probability
+    if label is not None and probability is not None:
+        interior = label > 127
+        counted: dict[str, NDArray[np.bool_] | None] = {"": None}
+        if tolerance:
+            far = read("distance", window) >= tolerance
+            counted = {"": far, "near_": ~far}
+        for prefix, chosen in counted.items():
+            planes[f"{prefix}peak"], planes[f"{prefix}trough"] = extremes(interior, probability, chosen)
+    return {name: reduced(plane, level, _HOW.get(name, "mean")) for name, plane in planes.items()}
+
+
+def joined(quarters: Sequence[Sequence[Mapping[str, Plane]]]) -> dict[str, Plane]:
+    """The planes of the tile one level up from the rows of tiles it covers."""
+    names = quarters[0][0]
+    return {
+        name: halved(np.block([[tile[name] for tile in row] for row in quarters]), _HOW.get(name, "mean"))
+        for name in names
+    }
 
 
 def _maybe(read: Read, layer: str, window: Window) -> Plane | None:

@@ -434,7 +434,7 @@ class Viewer {
     this.mode = "single";
     this.view = { x: 0, y: 0, scale: 1, whole: true };
     this.size = { width: 0, height: 0 };
-    this.pending = { slice: [], threshold: [], tolerance: [] };
+    this.pending = { slice: [], last: [], tolerance: [] };
     this.direction = 1;
     this.pointers = new Map();
     this.buildControls();
@@ -463,9 +463,10 @@ class Viewer {
     if (!before || before.height !== data.height || before.width !== data.width) this.view.whole = true;
     if (!before || data.mode !== before.mode) this.mode = data.mode;
     if (!before) this.layers = new Set(["image", this.tested && data.predicted ? "errors" : data.predicted ? "prediction" : "label"]);
-    this.adopt("slice", data.z, before?.z, (z) => (this.position = this.placeOf.get(z) ?? 0));
-    this.adopt("threshold", data.threshold, before?.threshold, (t) => (this.last = lastMembraneValue(t)));
-    this.adopt("tolerance", data.tolerance, before?.tolerance, (t) => (this.tolerance = t));
+    const known = this.known(data), earlier = before ? this.known(before) : {};
+    this.adopt("slice", known.slice, earlier.slice, (z) => (this.position = this.placeOf.get(z) ?? 0));
+    this.adopt("last", known.last, earlier.last, (last) => (this.last = last));
+    this.adopt("tolerance", known.tolerance, earlier.tolerance, (tolerance) => (this.tolerance = tolerance));
     this.position = clamp(this.position, 0, Math.max(0, this.rows.length - 1));
     this.syncControls();
     this.resize();
@@ -484,20 +485,25 @@ class Viewer {
     }
   }
 
+  /** What Python says is shown. Thresholds as 8-bit values, so that rounding in between makes no other one. */
+  known(data) {
+    return { slice: data.z, last: lastMembraneValue(data.threshold), tolerance: data.tolerance };
+  }
+
   /** Tells Python once the user pauses. */
   changed() {
     clearTimeout(this.reporting);
     this.reporting = setTimeout(() => {
       const changes = {};
-      const now = { slice: this.row?.index, threshold: thresholdAfter(this.last), tolerance: this.tolerance };
-      const known = { slice: this.data.z, threshold: this.data.threshold, tolerance: this.data.tolerance };
+      const now = { slice: this.row?.index, last: this.last, tolerance: this.tolerance };
+      const known = this.known(this.data);
       for (const name of Object.keys(now)) {
-        const same = name === "threshold" ? lastMembraneValue(known.threshold) === this.last : now[name] === known[name];
         const reported = this.pending[name];
-        if ((same && !reported.length) || reported.at(-1) === now[name]) continue;
+        if (now[name] === (reported.length ? reported.at(-1) : known[name])) continue;
         changes[name] = now[name];
         reported.push(now[name]);
       }
+      if ("last" in changes) changes.threshold = thresholdAfter(changes.last);
       if (Object.keys(changes).length) this.report({ number: `${Date.now()}-${Math.random()}`, changes });
     }, 250);
   }

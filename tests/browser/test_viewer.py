@@ -47,7 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGCORE_DATA_DIR", str(root / "data"))
         found = {"root": root}
-        for name, shape in (("cells", (8, 300, 420)), ("wide", (3, 1200, 1500))):
+        for name, shape in (("cells", (8, 300, 420)), ("wide", (2, 700, 1100))):
             images, labels, predictions = stack(*shape, seed=1)
             install(name, array_stack(images), array_stack(labels), voxel_size_nm=(50, 4, 4))
             folder = root / f"models/net/evaluation/{name}"

@@ -1,0 +1,123 @@
+"""Coarse tiles that were made once: the latest in memory, those that take long on disk as well.
+
+Both are bounded. A file is known by everything its pixels depend on, so that none is ever out of date; what
+nobody asked for in a long time is removed when there is too much. Where nothing can be written, nothing is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.datasets import data_root
+from segcore.errors import StorageError
+from segcore.storage import atomic_file
+
+Planes = Mapping[str, NDArray[np.uint8]]
+
+MOST_IN_MEMORY = 32 * 2**20
+MOST_ON_DISK = 8 * 2**30
+_LOOK_AFTER = 256
+"""Files written between two looks at how much there is."""
+
+# Tiles are made by threads of the server; more at a time than cores only makes all of them late.
+_making = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
+
+
+class KeptTiles:
+    """Tiles by a key of text."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._memory: OrderedDict[str, Planes] = OrderedDict()
+        self._bytes = 0
+        self._written = 0
+
+    def get(self, key: str, make: Callable[[], Planes], *, on_disk: bool) -> Planes:
+        """The tile of that key, made if it is not there."""
+        found = self._remembered(key)
+        if found is None and on_disk:
+            found = _read(_path(key))
+        if found is None:
+            found = make()
+            if on_disk and not os.environ.get("SEGCORE_READ_ONLY"):
+                self._write(_path(key), found)
+        self._remember(key, found)
+        return found
+
+    def _remembered(self, key: str) -> Planes | None:
+        with self._lock:
+            found = self._memory.get(key)
+            if found is not None:
+                self._memory.move_to_end(key)
+            return found
+
+    def _remember(self, key: str, planes: Planes) -> None:
+        with self._lock:
+            if key in self._memory:
+                return
+            self._memory[key] = planes
+            self._bytes += _size(planes)
+            while self._bytes > MOST_IN_MEMORY and len(self._memory) > 1:
+                self._bytes -= _size(self._memory.popitem(last=False)[1])
+
+    def _write(self, path: Path, planes: Planes) -> None:
+        with suppress(StorageError), atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **planes)  # type: ignore[arg-type]
+        self._written += 1
+        if self._written % _LOOK_AFTER == 1:
+            _remove_oldest(folder())
+
+
+def one_at_a_time(make: Callable[[], Planes]) -> Planes:
+    """Makes a tile when its turn has come."""
+    with _making:
+        return make()
+
+
+def folder() -> Path:
+    """Where tiles are kept: SEGCORE_CACHE_DIR, or a hidden folder beside the datasets."""
+    named = os.environ.get("SEGCORE_CACHE_DIR")
+    return Path(named) if named else data_root() / ".tiles"
+
+
+def _path(key: str) -> Path:
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return folder() / name[:2] / f"{name}.npz"
+
+
+def _read(path: Path) -> Planes | None:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            planes = {name: archive[name] for name in archive.files}
+        os.utime(path)
+    except Exception:  # whatever is wrong with it, it can be made again
+        return None
+    return planes
+
+
+def _size(planes: Planes) -> int:
+    return sum(plane.nbytes for plane in planes.values())
+
+
+def _remove_oldest(root: Path) -> None:
+    files = []
+    for path in root.glob("*/*.npz"):
+        with suppress(OSError):
+            found = path.stat()
+            files.append((found.st_mtime, found.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
+        if total <= MOST_ON_DISK:
+            break
+        with suppress(OSError):
+            path.unlink()
+            total -= size
