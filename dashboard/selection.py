@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,8 @@ def read_address() -> None:
         written.append(found)
 
 
-def write_address(selection: Selection) -> None:
-    """Puts the selection into the URL."""
+def write_address(selection: Selection, *, keep: Sequence[str] = ()) -> None:
+    """Puts the selection into the URL; of what else is there, only the names in `keep` stay."""
     values = {
         "run": selection.run.name if selection.run else None,
         "dataset": selection.dataset_name,
@@ -75,8 +75,8 @@ def write_address(selection: Selection) -> None:
         # A rerun may still come with an address from before the last few.
         del written[:-50]
         written.append(address)
-    if {key: st.query_params.get(key) for key in KEYS} != values:
-        others = {key: value for key, value in st.query_params.items() if key not in KEYS}
+    others = {key: st.query_params[key] for key in keep if key in st.query_params}
+    if dict(st.query_params) != others | address:
         st.query_params.from_dict(others | address)
 
 

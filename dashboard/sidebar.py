@@ -24,6 +24,8 @@ PAGES = (
 )
 OWN_DATA = ("data", "augmentation")
 """Pages about a dataset, whether or not a run was evaluated on it."""
+WITHOUT_SLICE = ("training", "try_it")
+WITHOUT_THRESHOLD = (*OWN_DATA, *WITHOUT_SLICE)
 
 
 def view(name: str) -> Path:
@@ -37,14 +39,14 @@ def run_app() -> None:
     read_address()
     page = st.navigation(
         [
-            st.Page(view(name), title=title, icon=icon, url_path=name.replace("_", "-"), default=name == "overview")
+            st.Page(view(name), title=title, icon=icon, url_path=name, default=name == "overview")
             for name, title, icon in PAGES
         ]
     )
     try:
         selection = _choose(page.url_path)
         set_current(selection)
-        write_address(selection)
+        write_address(selection, keep=("section",) if page.url_path == "data" else ())
         page.run()
     except SegcoreError as error:
         st.error(words.message(error), icon=":material/error:")
@@ -58,8 +60,8 @@ def _choose(page: str) -> Selection:
         run = _run()
         name, info = _dataset(run, needs_data=page in OWN_DATA)
         result = _part(run, name)
-        z = _slice(info, result, whole_stack=page in OWN_DATA)
-        threshold, tolerance = _threshold(run, result)
+        z = _slice(info, result, whole_stack=page in OWN_DATA, shown=page not in WITHOUT_SLICE)
+        threshold, tolerance = _threshold(run, result, shown=page not in WITHOUT_THRESHOLD)
         if words.read_only():
             st.caption(":material/lock: Read-only: nothing is written here.")
     return Selection(
@@ -183,7 +185,7 @@ def _take_part() -> None:
     _take("part")
 
 
-def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_stack: bool) -> int:
+def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_stack: bool, shown: bool) -> int:
     if result is not None and not whole_stack:
         indices = list(result.evaluation.slices)
         names = dict(zip(indices, result.evaluation.names, strict=True))
@@ -200,7 +202,7 @@ def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_sta
     elif wanted not in names:
         # On this page only; the pages that have the slice still show it.
         wanted = min(indices, key=lambda z: abs(z - wanted))
-    if len(indices) > 1:
+    if len(indices) > 1 and shown:
         st.session_state["sidebar slice"] = wanted
         st.select_slider(
             "Slice",
@@ -220,7 +222,7 @@ def worst_slice(result: loaders.Result) -> int:
     return result.evaluation.slices[int(wrong.argmax())]
 
 
-def _threshold(run: Run | None, result: loaders.Result | None) -> tuple[float, int]:
+def _threshold(run: Run | None, result: loaders.Result | None, *, shown: bool) -> tuple[float, int]:
     if run is None or result is None:
         return float(chosen().get("threshold", 0.5)), int(chosen().get("tolerance", 0))
     # Three decimals are finer than the 8 bits of a probability, so rounding moves no pixel.
@@ -228,6 +230,8 @@ def _threshold(run: Run | None, result: loaders.Result | None) -> tuple[float, i
     if "threshold" not in chosen():
         choose(threshold=points.get("pixel", round(threshold_value(run, next(iter(points.values()))), 3)))
     chosen().setdefault("tolerance", 0)
+    if not shown:
+        return float(chosen()["threshold"]), int(chosen()["tolerance"])
     for key in ("threshold", "tolerance"):
         st.session_state[f"sidebar {key}"] = chosen()[key]
     st.slider(

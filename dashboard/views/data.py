@@ -34,10 +34,16 @@ def page() -> None:
     selection = current()
     st.title("Data")
     _report()
+    linked = st.query_params.get("section")
+    usual = "slices" if selection.dataset else "all"
+    if "section" not in st.session_state:
+        st.session_state["section"] = linked if linked in SECTIONS else usual
     section = st.segmented_control(
-        "Section", list(SECTIONS), format_func=SECTIONS.__getitem__, required=True, key="section", bind="query-params",
-        default="slices" if selection.dataset else "all", label_visibility="collapsed",
+        "Section", list(SECTIONS), format_func=SECTIONS.__getitem__, required=True, key="section",
+        persist_state="session", label_visibility="collapsed",
     )  # fmt: skip
+    if section != linked:
+        st.query_params["section"] = str(section)
     if section in ("slices", "split"):
         if selection.dataset is None:
             st.info("There is no dataset to show yet. Fetch one under “All datasets”, or import your own.")
