@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -183,7 +184,7 @@ class LossConfig:
     boundary_sigma_px: float = 5.0
 
     def __post_init__(self) -> None:
-        _require(self.smooth >= 0, "loss.smooth", self.smooth, "0 or more")
+        _require(self.smooth > 0, "loss.smooth", self.smooth, "more than 0")
         _require(0 <= self.boundary_weight <= 100, "loss.boundary_weight", self.boundary_weight, "0 to 100")
         _require(self.boundary_sigma_px > 0, "loss.boundary_sigma_px", self.boundary_sigma_px, "more than 0 pixels")
         if self.boundary_weight > 0 and "bce" not in self.kind:
@@ -430,6 +431,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _parse(kind: Any, text: str) -> Any:
+    if kind is float and re.fullmatch(r"[+-]?\.\d+", text):
+        return float(text)
     if kind is str or get_origin(kind) is Literal:
         return text
     if get_origin(kind) is tuple and not text.startswith("["):

@@ -125,52 +125,40 @@ def _initialise(module: nn.Module) -> None:
 
 
 def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[LevelSummary]:
-    """The network's parts in the order the data passes them, measured on the network itself.
+    """The network's parts in the order the data passes them, counted without making it.
 
-    Runs on PyTorch's meta device: no memory and no arithmetic, whatever the size.
+    Args:
+        config: of the network.
+        height, width: of a slice, in pixels.
     """
-    with torch.device("meta"):
-        model = UNet(config).eval()
-        image = torch.empty(1, 1, height, width)
-    rows: list[LevelSummary] = []
-    multiply_adds = 0
+    features = [config.width * 2**level for level in range(config.depth)]
+    stride = 2 ** (config.depth - 1)
+    sizes = [
+        (-(-height // stride) * stride >> level, -(-width // stride) * stride >> level) for level in range(config.depth)
+    ]
 
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal multiply_adds
-        if isinstance(module, nn.Conv2d):
-            multiply_adds += module.weight.numel() * output.shape[-2] * output.shape[-1]
-        elif isinstance(module, nn.ConvTranspose2d):
-            multiply_adds += module.weight.numel() * inputs[0].shape[-2] * inputs[0].shape[-1]
+    def row(part: str, level: int, channels: int, weights: int, others: int, at: tuple[int, int]) -> LevelSummary:
+        return LevelSummary(
+            part=part,
+            level=level,
+            channels=channels,
+            height=sizes[level][0],
+            width=sizes[level][1],
+            parameters=weights + others,
+            multiply_adds=weights * at[0] * at[1],
+        )
 
-    def close(part: str, level: int) -> None:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            nonlocal multiply_adds
-            rows.append(
-                LevelSummary(
-                    part=part,
-                    level=level,
-                    channels=output.shape[1],
-                    height=output.shape[2],
-                    width=output.shape[3],
-                    parameters=sum(parameter.numel() for parameter in module.parameters()),
-                    multiply_adds=multiply_adds,
-                )
-            )
-            multiply_adds = 0
+    def block(part: str, level: int, inputs: int) -> LevelSummary:
+        outputs = features[level]
+        # Each convolution has a bias, or a normalisation with a factor and an offset.
+        others = 2 * outputs * (1 if config.normalisation == "none" else 2)
+        return row(part, level, outputs, 9 * outputs * (inputs + outputs), others, sizes[level])
 
-        parts[part][level].register_forward_hook(hook)
-
-    parts: dict[str, list[nn.Module]] = {
-        "encoder": list(model.encoder),
-        "upsample": list(model.upsample),
-        "decoder": list(model.decoder),
-        "head": [model.head],
-    }
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            module.register_forward_hook(count)
-    for part, modules in parts.items():
-        for level in range(len(modules)):
-            close(part, level)
-    model(image)
+    rows = [block("encoder", level, features[level - 1] if level else 1) for level in range(config.depth)]
+    for level in reversed(range(config.depth - 1)):
+        below, here = features[level + 1], features[level]
+        # Each pixel of the level below is multiplied with the whole kernel.
+        rows.append(row("upsample", level, here, 4 * below * here, here, sizes[level + 1]))
+        rows.append(block("decoder", level, 2 * here))
+    rows.append(row("head", 0, 1, config.width, 1, sizes[0]))
     return rows

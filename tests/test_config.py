@@ -48,7 +48,7 @@ configs = st.builds(
         noise_fixed=st.booleans(),
         brightness=unit,
     ),
-    loss=st.builds(LossConfig, smooth=st.floats(0, 1e6), boundary_weight=unit),
+    loss=st.builds(LossConfig, smooth=st.floats(1e-9, 1e6), boundary_weight=unit),
     train=st.builds(
         TrainConfig, epochs=st.integers(1, 100_000), learning_rate=st.floats(1e-12, 10), seed=st.integers(0, 2**31 - 1)
     ),
@@ -112,6 +112,7 @@ def test_unknown_preset():
         ("train.epochs=5", ("train", "epochs"), 5),
         ("train.epochs = 5 ", ("train", "epochs"), 5),
         ("train.epochs=5.0", ("train", "epochs"), 5),
+        ("train.learning_rate=.001", ("train", "learning_rate"), 0.001),
         ("train.learning_rate=1e-4", ("train", "learning_rate"), 1e-4),
         ("train.learning_rate=1", ("train", "learning_rate"), 1.0),
         ("train.compile=true", ("train", "compile"), True),
@@ -194,7 +195,7 @@ def test_an_unknown_setting_is_answered_with_all_names():
         (lambda: AugmentConfig(rotation_deg=181), "augment.rotation_deg"),
         (lambda: AugmentConfig(elastic_spacing_px=0), "augment.elastic_spacing_px"),
         (lambda: AugmentConfig(noise_level=2), "augment.noise_level"),
-        (lambda: LossConfig(smooth=-1), "loss.smooth"),
+        (lambda: LossConfig(smooth=0), "loss.smooth"),
         (lambda: LossConfig(boundary_sigma_px=0), "loss.boundary_sigma_px"),
         (lambda: LossConfig(kind="dice", boundary_weight=1), "loss.boundary_weight"),
         (lambda: TrainConfig(epochs=0), "train.epochs"),
