@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_a_hostile_address_shows_an_ordinary_page(address, evaluated_run):
         assert not test.exception
         assert test.query_params["run"] == "mid-grey"
         assert test.query_params["dataset"] == "cells"
-        assert "<img" not in text_of(test)
+        assert not re.search(r"(?<!\\)<img", text_of(test))
 
 
 def test_an_address_is_read_part_by_part():
@@ -266,8 +267,7 @@ def test_upload_names_stay_in_their_folder(name, expected):
 def test_text_from_files_is_never_markup():
     shown = words.plain("<img src=x> [a](javascript:b) **c** `d` $e$ :red[f]\n# g")
     assert "\n" not in shown
-    for part in ("<img", "[a](", "**c", "`d`", "$e$", ":red["):
-        assert part not in shown.replace("\\\\", "")
+    assert not re.search(r"(?<!\\)[<>\[\]()*`$:]", shown)
 
 
 # --- pictures ---------------------------------------------------------------------------------
