@@ -312,25 +312,32 @@ def _full(layers: Layers, layer: str, z: int, window: tuple[int, int, int, int])
         if layer == "label":
             planes["label"] = layers.labels.window(z, *window)
         else:
-            interior, distance = _truth(layers.labels, z, window)
-            planes[layer if layer == "distance" else "truth"] = (
-                distance if layer == "distance" else (interior.astype(np.uint8) << np.uint8(3)) | distance
-            )
+            truth = _truth(layers, z, window)
+            planes[layer if layer == "distance" else "truth"] = truth & np.uint8(7) if layer == "distance" else truth
     if layers.probability is not None and z in layers.pages and layer in ("probability", "bundle"):
         planes["probability"] = layers.probability.window(layers.pages[z], *window)
     return planes
 
 
-def _truth(labels: StackFile, z: int, window: tuple[int, int, int, int]) -> tuple[NDArray[np.bool_], Plane]:
-    """Interior and boundary distance of a window, exact up to its edges."""
+def _truth(layers: Layers, z: int, window: levels.Window) -> Plane:
+    """True class and boundary distance of a window in one byte, interior << 3 | distance, exact up to its edges."""
+    labels = layers.labels
+    assert labels is not None
     top, bottom, left, right = window
     above, before = min(_MARGIN, top), min(_MARGIN, left)
-    around = labels.window(
-        z, top - above, min(bottom + _MARGIN, labels.height), left - before, min(right + _MARGIN, labels.width)
-    )
-    interior = around > 127
-    inner = np.s_[above : above + bottom - top, before : before + right - left]
-    return interior[inner], boundary_distance(interior)[inner]
+
+    def make() -> Mapping[str, Plane]:
+        around = labels.window(
+            z, top - above, min(bottom + _MARGIN, labels.height), left - before, min(right + _MARGIN, labels.width)
+        )
+        interior = around > 127
+        truth = (interior.astype(np.uint8) << np.uint8(3)) | boundary_distance(interior)
+        return {"truth": truth[above : above + bottom - top, before : before + right - left].copy()}
+
+    if bottom - top > TILE or right - left > TILE:
+        return make()["truth"]
+    # Distances take longer than all the rest of a tile, and are the same for every run.
+    return _KEPT.get(f"{labels.path}|{layers.version}|truth|{z}|{window}", make, on_disk=False)["truth"]
 
 
 def _reader(layers: Layers, z: int) -> levels.Read:

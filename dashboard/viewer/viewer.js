@@ -51,7 +51,9 @@ export function percentText(value) {
 
 const grouped = (count) => count.toLocaleString("en-US");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+const CHANNELS = Object.fromEntries([MISSED, FALSE, NEAR, WRONG, LABEL, PREDICTION].map(
+  (hex) => [hex, [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))],
+));
 
 /** From light to dark purple. */
 const shade = (share) => {
@@ -218,16 +220,17 @@ class Painter {
     } else if (truth) {
       for (let i = 0; i < codes.length; i++) codes[i] = table[truth[i] << 8];
     } else {
-      // Coarse, or without labels. Class 5 of a distance never lies within a tolerance.
+      // Coarse, or without labels. The class of no tolerance is that of distance 5.
       for (let i = 0; i < codes.length; i++) {
-        const interior = label ? label[i] > 127 : false;
-        let code = table[((interior ? 13 : 5) << 8) | (probability ? probability[i] : 0)] & ~ERROR;
-        if (peak) {
-          if (peak[i] > last) code |= 1;
-          else if (trough[i] <= last) code |= 2;
-          else if (nearPeak && (nearPeak[i] > last || nearTrough[i] <= last)) code |= 3;
+        const interior = label ? label[i] >> 7 : 0;
+        codes[i] = table[(interior << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
+      }
+      // A block can hold both errors; the one that merges neurites shows.
+      if (peak) for (let i = 0; i < codes.length; i++) codes[i] |= peak[i] > last ? 1 : trough[i] <= last ? 2 : 0;
+      if (nearPeak) {
+        for (let i = 0; i < codes.length; i++) {
+          if (!(codes[i] & ERROR) && (nearPeak[i] > last || nearTrough[i] <= last)) codes[i] |= 3;
         }
-        codes[i] = code;
       }
     }
     tile.derived.set("codes", codes).set("codes of", key).delete("edges of");
@@ -263,20 +266,26 @@ class Painter {
     const strength = style.contours ? 0.4 + 0.6 * opacity : opacity;
     const errors = style.notebook ? [null, WRONG, WRONG, NEAR] : [null, MISSED, FALSE, NEAR];
     for (let code = 0; code < 256; code++) {
+      if (code > 15 && !overlays.has("probability")) {
+        table.copyWithin(code << 8, (code & 15) << 8, ((code & 15) + 1) << 8);
+        continue;
+      }
       // Every overlay is a mix, so all of them together are: factor * value + added.
-      let factor = 1, added = [0, 0, 0];
+      let factor = 1, red = 0, green = 0, blue = 0;
       const mix = (hex, amount) => {
-        const colour = channels(hex);
+        const [r, g, b] = CHANNELS[hex];
         factor *= 1 - amount;
-        added = added.map((sum, at) => sum * (1 - amount) + colour[at] * amount);
+        red = red * (1 - amount) + r * amount;
+        green = green * (1 - amount) + g * amount;
+        blue = blue * (1 - amount) + b * amount;
       };
       if (overlays.has("probability")) mix(PREDICTION, opacity * (1 - (code >> 4) / 15));
       if (overlays.has("label") && code & TRUE_MEMBRANE) mix(LABEL, strength);
       if (overlays.has("prediction") && code & PREDICTED_MEMBRANE) mix(PREDICTION, strength);
       if (overlays.has("errors") && code & ERROR) mix(errors[code & ERROR], style.notebook ? 1 : strength);
-      for (let value = 0; value < 256; value++) {
-        const [red, green, blue] = added.map((sum) => Math.round(factor * value + sum));
-        table[(code << 8) | value] = 0xff000000 | (blue << 16) | (green << 8) | red;
+      for (let value = 0, at = code << 8; value < 256; value++, at++) {
+        const grey = factor * value + 0.5; // cut off below, which rounds
+        table[at] = 0xff000000 | ((grey + blue) << 16) | ((grey + green) << 8) | (grey + red);
       }
     }
     style.table = table;
@@ -744,7 +753,9 @@ class Viewer {
     for (const button of at.points.children) button.setAttribute("aria-pressed", Number(button.dataset.last) === this.last);
     const table = this.row && this.table(this.row.page);
     this.showNumbers(table ? countErrors(table, this.last, this.tolerance) : null);
-    this.drawStrip();
+    // With the next frame: it measures the page, which is dear while the numbers on it change.
+    this.stripStale = true;
+    this.invalidate();
     this.fetchStrip();
   }
 
@@ -810,6 +821,7 @@ class Viewer {
   // ------------------------------------------------------------ the strip of slices
 
   drawStrip() {
+    this.stripStale = false;
     if (!this.data || !this.rows.length) return;
     const { strip } = this.at;
     const canvas = strip.firstElementChild;
@@ -878,6 +890,7 @@ class Viewer {
     if (!full) stage.style.height = `${height}px`;
     else stage.style.height = "";
     const device = window.devicePixelRatio || 1;
+    this.background = getComputedStyle(stage).backgroundColor;
     this.size = { width, height, device, columns: best.columns, rows: best.rows };
     const [w, h] = [Math.round(width * device), Math.round(height * device)];
     if (this.canvas.width !== w || this.canvas.height !== h) Object.assign(this.canvas, { width: w, height: h });
@@ -991,6 +1004,7 @@ class Viewer {
     if (this.frame || !this.data) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
+      if (this.stripStale) this.drawStrip();
       this.draw();
     });
   }
@@ -1024,7 +1038,7 @@ class Viewer {
     if (!complete && !ready.some(Boolean) && !fallback.some(Boolean)) return;
     const { context, size } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.fillStyle = getComputedStyle(this.at.stage).backgroundColor;
+    context.fillStyle = this.background;
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     this.panes.forEach((style, pane) => {
       const { x, y, w, h } = this.box(pane);
@@ -1041,7 +1055,6 @@ class Viewer {
       );
       // Pixels as squares once they are large enough to be told apart.
       context.imageSmoothingEnabled = scale < 2;
-      context.imageSmoothingQuality = "medium";
       seen.forEach(([ty, tx], at) => {
         const tile = ready[at];
         if (tile) {
@@ -1226,7 +1239,11 @@ class Viewer {
     on(this.at.tolerance, "input", (event) => this.setTolerance(Number(event.target.value)));
     on(this.at.opacity, "input", (event) => {
       this.opacity = Number(event.target.value) / 100;
-      this.restyle();
+      this.at["opacity-text"].textContent = `${Math.round(this.opacity * 100)} %`;
+      for (const style of this.panes ?? []) {
+        Object.assign(style, { opacity: this.opacity, table: null, version: ++Viewer.styles });
+      }
+      this.invalidate();
     });
     on(this.root, "click", (event) => {
       const name = event.target.closest?.("[data-do]")?.dataset.do;

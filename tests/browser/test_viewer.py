@@ -443,7 +443,7 @@ def test_without_labels_or_run(open_page):
 
 
 def test_a_lost_server_is_said_and_not_thrown(open_page):
-    page = open_page("dataset=wide")
+    page = open_page()
     page.page.route("**/segcore/**", lambda route: route.fulfill(status=404, body="there is no such evaluation"))
     page.root.focus()
     page.page.keyboard.press("End")
