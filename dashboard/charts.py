@@ -97,10 +97,12 @@ def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -
                 fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * strength,
                 layer="below",
             )  # fmt: skip
-            error = {(0, 1): "<br>missed membrane", (1, 0): "<br>false membrane"}.get((true, predicted), "")
+            error = {(0, 1): "missed membrane", (1, 0): "false membrane"}.get((true, predicted), "")
             figure.add_annotation(
                 x=predicted + 0.5, y=top + 0.5, showarrow=False, font={"size": 15, "color": ink()},
-                text=f"<b>{_percent(value)}</b><br>{int(counts[true, predicted]):,} px{error}",
+                text=f"<b>{_percent(value)}</b>"
+                f"<br><span style='font-size:12px'>{int(counts[true, predicted]):,} px</span>"
+                f"<br><span style='font-size:11px'>{error}</span>",
             )  # fmt: skip
     figure.add_scatter(x=[0, 2], y=[0, 2], mode="markers", marker={"opacity": 0}, hoverinfo="skip", showlegend=False)
     figure.update_xaxes(

@@ -54,25 +54,36 @@ def page() -> None:
     slices = selection.dataset.slices
     sources = [(selection.z + step) % slices for step in range(min(count, slices))] if several else [selection.z]
     with st.spinner("Making the copies …"):
-        copies = _copies(
+        cards = _cards(
             selection.dataset.name, loaders.stamp(loaders.dataset(selection.dataset.name).folder),
             tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
         )  # fmt: skip
-    _gallery(selection.dataset.name, copies)
+    _gallery(cards)
     _export(selection.dataset.name, settings, count, seed)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _copies(
-    dataset: str,
-    key: loaders.Stamp,
-    settings: tuple[tuple[str, Any], ...],
-    sources: tuple[int, ...],
-    count: int,
+def _cards(
+    dataset: str, key: loaders.Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int,
     seed: int,
-) -> list[worker.Varied]:
-    made: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
-    return made
+) -> list[str]:  # fmt: skip
+    """The untouched first slice and its copies, as HTML."""
+    copies: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
+    stack = loaders.dataset(dataset)
+    first = copies[0].source
+    return [
+        _card(f"slice {first}, untouched", stack.image(first), stack.label(first), None, {}),
+        *(
+            _card(
+                f"copy {number} of slice {copy.source}",
+                copy.image,
+                copy.label,
+                (stack.image(copy.source), stack.label(copy.source)),
+                copy.parameters,
+            )
+            for number, copy in enumerate(copies, start=1)
+        ),
+    ]
 
 
 def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
@@ -135,23 +146,14 @@ def _set(config: AugmentConfig) -> None:
         st.session_state[_PREFIX + name] = list(value) if isinstance(value, tuple) else value
 
 
-def _gallery(dataset: str, copies: Sequence[worker.Varied]) -> None:
-    stack = loaders.dataset(dataset)
-    first = copies[0].source
-    st.subheader(f"{len(copies)} copies")
+def _gallery(cards: Sequence[str]) -> None:
+    st.subheader(f"{len(cards) - 1} {'copy' if len(cards) == 2 else 'copies'}")
     original = st.toggle(
-        "Show the untouched originals", key="augmentation original",
+        "Show the untouched originals",
+        key="augmentation original",
         help="Or hold the mouse over a copy: it shows the slice it was made from.",
-    )  # fmt: skip
-    cards = [_card(f"slice {first}, untouched", stack.image(first), stack.label(first), None, {}, original)]
-    cards += [
-        _card(
-            f"copy {number} of slice {copy.source}", copy.image, copy.label,
-            (stack.image(copy.source), stack.label(copy.source)), copy.parameters, original,
-        )
-        for number, copy in enumerate(copies, start=1)
-    ]  # fmt: skip
-    st.html(_STYLE + f'<div class="sg-gallery">{"".join(cards)}</div>')
+    )
+    st.html(f'{_STYLE}<div class="sg-gallery{" sg-on" if original else ""}">{"".join(cards)}</div>')
     st.caption(
         "Image above, mask below (interior white, membrane black). Hold the mouse over a copy to see its original."
     )
@@ -160,26 +162,26 @@ def _gallery(dataset: str, copies: Sequence[worker.Varied]) -> None:
 _STYLE = """<style>
 .sg-gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:14px}
 .sg-card{border:1px solid rgba(128,128,128,.35);border-radius:8px;padding:6px;font-size:.78rem;line-height:1.35}
-.sg-two{position:relative;display:block}
+.sg-two{position:relative;display:block;margin-bottom:4px}
 .sg-two img{width:100%;display:block;border-radius:4px}
 .sg-two img+img{position:absolute;inset:0;opacity:0;transition:opacity .25s}
-.sg-card:hover .sg-two img+img,.sg-two.sg-on img+img{opacity:1}
+.sg-card:hover .sg-two img+img,.sg-on .sg-two img+img{opacity:1}
 .sg-card b{display:block;margin:.35em 0 .1em}
 @media (prefers-reduced-motion:reduce){.sg-two img+img{transition:none}}
 </style>"""
 
 
 def _card(
-    title: str, image: NDArray[np.uint8], label: NDArray[np.uint8],
-    source: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None, parameters: dict[str, Any], original: bool,
-) -> str:  # fmt: skip
+    title: str,
+    image: NDArray[np.uint8],
+    label: NDArray[np.uint8],
+    source: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None,
+    parameters: dict[str, Any],
+) -> str:
     rows = []
     for name, place, shown in (("image", 0, image), ("mask", 1, label)):
         below = f'<img src="{_data(source[place])}" alt="original {name}">' if source else ""
-        rows.append(
-            f'<span class="sg-two{" sg-on" if original else ""}" style="margin-bottom:4px">'
-            f'<img src="{_data(shown)}" alt="{html.escape(title)}, {name}">{below}</span>'
-        )
+        rows.append(f'<span class="sg-two"><img src="{_data(shown)}" alt="{html.escape(title)}, {name}">{below}</span>')
     text = html.escape("; ".join(_described(parameters)) or "as it is")
     return f'<div class="sg-card">{"".join(rows)}<b>{html.escape(title)}</b>{text}</div>'
 

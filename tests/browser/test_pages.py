@@ -85,7 +85,10 @@ def settled(page) -> None:
 def test_a_page_is_drawn_without_errors(path, theme, app, browse, artefacts):
     page = browse(f"{app.address}/{path}", theme=theme)
     assert PAGES[path] in page.locator('[data-testid="stMain"] h1').first.inner_text()
-    page.wait_for_timeout(1500)
+    # Streamlit scrolls inside the page, so a tall window shows it whole.
+    height = page.locator('[data-testid="stMain"]').evaluate("main => main.scrollHeight")
+    page.set_viewport_size({"width": 1400, "height": min(3200, max(1000, height))})
+    page.wait_for_timeout(2000)
     page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}.png")
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
 
