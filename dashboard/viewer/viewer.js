@@ -372,8 +372,6 @@ const SHELL = `
     <div class="group end">
       <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
       <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
-      <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen"><svg viewBox="0 0 12 12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8"/></svg></button>
-      <button type="button" data-do="help" title="Keys (?)" aria-label="Keys">?</button>
     </div>
   </div>
   <div class="bar measures" data-at="measures">
@@ -387,10 +385,12 @@ const SHELL = `
   <div class="stage" data-at="stage">
     <canvas data-at="canvas" aria-hidden="true"></canvas>
     <div class="titles" data-at="titles"></div>
-    <div class="zoom" role="group" aria-label="Zoom">
+    <div class="zoom" role="group" aria-label="Zoom, full screen, keys">
       <button type="button" data-do="in" title="Zoom in (+)" aria-label="Zoom in">+</button>
       <button type="button" data-do="out" title="Zoom out (-)" aria-label="Zoom out">−</button>
       <button type="button" data-do="fit" title="Whole slice (0)" aria-label="Whole slice">0</button>
+      <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen"><svg viewBox="0 0 12 12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8"/></svg></button>
+      <button type="button" data-do="help" title="Keys (?)" aria-label="Keys">?</button>
     </div>
     <div class="scale" data-at="scale"><i></i><span></span></div>
     <div class="message" data-at="message" role="alert" hidden></div>
