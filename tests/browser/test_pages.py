@@ -23,7 +23,7 @@ PAGES = {
     "try_it": "Try it",
 }
 # A busy machine is no failure.
-PATIENCE = 120_000
+PATIENCE = 60_000
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -76,7 +76,7 @@ def settled(page) -> None:
     """Waits for the script to have ended, everything to be drawn, and no exception to be shown."""
     page.wait_for_selector(DONE)
     page.wait_for_selector('[data-testid="stMain"] h1')
-    page.wait_for_function("() => !document.querySelector('[data-testid=\"stSkeleton\"]')")
+    page.wait_for_function("() => !document.querySelector('[data-testid=\"stMain\"] [data-testid=\"stSkeleton\"]')")
     assert page.locator('[data-testid="stException"]').count() == 0
 
 
