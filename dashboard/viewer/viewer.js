@@ -12,7 +12,7 @@ const TILE = 512;
 const BINS = 6;
 const TABLE = 2 * 256 * BINS;
 const MISSED = "#0072B2", FALSE = "#D55E00", NEAR = "#F0E442", WRONG = "#FF0000";
-const LABEL = "#56B4E9", PREDICTION = "#CC79A7";
+const LABEL = "#2AD1D9", PREDICTION = "#CC79A7";
 const LAYERS = ["image", "label", "probability", "prediction", "errors"];
 const LARGEST_DOWNLOAD = 4096 * 4096;
 
@@ -428,7 +428,7 @@ class Viewer {
     for (const element of this.root.querySelectorAll("[data-at]")) this.at[element.dataset.at] = element;
     this.canvas = this.at.canvas;
     this.context = this.canvas.getContext("2d", { alpha: false });
-    this.tiles = new Tiles((tile) => this.arrived(tile), (error) => this.say(error.message));
+    this.tiles = new Tiles((tile) => this.arrived(tile), (error) => this.failed(error));
     this.painter = new Painter();
     this.tables = new Map();
     this.blocks = new Map();
@@ -1013,6 +1013,12 @@ class Viewer {
     if (tile.key.startsWith(`${this.row?.index}/`)) this.invalidate();
   }
 
+  failed(error) {
+    this.say(error.message);
+    clearTimeout(this.retrying);
+    this.retrying = setTimeout(() => this.invalidate(), 3200);
+  }
+
   key(z, level, ty, tx) {
     // Only the coarse levels depend on the tolerance: theirs is settled on the server.
     return `${z}/${level}/${ty}/${tx}${level && this.tested ? `?tolerance=${this.tolerance}` : ""}`;
@@ -1396,7 +1402,7 @@ class Viewer {
   }
 
   remove() {
-    for (const timer of [this.reporting, this.speaking, this.stripping, this.hiding, this.peeking]) clearTimeout(timer);
+    for (const timer of [this.reporting, this.speaking, this.stripping, this.hiding, this.peeking, this.retrying]) clearTimeout(timer);
     cancelAnimationFrame(this.frame);
     this.ears.abort();
     this.observer.disconnect();
