@@ -318,6 +318,7 @@ def standard() -> RunConfig:
     """
     return RunConfig(
         model=ModelConfig(width=16, dropout=0.2),
+        loss=LossConfig(boundary_weight=2),
         train=TrainConfig(epochs=75, epoch_samples=128),
         prediction=PredictionConfig(eightfold=True),
     )
