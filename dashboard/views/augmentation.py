@@ -122,7 +122,7 @@ def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
         st.toggle("Always the full noise level", **_kept("noise_fixed"))
     with number:
         st.markdown("**Copies**")
-        count = st.slider("Copies", 1, MOST_COPIES, 8, key="augmentation count", persist_state="session")
+        count = st.slider("Copies", 1, MOST_COPIES, 7, key="augmentation count", persist_state="session")
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="augmentation seed", persist_state="session",
             help="The same seed gives the same copies.",

@@ -110,9 +110,9 @@ def _table(selection: Selection, result: loaders.Result, found: loaders.At) -> N
         table,
         hide_index=True,
         height=min(420, 38 + 35 * len(table)),
-        on_select=partial(_picked, tuple(table["slice"])),
+        on_select=partial(_picked, f"slices of {result.run.name} {result.folder.name}", tuple(table["slice"])),
         selection_mode="single-row",
-        key=f"slices of {result.folder.name}",
+        key=f"slices of {result.run.name} {result.folder.name}",
         column_config={
             "slice": st.column_config.NumberColumn(help=words.HELP["slice"], pinned=True),
             "wrong %": st.column_config.ProgressColumn(
@@ -149,10 +149,8 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False).encode()
 
 
-def _picked(slices: tuple[int, ...]) -> None:
-    rows = next(
-        (value["selection"]["rows"] for key, value in st.session_state.items() if str(key).startswith("slices of ")), []
-    )
+def _picked(key: str, slices: tuple[int, ...]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
     if rows and rows[0] < len(slices):
         choose(slice=int(slices[rows[0]]))
 
@@ -185,9 +183,9 @@ def _events(result: loaders.Result) -> None:
         table,
         hide_index=True,
         height=420,
-        on_select=partial(_picked_event, tuple(table["slice"])),
+        on_select=partial(_picked, f"events of {result.run.name} {result.folder.name}", tuple(table["slice"])),
         selection_mode="single-row",
-        key=f"events of {result.folder.name}",
+        key=f"events of {result.run.name} {result.folder.name}",
         column_config={
             "stray (px)": st.column_config.NumberColumn(
                 help="Pixels that ended up in the wrong piece: what is not in the largest piece.", format="localized"
@@ -201,14 +199,6 @@ def _events(result: loaders.Result) -> None:
         "Splits and merges as CSV", partial(_csv, table), f"{result.run.name}-{result.dataset}-events.csv", "text/csv",
         icon=":material/download:", on_click="ignore",
     )  # fmt: skip
-
-
-def _picked_event(slices: tuple[int, ...]) -> None:
-    rows = next(
-        (value["selection"]["rows"] for key, value in st.session_state.items() if str(key).startswith("events of ")), []
-    )
-    if rows and rows[0] < len(slices):
-        choose(slice=int(slices[rows[0]]))
 
 
 def _downloads(selection: Selection, result: loaders.Result) -> None:
