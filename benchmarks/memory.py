@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def main() -> None:
         for length in LENGTHS:
             times = length // 10
             images, labels = (np.tile(stack, (times, 1, 1)) for stack in (made.images, made.labels))
-            install(f"stack{length}", array_stack(images, Path("made")), array_stack(labels, Path("made")))
+            install(f"stack{length}", array_stack(images), array_stack(labels))
         from segcore.training import train
 
         settings = ["train.epochs=1", "train.epoch_samples=8", "model.width=8"]
