@@ -76,7 +76,7 @@ def settled(page) -> None:
     """Waits for the script to have ended, everything to be drawn, and no exception to be shown."""
     page.wait_for_selector(DONE)
     page.wait_for_selector('[data-testid="stMain"] h1')
-    page.wait_for_function("() => !document.querySelector('[data-testid=\"stMain\"] [data-testid=\"stSkeleton\"]')")
+    page.wait_for_function('() => !document.querySelector(\'[data-testid="stMain"] [data-testid="stSkeleton"]\')')
     assert page.locator('[data-testid="stException"]').count() == 0
 
 
@@ -126,7 +126,7 @@ def test_the_selection_survives_page_switches(app, browse):
 
 def test_the_key_for_the_next_slice_moves_page_and_address(app, browse):
     page = browse(f"{app.address}/errors?slice=22")
-    viewer = page.locator("canvas").first
+    viewer = page.locator(".viewer canvas").first  # the table of slices is a canvas too
     viewer.click()
     page.keyboard.press("ArrowRight")
     page.get_by_text("Slice 23:").first.wait_for()
