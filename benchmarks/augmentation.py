@@ -35,7 +35,7 @@ def notebook(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -
         if flip:
             turned, mask = np.flip(turned, flip - 1), np.flip(mask, flip - 1)
         random_noise(turned)
-        mask > 0.5  # noqa: B015  (the notebook makes its masks binary again)
+        np.greater(mask, 0.5)  # the notebook makes its masks binary again
 
 
 def timed(action: Callable[[], None]) -> float:

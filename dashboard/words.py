@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -79,12 +80,12 @@ def count(number: int) -> str:
 
 def decimal(value: float | None, digits: int = 3) -> str:
     """A number, or a dash where it is not defined."""
-    return "–" if value is None or value != value else f"{value:.{digits}f}"  # noqa: PLR0124
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def percent(value: float | None, digits: int = 2) -> str:
     """A percentage with its unit."""
-    return "–" if value is None or value != value else f"{value:.{digits}f} %"  # noqa: PLR0124
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f} %"
 
 
 def shape(info: DatasetInfo) -> str:

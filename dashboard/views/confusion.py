@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts, loaders, notices, words
+from dashboard.downloads import csv_button
 from dashboard.selection import Selection, current
 from segcore.evidence import CLASSES, Confusion, last_membrane_value, ratio
 
@@ -80,7 +79,7 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
             for column, predicted in enumerate(CLASSES)
         ]
     )
-    _download("Matrix as CSV", table, f"{result.run.name}-{result.dataset}-confusion.csv")
+    csv_button("Matrix as CSV", table, f"{result.run.name}-{result.dataset}-confusion.csv")
 
 
 def _in_words(matrix: Confusion) -> None:
@@ -161,17 +160,7 @@ def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, valu
             for key in ("dice", "iou", "precision", "recall")
         }
     )
-    _download("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
-
-
-def _download(label: str, table: pd.DataFrame, name: str) -> None:
-    st.download_button(
-        label, partial(_csv, table), name, "text/csv", icon=":material/download:", on_click="ignore", key=label
-    )
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
+    csv_button("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
 
 
 page()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import charts, loaders, notices, pictures, uploads, words
+from dashboard.downloads import csv_button
 from dashboard.selection import Selection, choose, current
 from dashboard.viewer import SliceRow, viewer
 from segcore.config import SplitConfig
@@ -109,7 +109,7 @@ def _slices(selection: Selection, info: DatasetInfo) -> None:
         table = pd.DataFrame({"grey value": range(256), "interior" if info.labelled else "pixels": interior})
         if membrane is not None:
             table["membrane"] = membrane
-        _csv_button("Grey values as CSV", table, f"{info.name}-{z}-grey-values.csv")
+        csv_button("Grey values as CSV", table, f"{info.name}-{z}-grey-values.csv")
     with right:
         if info.labelled:
             parts = _parts_of(selection, info)
@@ -126,7 +126,7 @@ def _slices(selection: Selection, info: DatasetInfo) -> None:
             table = pd.DataFrame(
                 {"slice": range(info.slices), "name": info.slice_names, "membrane %": info.membrane_percent}
             )
-            _csv_button("Membrane by slice as CSV", table, f"{info.name}-membrane.csv")
+            csv_button("Membrane by slice as CSV", table, f"{info.name}-membrane.csv")
         else:
             st.info("This stack has no labels, so nothing can be measured on it. Models can still be tried on it.")
     _downloads(info, z)
@@ -234,7 +234,7 @@ def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
         )
     table = pd.DataFrame(rows)
     st.dataframe(table, hide_index=True, height=300)
-    _csv_button("Split as CSV", table, f"{info.name}-split.csv")
+    csv_button("Split as CSV", table, f"{info.name}-split.csv")
 
 
 # --- all datasets -----------------------------------------------------------------------------
@@ -418,16 +418,6 @@ def _checks(checks: list[Check]) -> None:
         icon = ":material/check_circle:" if check.passed else ":material/cancel:"
         mark = "passed" if check.passed else "**failed**"
         st.markdown(f"{icon} {words.plain(check.name)}: {mark}. {words.plain(check.message)}")
-
-
-def _csv_button(label: str, table: pd.DataFrame, name: str) -> None:
-    st.download_button(
-        label, partial(_csv, table), name, "text/csv", icon=":material/download:", on_click="ignore", key=label
-    )
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
 
 
 page()
