@@ -14,6 +14,7 @@ from pathlib import Path
 
 from segcore.errors import DataError
 from segcore.storage import atomic_folder, errors_shown_at, scratch_folder
+from segcore.watching import Watch, unwatched
 
 MAX_UNPACKED_BYTES = 64 * 2**30
 MAX_ENTRIES = 100_000
@@ -21,7 +22,7 @@ _BLOCK = 2**20
 _ENCRYPTED = 0x1
 
 
-def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> None:
+def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, watch: Watch = unwatched) -> None:
     """Unpacks a zip into a folder that must not exist yet: all of it, or nothing.
 
     All names are checked before the first byte is written. Resource forks that macOS adds are
@@ -29,6 +30,7 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> No
 
     Args:
         limit: the most bytes all files may have together, as unpacked.
+        watch: told the bytes unpacked so far.
 
     Raises:
         DataError: if it is no zip or a damaged or encrypted one, holds links, names that lead out
@@ -39,7 +41,7 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> No
         with zipfile.ZipFile(archive) as packed:
             targets = _targets(archive, packed, limit)
             with atomic_folder(folder) as temporary:
-                _extract(archive, packed, targets, temporary, limit)
+                _extract(archive, packed, targets, temporary, limit, watch)
     except FileNotFoundError as error:
         raise DataError("there is no such file", path=archive, expected="a zip file") from error
     except OSError as error:
@@ -51,7 +53,9 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES) -> No
 
 
 @contextmanager
-def unpacked(source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES) -> Iterator[Path]:
+def unpacked(
+    source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES, watch: Watch = unwatched
+) -> Iterator[Path]:
     """The source itself, or if it is a zip, a folder in `parent` it is unpacked to for a while.
 
     Errors about a file in that folder name the file in the zip instead.
@@ -69,7 +73,7 @@ def unpacked(source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES) -> 
     with scratch_folder(parent) as scratch:
         folder = scratch / "unpacked"
         with errors_shown_at(source, folder):
-            unzip(source, folder, limit=limit)
+            unzip(source, folder, limit=limit, watch=watch)
             yield folder
 
 
@@ -126,9 +130,15 @@ def _check_entry(archive: Path, entry: zipfile.ZipInfo, name: str) -> None:
 
 
 def _extract(
-    archive: Path, packed: zipfile.ZipFile, targets: dict[str, zipfile.ZipInfo], folder: Path, limit: int
+    archive: Path,
+    packed: zipfile.ZipFile,
+    targets: dict[str, zipfile.ZipInfo],
+    folder: Path,
+    limit: int,
+    watch: Watch,
 ) -> None:
     unpacked = 0
+    total = sum(entry.file_size for entry in targets.values())
     for name, entry in targets.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,3 +149,4 @@ def _extract(
                 if unpacked > limit:
                     raise DataError("unpacks to too much", path=archive, expected=f"at most {limit} bytes")
                 target.write(block)
+                watch("unpacking", unpacked, total)

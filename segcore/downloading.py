@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from segcore.errors import FetchError
 from segcore.storage import storage_errors
+from segcore.watching import Watch, unwatched
 
 # What was received of a block when the connection breaks is lost, so blocks are small.
 _BLOCK = 2**13
@@ -30,12 +31,14 @@ class ResumingDownload:
         pause_s: seconds before the second attempt; doubled before each later one.
         limit: the most bytes to accept.
         progress: show a bar on stderr.
+        watch: told the bytes received so far.
     """
 
     attempts: int = 4
     pause_s: float = 1.0
     limit: int = 2**30
     progress: bool = False
+    watch: Watch = unwatched
 
     def __call__(self, url: str, output_file: Any, pooch: Any = None) -> None:
         """Writes what is at `url` to the path `output_file`, or raises a `FetchError`."""
@@ -44,7 +47,7 @@ class ResumingDownload:
             path.write_bytes(b"")
         for attempt in range(self.attempts):
             if attempt:
-                time.sleep(self.pause_s * 2 ** (attempt - 1))
+                self._pause(self.pause_s * 2 ** (attempt - 1))
             try:
                 self._attempt(url, path)
                 return
@@ -57,9 +60,17 @@ class ResumingDownload:
             expected="a connection that lasts, or --from with a mirror or a local copy",
         ) from reason
 
+    def _pause(self, seconds: float) -> None:
+        """Waits, so that who watches can end it at any time."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.watch("waiting to try again", 0, None)
+            time.sleep(min(left, 0.2))
+
     def _attempt(self, url: str, path: Path) -> None:
         have = path.stat().st_size
         # Compressed transfers would make sizes and places in the file mean something else.
+        self.watch("downloading", have, None)
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUTS_S) as response:
             status = response.status_code
@@ -104,6 +115,7 @@ class ResumingDownload:
                 with storage_errors(path):
                     file.write(block)
                 bar.update(len(block))
+                self.watch("downloading", size, total)
             with storage_errors(path):
                 file.flush()
 

@@ -62,5 +62,9 @@ class TrainingError(SegcoreError):
     """A training that cannot start or cannot go on."""
 
 
+class JobError(SegcoreError):
+    """A job that does not exist, or cannot do what was asked of it."""
+
+
 class StorageError(SegcoreError):
     """A full disk, a folder that cannot be written, or a name that is no safe folder name."""

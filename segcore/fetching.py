@@ -18,8 +18,9 @@ from segcore.datasets import Check, Dataset, data_root, install, open_dataset
 from segcore.errors import DataError, FetchError
 from segcore.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES
 from segcore.stack import StackReader, VoxelSize, array_stack, page_names
-from segcore.storage import scratch_folder, storage_errors
+from segcore.storage import alone_beside, scratch_folder, storage_errors
 from segcore.volume import open_stack
+from segcore.watching import Watch, unwatched
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,14 @@ SAMPLE = Fetchable(
 CATALOGUE: dict[str, Fetchable] = {item.name: item for item in (ISBI2012, SAMPLE)}
 
 
-def fetch(name: str, *, source: str | None = None, progress: bool = False, retry_pause_s: float = 1.0) -> list[Dataset]:
+def fetch(
+    name: str,
+    *,
+    source: str | None = None,
+    progress: bool = False,
+    watch: Watch = unwatched,
+    retry_pause_s: float = 1.0,
+) -> list[Dataset]:
     """Installs a dataset of the catalogue; one that is there with the right pixels is left as it is.
 
     Args:
@@ -122,6 +130,7 @@ def fetch(name: str, *, source: str | None = None, progress: bool = False, retry
         source: instead of the catalogue's URL, a mirror's (of the zip, or of a folder with its
             files), or a local folder, zip or stack. Only pixels count, not names or containers.
         progress: show a bar on stderr.
+        watch: told how far it is; it may raise `Cancelled`, and nothing is left behind then.
         retry_pause_s: seconds before a broken download is tried again; doubled each time.
 
     Raises:
@@ -138,18 +147,20 @@ def fetch(name: str, *, source: str | None = None, progress: bool = False, retry
     if all(there.values()):
         log.info("already installed, with the expected pixels: %s", ", ".join(there))
     elif item.synthetic:
+        watch("drawing", 0, None)
         there[name] = _make_sample(item)
     else:
         missing = [target for target in item.targets if there[target.name] is None]
-        with _local(item, source, progress, retry_pause_s) as folder:
-            there |= {dataset.info.name: dataset for dataset in _install(item, missing, folder, source)}
+        with _local(item, source, progress, watch, retry_pause_s) as folder:
+            there |= {dataset.info.name: dataset for dataset in _install(item, missing, folder, source, watch)}
     return [dataset for dataset in there.values() if dataset is not None]
 
 
-def pixel_sum(stack: StackReader) -> str:
+def pixel_sum(stack: StackReader, watch: Watch = unwatched) -> str:
     """SHA-256 of all pixels in order, as `array.tobytes()` of the (Z, H, W) array would give."""
     running = hashlib.sha256()
     for z in range(len(stack)):
+        watch(f"checking the pixels of {stack.path.name}", z, len(stack))
         running.update(np.ascontiguousarray(stack.read(z)).data)
     return running.hexdigest()
 
@@ -176,30 +187,35 @@ def _existing(item: Fetchable, target: Target) -> Dataset | None:
 def _make_sample(item: Fetchable) -> Dataset:
     from segcore.synthetic import make_stack
 
-    stack = make_stack(item.slices, item.height, item.width, np.random.default_rng(SAMPLE_SEED))
-    return install(
-        item.name,
-        array_stack(stack.images, origin="synthetic images"),
-        array_stack(stack.labels, origin="synthetic labels"),
-        title=item.targets[0].title,
-        voxel_size_nm=item.voxel_size_nm,
-        synthetic=True,
-        source=item.source,
-        terms=item.terms,
-        citation=item.citation,
-        checks=[Check(name="pixels", passed=True, message=f"made here with seed {SAMPLE_SEED}")],
-    )
+    target = item.targets[0]
+    with alone_beside(data_root() / target.name):
+        # Somebody else may have made it meanwhile.
+        if existing := _existing(item, target):
+            return existing
+        stack = make_stack(item.slices, item.height, item.width, np.random.default_rng(SAMPLE_SEED))
+        return install(
+            target.name,
+            array_stack(stack.images, origin="synthetic images"),
+            array_stack(stack.labels, origin="synthetic labels"),
+            title=target.title,
+            voxel_size_nm=item.voxel_size_nm,
+            synthetic=True,
+            source=item.source,
+            terms=item.terms,
+            citation=item.citation,
+            checks=[Check(name="pixels", passed=True, message=f"made here with seed {SAMPLE_SEED}")],
+        )
 
 
 # --- getting the files ------------------------------------------------------------------------
 
 
 @contextmanager
-def _local(item: Fetchable, source: str | None, progress: bool, retry_pause_s: float) -> Iterator[Path]:
+def _local(item: Fetchable, source: str | None, progress: bool, watch: Watch, retry_pause_s: float) -> Iterator[Path]:
     """A local file or folder with the pixels, downloaded and unpacked for a while if need be."""
     place = item.url if source is None else source
     if not _is_url(place):
-        with _fetch_errors(place), unpacked(Path(place), data_root(), limit=UNPACKED_LIMIT) as folder:
+        with _fetch_errors(place), unpacked(Path(place), data_root(), limit=UNPACKED_LIMIT, watch=watch) as folder:
             yield folder
         return
     with scratch_folder(data_root()) as scratch:
@@ -207,22 +223,22 @@ def _local(item: Fetchable, source: str | None, progress: bool, retry_pause_s: f
             [place] if place == item.url or _is_zip(place) else [f"{place.rstrip('/')}/{file}" for file in item.files]
         )
         for url in files:
-            _download(url, scratch / "files", progress, retry_pause_s)
+            _download(url, scratch / "files", progress, watch, retry_pause_s)
         downloaded = scratch / "files"
         if len(files) == 1:
             downloaded = downloaded / _file_name(place)
-        with _fetch_errors(place), unpacked(downloaded, scratch, limit=UNPACKED_LIMIT) as folder:
+        with _fetch_errors(place), unpacked(downloaded, scratch, limit=UNPACKED_LIMIT, watch=watch) as folder:
             yield folder
 
 
-def _download(url: str, folder: Path, progress: bool, retry_pause_s: float) -> None:
+def _download(url: str, folder: Path, progress: bool, watch: Watch, retry_pause_s: float) -> None:
     import pooch
 
     from segcore.downloading import ResumingDownload
 
     # It announces every file and its sum; the pixels are what is checked here.
     pooch.get_logger().setLevel(logging.ERROR)
-    downloader = ResumingDownload(progress=progress, pause_s=retry_pause_s, limit=UNPACKED_LIMIT)
+    downloader = ResumingDownload(progress=progress, pause_s=retry_pause_s, limit=UNPACKED_LIMIT, watch=watch)
     with storage_errors(folder):
         pooch.retrieve(url, known_hash=None, fname=_file_name(url), path=folder, downloader=downloader)
 
@@ -264,13 +280,20 @@ def _fetch_errors(place: str) -> Iterator[None]:
 # --- finding the pixels -----------------------------------------------------------------------
 
 
-def _install(item: Fetchable, targets: list[Target], folder: Path, source: str | None) -> list[Dataset]:
+def _install(item: Fetchable, targets: list[Target], folder: Path, source: str | None, watch: Watch) -> list[Dataset]:
     wanted = {expected for target in targets for expected in (target.images, target.labels) if expected}
-    found = _find(item, folder, wanted, item.url if source is None else source)
+    found = _find(item, folder, wanted, item.url if source is None else source, watch)
     made: list[Dataset] = []
+    there: list[Dataset] = []
     try:
         for target in targets:
+            watch(f"writing {target.name}", 0, None)
             with ExitStack() as files:
+                # Somebody else may have fetched it meanwhile.
+                files.enter_context(alone_beside(data_root() / target.name))
+                if existing := _existing(item, target):
+                    there.append(existing)
+                    continue
                 stacks = [files.enter_context(open_stack(found[key])) for key in (target.images, target.labels) if key]
                 dataset = install(
                     target.name,
@@ -288,10 +311,10 @@ def _install(item: Fetchable, targets: list[Target], folder: Path, source: str |
         for dataset in made:
             shutil.rmtree(dataset.folder, ignore_errors=True)
         raise
-    return made
+    return there + made
 
 
-def _find(item: Fetchable, root: Path, wanted: set[str], place: str) -> dict[str, Path]:
+def _find(item: Fetchable, root: Path, wanted: set[str], place: str, watch: Watch) -> dict[str, Path]:
     """Where the stacks with the wanted sums of pixels are, in whatever files and under whatever names."""
     found: dict[str, Path] = {}
     others: list[str] = []
@@ -301,7 +324,7 @@ def _find(item: Fetchable, root: Path, wanted: set[str], place: str) -> dict[str
                 if (len(stack), stack.height, stack.width) != (item.slices, item.height, item.width):
                     others.append(f"{path.name} of {len(stack)} x {stack.height} x {stack.width}")
                     continue
-                digest = pixel_sum(stack)
+                digest = pixel_sum(stack, watch)
         except DataError as error:
             others.append(f"{path.name} ({error.problem})")
             continue

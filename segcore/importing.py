@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import shutil
@@ -23,6 +24,7 @@ from segcore.polarity import interior_is_white
 from segcore.stack import Page, StackReader, VoxelSize
 from segcore.storage import safe_name
 from segcore.volume import intensity_range, open_stack, to_uint8
+from segcore.watching import Watch, unwatched
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
 
@@ -40,6 +42,7 @@ class _Options:
     threshold_labels: float | None
     unpack_limit: int
     progress: bool = False
+    watch: Watch = unwatched
 
     def __post_init__(self) -> None:
         if self.polarity not in ("auto", "interior-white", "membrane-white"):
@@ -51,11 +54,13 @@ class _Checks:
     """What was checked, in order; a failed check ends the list and raises."""
 
     done: list[Check] = field(default_factory=list)
+    watch: Watch = unwatched
 
     @contextmanager
     def of(self, name: str) -> Iterator[Callable[[str], None]]:
         """Records a check: passed with the message it is given, or failed with the error's."""
         said: list[str] = []
+        self.watch(f"checking {name}", 0, None)
         try:
             yield said.append
         except SegcoreError as error:
@@ -97,6 +102,8 @@ def import_source(
     citation: str = "",
     unpack_limit: int = MAX_UNPACKED_BYTES,
     progress: bool = False,
+    watch: Watch = unwatched,
+    checks: list[Check] | None = None,
 ) -> list[Dataset]:
     """Checks a source and installs what is in it as one or two datasets.
 
@@ -115,6 +122,8 @@ def import_source(
         title, terms, citation: facts to record.
         unpack_limit: the most bytes a zip may unpack to.
         progress: show bars on stderr.
+        watch: told how far it is; it may raise `Cancelled`, and nothing is installed then.
+        checks: a list that the checks are added to as they are made; one that fails is its last.
 
     Raises:
         DataError: for the first check that fails. Nothing is installed then.
@@ -128,15 +137,16 @@ def import_source(
         threshold_labels=threshold_labels,
         unpack_limit=unpack_limit,
         progress=progress,
+        watch=watch,
     )
     made: list[Dataset] = []
-    with _opened(source, name, options, []) as ready:
+    with _opened(source, name, options, [] if checks is None else checks) as ready:
         try:
             for part in ready:
                 with tqdm(total=len(part.images), desc=part.name, unit="slice", disable=not progress) as bar:
                     dataset = install(
                         part.name,
-                        _counted(part.images, bar),
+                        _counted(part, bar, watch),
                         part.labels,
                         title=title,
                         voxel_size_nm=voxel_size_nm,
@@ -162,20 +172,27 @@ def check_source(
     polarity: Polarity = "auto",
     threshold_labels: float | None = None,
     unpack_limit: int = MAX_UNPACKED_BYTES,
+    watch: Watch = unwatched,
+    checks: list[Check] | None = None,
 ) -> list[Check]:
     """The checks of `import_source`, and that every slice can be read, without installing anything.
 
     The first check that fails is the last in the list.
     """
-    checks: list[Check] = []
+    checks = [] if checks is None else checks
     try:
         options = _Options(
-            labels=labels, polarity=polarity, threshold_labels=threshold_labels, unpack_limit=unpack_limit
+            labels=labels,
+            polarity=polarity,
+            threshold_labels=threshold_labels,
+            unpack_limit=unpack_limit,
+            watch=watch,
         )
         with _opened(Path(source), name, options, checks) as ready:
             for part in ready:
                 with _Checks(checks).of(f"{part.name}: every slice can be read") as say:
                     for z in range(len(part.images)):
+                        watch(f"reading {part.name}", z, len(part.images))
                         part.images.read(z)
                     say(f"{len(part.images)} slices")
     except SegcoreError as error:
@@ -190,25 +207,28 @@ def _check_voxel_size(size: VoxelSize | None) -> None:
         raise DataError("the voxel size is no size", found=size, expected="Z Y X in nanometres, each above 0")
 
 
-def _counted(stack: StackReader, bar: tqdm[NoReturn]) -> StackReader:
+def _counted(part: _Ready, bar: tqdm[NoReturn], watch: Watch) -> StackReader:
+    written = itertools.count(1)
+
     def count(page: Page) -> Page:
         bar.update()
+        watch(f"writing {part.name}", next(written), len(part.images))
         return page
 
-    return stack.mapped(count, stack.dtype)
+    return part.images.mapped(count, part.images.dtype)
 
 
 @contextmanager
 def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> Iterator[list[_Ready]]:
     """The parts of a source, checked and open; `checks` grows as they are made."""
     with ExitStack() as stack:
-        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit))
+        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit, watch=options.watch))
         labels = options.labels
         if labels is not None and root != source and (root / labels).exists():
             labels = root / labels
         elif labels is not None:
-            labels = stack.enter_context(unpacked(labels, data_root(), limit=options.unpack_limit))
-        recorder = _Checks(checks)
+            labels = stack.enter_context(unpacked(labels, data_root(), limit=options.unpack_limit, watch=options.watch))
+        recorder = _Checks(checks, options.watch)
         with recorder.of("source") as say:
             parts = _parts(root, name, labels)
             for part in parts:

@@ -15,6 +15,7 @@ from segcore.datasets import install, installed, open_dataset
 from segcore.errors import FetchError, StorageError
 from segcore.fetching import CATALOGUE, ISBI2012, SAMPLE, Fetchable, Target, fetch
 from segcore.volume import array_stack
+from segcore.watching import Cancelled
 
 
 def sha(pages):
@@ -274,6 +275,74 @@ def test_another_dataset_of_that_name_is_kept(tiny, small_pair):
 def test_unknown_name(data_dir):
     with pytest.raises(FetchError, match="unknown dataset; found mnist; expected isbi2012 or sample"):
         fetch("mnist")
+
+
+# --- progress ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_who_watches_hears_every_step_and_how_far_it_is(tiny, server, length):
+    server.length = length
+    heard = []
+    fetch("tiny", watch=lambda *step: heard.append(step), retry_pause_s=0.01)
+    steps = list(dict.fromkeys(step for step, _, _ in heard))
+    assert steps[:2] == ["downloading", "unpacking"]
+    assert any("checking the pixels of volume.tif" in step for step in steps)
+    assert steps[-2:] == ["writing tiny", "writing tiny-test"]
+    size = len(server.files["/tiny.zip"])
+    arrived = [(done, total) for step, done, total in heard if step == "downloading"][1:]
+    assert arrived[-1] == (size, size if length else None)
+    assert [done for done, _ in arrived] == sorted(done for done, _ in arrived)
+
+
+@pytest.mark.parametrize("at", ["downloading", "unpacking", "checking the pixels of labels.tif", "writing tiny-test"])
+def test_a_fetch_can_be_ended_at_every_step_and_leaves_nothing(tiny, data_dir, at):
+    def watch(step, done, total):
+        if step == at and (done or step != "downloading"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fetch("tiny", watch=watch)
+    assert not data_dir.exists()
+
+
+def test_waiting_for_another_attempt_can_be_ended(tiny, data_dir, server):
+    server.status = [503] * 9
+
+    def watch(step, done, total):
+        if step == "waiting to try again":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        fetch("tiny", watch=watch, retry_pause_s=60)
+    assert not data_dir.exists()
+
+
+def test_two_fetches_at_once_do_not_break_each_other(tiny, small_pair, data_dir):
+    both = threading.Barrier(2)
+
+    def watch(step, done, total):
+        # Both have everything that is needed before the first writes.
+        if step == "writing tiny":
+            both.wait(20)
+
+    made, failed = [], []
+
+    def work():
+        try:
+            made.append(fetch("tiny", watch=watch))
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    for datasets in made:
+        assert_complete(datasets, small_pair)
+    assert sorted(path.name for path in data_dir.iterdir()) == ["tiny", "tiny-test"]
 
 
 # --- the catalogue ----------------------------------------------------------------------------

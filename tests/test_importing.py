@@ -14,6 +14,7 @@ from segcore.errors import DataError, StorageError
 from segcore.importing import check_source, import_source
 from segcore.polarity import interior_is_white
 from segcore.volume import array_stack
+from segcore.watching import Cancelled
 
 
 def write_folder(folder, pages, name="{}.tif", first=0):
@@ -412,6 +413,25 @@ def test_disk_that_takes_no_more_bytes(notebook, data_dir, run_python, listing):
     assert done.stdout.count("\n") == 1, done.stderr
     assert done.stdout.startswith(f"{data_dir}/cells/")
     assert not data_dir.exists()
+
+
+def test_who_watches_an_import_hears_checks_and_slices_and_can_end_it(data_dir, notebook, tmp_path):
+    packed = zipped(notebook, tmp_path / "nb.zip")
+    heard, checks = [], []
+    import_source(packed, "cells", watch=lambda *step: heard.append(step), checks=checks)
+    assert heard[0][0] == "unpacking"
+    assert ("checking cells: polarity", 0, None) in heard
+    assert ("writing cells-test", 12, 12) in heard
+    assert [check.name for check in checks][:2] == ["source", "cells: images"]
+    assert all(check.passed for check in checks)
+
+    def watch(step, done, total):
+        if (step, done) == ("writing again-test", 3):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        import_source(packed, "again", watch=watch)
+    assert sorted(path.name for path in data_dir.iterdir()) == ["cells", "cells-test"]
 
 
 def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
