@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
     sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
     sub.add_argument("--resume", metavar="RUN", help="go on with an interrupted or failed run")
+    sub.add_argument("--from", dest="started_from", metavar="RUN", type=_given, help="begin with another run's weights")
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device, on this machine (default: 1)")
     sub.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
     _device(sub)
@@ -129,7 +130,58 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("runs", "list the runs", "runs")
     _json(sub)
+
+    _jobs(
+        command("jobs", "start, watch and stop trainings that go on by themselves", "jobs start sample --preset quick")
+    )
     return top
+
+
+def _jobs(jobs: argparse.ArgumentParser) -> None:
+    """What can be done with jobs; `jobs` alone lists them."""
+    _json(jobs)
+    actions = jobs.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+
+    def action(name: str, summary: str, example: str = "") -> argparse.ArgumentParser:
+        if not example:
+            return actions.add_parser(name)  # what jobs call themselves
+        return actions.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  python -m segcore jobs {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    sub = action("list", "list the jobs: those that run, those that wait, and the others", "list --json")
+    # Not to undo `jobs --json list`.
+    sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON value")
+
+    sub = action("start", "put a training at the end of the queue", "start isbi2012 --preset quick --name first")
+    sub.add_argument("dataset", help="name of a labelled dataset")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
+    sub.add_argument("--from", dest="started_from", default="", metavar="RUN", help="begin with another run's weights")
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
+    _device(sub)
+    _settings(sub)
+
+    sub = action("stop", "stop a job; its best weights so far are evaluated, and it can be resumed", "stop 3")
+    sub.add_argument("job", help="number of the job, or name of its run")
+    sub = action("resume", "go on with an interrupted, stopped or failed run", "resume first")
+    sub.add_argument("run")
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
+    _device(sub)
+    sub = action("log", "print the log of a job", "log 3 --follow")
+    sub.add_argument("job", help="number of the job, or name of its run")
+    sub.add_argument("--follow", action="store_true", help="until the job has ended")
+    sub = action("up", "let a job that waits change places with the one before it", "up 4")
+    sub.add_argument("job", help="number of the job, or name of its run")
+    sub = action("remove", "forget a job that waits or is over; its run stays", "remove 4")
+    sub.add_argument("job", help="number of the job, or name of its run")
+    action("work", "").add_argument("lane")
+    for name in ("run", "conclude"):
+        action(name, "").add_argument("number", type=int)
 
 
 def _given(text: str) -> str:
@@ -179,9 +231,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if threading.current_thread() is threading.main_thread():
             # A job that is asked to end leaves as tidily as one that is interrupted by hand.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
-        from segcore.commands import COMMANDS
+        if options.command == "jobs":
+            from segcore.job_commands import jobs
 
-        COMMANDS[options.command](options)
+            jobs(options)
+        else:
+            from segcore.commands import COMMANDS
+
+            COMMANDS[options.command](options)
         print(end="", flush=True)
     except SegcoreError as error:
         return _refused(error)

@@ -16,11 +16,11 @@ from segcore.errors import ConfigError, SegcoreError
 log = logging.getLogger("segcore")
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """Columns as wide as their widest cell; numbers are the caller's to format."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
@@ -29,7 +29,7 @@ def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     )
 
 
-def _config(options: Any) -> RunConfig:
+def chosen_config(options: Any) -> RunConfig:
     return configuration.override(configuration.preset(options.preset), options.settings)
 
 
@@ -39,7 +39,7 @@ def datasets(options: Any) -> None:
 
     there = installed()
     if options.json:
-        _print_json(
+        print_json(
             {
                 "installed": [dataclasses.asdict(info) for info in there],
                 "fetchable": [dataclasses.asdict(entry) for entry in CATALOGUE.values()],
@@ -74,7 +74,7 @@ def datasets(options: Any) -> None:
         for entry in CATALOGUE.values()
         if entry.name not in names
     ]
-    print(_table(rows, ("name", "state", "slices", "pixels", "voxel z y x, nm", "labels", "source", "terms")))
+    print(table(rows, ("name", "state", "slices", "pixels", "voxel z y x, nm", "labels", "source", "terms")))
 
 
 def fetch(options: Any) -> None:
@@ -137,7 +137,7 @@ def split(options: Any) -> None:
         ]
         results.append((fold, made, seen))
     if options.json:
-        _print_json(
+        print_json(
             [
                 split_to_dict(made)
                 | {"fold": fold, "leaks": bool(seen), "leaking_slices": sorted({o.judged for o in seen})}
@@ -169,7 +169,7 @@ def augment(options: Any) -> None:
 
     pool = write_pool(
         open_dataset(options.dataset),
-        _config(options),
+        chosen_config(options),
         options.out,
         count=options.count,
         seed=options.seed,
@@ -196,18 +196,19 @@ def train(options: Any) -> None:
     dataset: Dataset
     run: Run
     if options.resume is not None:
-        if options.settings or options.name is not None:
-            raise ConfigError("--resume goes on with a run's own settings", expected="no --set and no --name")
+        if options.settings or options.name is not None or options.started_from is not None:
+            raise ConfigError("--resume goes on with a run's own settings", expected="no --set, --name or --from")
         run = open_run(options.resume)
         dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
         run = resume_training(run, dataset, machine=machine, report=epoch_report())
     else:
         if options.dataset is None:
             raise ConfigError("train needs a dataset", expected="train DATASET, or train --resume RUN")
-        config = _config(options)
+        config = chosen_config(options)
         dataset = open_dataset(options.dataset)
         name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
-        run = start_training(dataset, config, name, machine=machine, report=epoch_report())
+        initial = None if options.started_from is None else open_run(options.started_from)
+        run = start_training(dataset, config, name, initial=initial, machine=machine, report=epoch_report())
     if not is_lead_process():
         return
     options.run, options.dataset, options.threshold = run.name, dataset.info.name, "pixel"
@@ -263,7 +264,7 @@ def evaluate(options: Any) -> None:
     if found.part == "test" and run.info.operating_points is not None:
         write_card(run, dataset, found)
     if options.json:
-        _print_json(evaluation_json(found))
+        print_json(evaluation_json(found))
     else:
         print(evaluation_text(found))
 
@@ -309,10 +310,10 @@ def runs(options: Any) -> None:
         except SegcoreError as error:
             damaged.append(error)
     if options.json:
-        _print_json([dataclasses.asdict(row) for row in rows])
+        print_json([dataclasses.asdict(row) for row in rows])
     elif rows:
         header = ("run", "dataset", "split", "state", "epochs", "wrong pixels", "V_Rand", "leak")
-        print(_table([row.cells() for row in rows], header))
+        print(table([row.cells() for row in rows], header))
     elif not damaged:
         print(f"no runs in {models_root()}; train one with: python -m segcore train sample --preset quick")
     # What is whole is listed all the same; what is not makes itself heard, to programs too.

@@ -23,6 +23,7 @@ from segcore.storage import atomic_file
 
 ClassName = Literal["membrane", "interior"]
 CLASSES: tuple[ClassName, ClassName] = ("membrane", "interior")
+Whole = Literal["all", "row", "column"]
 PROBABILITY_VALUES = 256
 DISTANCE_BINS = 6
 LARGEST_TOLERANCE_PX = DISTANCE_BINS - 1
@@ -56,6 +57,16 @@ def threshold_after(value: int) -> float:
     here or in another program, can move a pixel to the other class. 255 gives 1.0.
     """
     return min(1.0, (value + 0.5) / 255)
+
+
+def best_threshold(values: ArrayLike) -> float:
+    """The threshold with the highest of 256 values, one for each entry of a sweep.
+
+    Of equally high ones the one nearest to 0.5, then the lower; 0.5 where none is defined (all nan).
+    """
+    array = np.asarray(values, dtype=np.float64)
+    highest = np.flatnonzero(array == np.nanmax(array)) if not np.isnan(array).all() else np.array([127])
+    return threshold_after(int(highest[np.argmin(np.abs(highest - 127))]))
 
 
 def predicted_interior(probability_q: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:
@@ -181,6 +192,16 @@ class Confusion:
     def wrong_percent(self) -> NDArray[np.float64]:
         """Wrong pixels in percent of all pixels."""
         return ratio(100 * self.wrong_pixels, self.pixels)
+
+    def percent(self, of: Whole = "all") -> NDArray[np.float64]:
+        """Every cell in percent, shaped like `counts`; nan where the whole has no pixels.
+
+        Args:
+            of: `all` pixels, the cell's `row` (what became of a true class), or its `column` (what a predicted
+                class is worth).
+        """
+        axes = {"all": (-2, -1), "row": (-1,), "column": (-2,)}[of]
+        return ratio(100 * self.counts, self.counts.sum(axis=axes, keepdims=True))
 
     @property
     def binary_accuracy(self) -> NDArray[np.float64]:
@@ -309,14 +330,9 @@ class PixelEvidence:
         counts[..., 1, 1] = true[:, 1, None] - false
         return Confusion(counts[:, 0] if squeeze else counts)
 
-    def best_pixel_threshold(self) -> float:
-        """The threshold with the fewest wrong pixels, all slices together.
-
-        Of equally good ones the one nearest to 0.5, then the lower.
-        """
-        wrong = self.pooled().sweep()[0].wrong_pixels
-        best = np.flatnonzero(wrong == wrong.min())
-        return threshold_after(int(best[np.argmin(np.abs(best - 127))]))
+    def best_pixel_threshold(self, tolerance_px: int = 0) -> float:
+        """The threshold with the fewest wrong pixels, all slices together; see `best_threshold`."""
+        return best_threshold(-self.pooled().sweep(tolerance_px)[0].wrong_pixels)
 
     def challenge_pixel_error(self, thresholds: Sequence[float] = CHALLENGE_THRESHOLDS) -> float:
         """The ISBI 2012 challenge's pixel error: 1 - the largest F-score of interior over thresholds.

@@ -74,7 +74,7 @@ def run_overview(run: Run) -> RunOverview:
         name=run.name,
         dataset=run.info.dataset + (" (synthetic)" if run.info.synthetic else ""),
         split=run.split.protocol,
-        state=run.info.state,
+        state=run.state,
         epochs=run.info.epochs,
         wrong_percent=wrong,
         v_rand=v_rand,

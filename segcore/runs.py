@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.levels import LevelSummary
+from segcore.locking import is_locked
 from segcore.splits import LeakAudit, Split, audit, split_from_dict, split_to_dict
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
 
@@ -65,6 +67,7 @@ class RunInfo:
         train_seconds: time spent in epochs.
         operating_points: thresholds, once chosen.
         message: why it failed.
+        started_from: the run whose weights it began with; empty for random ones.
     """
 
     format_version: int = FORMAT_VERSION
@@ -84,6 +87,7 @@ class RunInfo:
     train_seconds: float = 0.0
     operating_points: OperatingPoints | None = None
     message: str = ""
+    started_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +115,7 @@ class Run:
         config: how to repeat it.
         split: which slices it used for what.
         slice_fingerprints: of every slice of the stack it was trained on.
+        inherited: fingerprints of the slices that the weights it started from had been trained on.
     """
 
     folder: Path
@@ -118,10 +123,28 @@ class Run:
     config: RunConfig
     split: Split
     slice_fingerprints: tuple[str, ...]
+    inherited: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def state(self) -> State:
+        """What it is now: a training whose process is gone, however it went, is interrupted."""
+        gone = self.info.state == "training" and not is_locked(self.lock)
+        return "interrupted" if gone else self.info.state
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains it."""
+        return self.folder / ".lock"
+
+    @property
+    def trained_prints(self) -> tuple[str, ...]:
+        """Fingerprints of all its weights were ever trained on, those it started from included."""
+        own = (self.slice_fingerprints[index] for index in self.split.train)
+        return tuple(dict.fromkeys([*own, *self.inherited]))
 
     @property
     def weights(self) -> Path:
@@ -130,6 +153,11 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         return self.folder / "checkpoint" / "last.safetensors"
+
+    @property
+    def initial(self) -> Path:
+        """The weights it began with, if they were another run's."""
+        return self.folder / "checkpoint" / "initial.safetensors"
 
     @property
     def history_csv(self) -> Path:
@@ -155,6 +183,18 @@ class Run:
         """Folders of every evaluation there is, by name."""
         return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json")))
 
+    def is_evaluated(self) -> bool:
+        """Whether it is finished, and was evaluated after that on the slices that were kept for it."""
+        if self.info.state != "finished":
+            return False
+        own = self.evaluation(self.info.dataset, "test" if self.split.test else "validation")
+        try:
+            evaluated = read_json(own / "summary.json", RunError)["facts"]["evaluated"]
+        except (RunError, KeyError, TypeError):
+            return False
+        # Both are UTC in ISO 8601, which sorts by time.
+        return str(evaluated) >= (self.info.ended or "")
+
     def levels(self) -> list[LevelSummary]:
         """The network part by part, in the order the data passes them; `RunError` for a damaged file."""
         path = self.folder / "network.json"
@@ -174,7 +214,7 @@ class Run:
     def audit_split(self) -> LeakAudit:
         """Whether its own validation and test slices were trained on."""
         judged = sorted({*self.split.validation, *self.split.test})
-        found = audit(self.split, self.slice_fingerprints, judged, self.slice_fingerprints)
+        found = audit(self.split, self.slice_fingerprints, judged, self.slice_fingerprints, self.inherited)
         # That validation slices decide thresholds is what they are for.
         return LeakAudit(
             overlaps=tuple(overlap for overlap in found.overlaps if overlap.seen_in == "train"),
@@ -183,7 +223,7 @@ class Run:
 
     def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
         """Whether these slices of any stack, given all its fingerprints, were seen before."""
-        return audit(self.split, self.slice_fingerprints, judged, fingerprints)
+        return audit(self.split, self.slice_fingerprints, judged, fingerprints, self.inherited)
 
     def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
         """Whether a stack, known by its fingerprints, is the one the run was trained on.
@@ -228,14 +268,20 @@ def create_run(
     split: Split,
     info: RunInfo,
     slice_fingerprints: Sequence[str],
+    initial: Run | None = None,
     root: Path | None = None,
 ) -> Run:
-    """Makes the folder of a new run; `StorageError` if the name is taken or not safe."""
+    """Makes the folder of a new run, with the weights of `initial`; `StorageError` if the name is taken or not safe."""
     folder = (root or models_root()) / safe_name(name, "run")
     with atomic_folder(folder) as making:
         write_json(making / "run.json", dataclasses.asdict(info))
         write_json(making / "config.json", configuration.to_dict(config))
-        write_json(making / "split.json", split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)})
+        parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}
+        if initial is not None:
+            parts["inherited"] = list(initial.trained_prints)
+            (making / "checkpoint").mkdir()
+            shutil.copyfile(initial.weights, making / "checkpoint" / "initial.safetensors")
+        write_json(making / "split.json", parts)
         (making / "log.txt").touch()
     return open_run(name, root=root)
 
@@ -278,7 +324,17 @@ def open_run(name: str, *, root: Path | None = None) -> Run:
     prints = split_values.get("slice_fingerprints")
     if not isinstance(prints, list) or len(prints) != split.slices or not all(isinstance(one, str) for one in prints):
         raise RunError("slice fingerprints are missing", path=split_file, expected=f"{split.slices} of them")
-    return Run(folder=folder, info=info, config=config, split=split, slice_fingerprints=tuple(prints))
+    inherited = split_values.get("inherited", [])
+    if not isinstance(inherited, list) or not all(isinstance(one, str) for one in inherited):
+        raise RunError("not a list of fingerprints", path=split_file, found="inherited", expected="what training wrote")
+    return Run(
+        folder=folder,
+        info=info,
+        config=config,
+        split=split,
+        slice_fingerprints=tuple(prints),
+        inherited=tuple(inherited),
+    )
 
 
 Described = TypeVar("Described")

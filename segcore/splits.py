@@ -135,10 +135,14 @@ def _notebook_split(slices: int, rest: list[int], test: list[int], config: Split
 
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
-    """A judged slice that training, or the choice of epoch and thresholds, has already seen."""
+    """A judged slice that training, or the choice of epoch and thresholds, has already seen.
+
+    `source` is the slice of the run's own stack with the same pixels; None if another run's training saw them, whose
+    weights the run started from.
+    """
 
     judged: int
-    source: int
+    source: int | None
     seen_in: Literal["train", "validation"]
 
 
@@ -172,7 +176,11 @@ class LeakAudit:
 
 
 def audit(
-    split: Split, trained_prints: Sequence[str], judged: Sequence[int], judged_prints: Sequence[str]
+    split: Split,
+    trained_prints: Sequence[str],
+    judged: Sequence[int],
+    judged_prints: Sequence[str],
+    inherited: Sequence[str] = (),
 ) -> LeakAudit:
     """Compares judged slices with what a run has seen, by their pixels.
 
@@ -184,18 +192,21 @@ def audit(
         trained_prints: fingerprint of every slice of the stack the run was trained on.
         judged: indices of the judged slices in their stack.
         judged_prints: fingerprint of every slice of that stack.
+        inherited: fingerprints of what the weights the run started from had been trained on.
     """
-    seen: dict[str, tuple[Literal["train", "validation"], int]] = {}
+    seen: dict[str, tuple[Literal["train", "validation"], int | None]] = {}
     for part, indices in (("validation", split.validation), ("train", split.train)):
         for index in indices:
             seen[trained_prints[index]] = ("train" if part == "train" else "validation", index)
+    own = {trained_prints[index] for index in split.train}
+    seen |= {print_: ("train", None) for print_ in inherited if print_ not in own}
     overlaps = tuple(
         Overlap(judged=index, seen_in=seen[judged_prints[index]][0], source=seen[judged_prints[index]][1])
         for index in judged
         if judged_prints[index] in seen
     )
     known = {overlap.judged for overlap in overlaps}
-    trained = {trained_prints[index] for index in split.train}
+    trained = {*own, *inherited}
     neighbours = tuple(
         index
         for index in judged

@@ -8,14 +8,12 @@ line is a segment of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 MIN_OVERLAP_PX = 20
 MIN_OVERLAP_FRACTION = 0.05
@@ -23,12 +21,12 @@ MIN_OVERLAP_FRACTION = 0.05
 IntArray = NDArray[np.int64]
 LabelImage = NDArray[np.integer]
 
-# Not annotated by scikit-image.
-_watershed: Callable[..., Any] = watershed
-
 
 def components(interior: NDArray[np.bool_]) -> NDArray[np.int32]:
     """4-connected components, numbered from 1 in scanning order; 0 where `interior` is False. (H, W)."""
+    # Here and below: whoever only reads scores does not wait half a second for these to be imported.
+    from scipy import ndimage
+
     labels, _ = ndimage.label(np.asarray(interior, dtype=bool), output=np.int32)
     return np.asarray(labels)
 
@@ -53,7 +51,9 @@ def thin(prediction_interior: NDArray[np.bool_]) -> NDArray[np.int32]:
         # A single segment meets no other and fills the slice.
         segments[...] = segments.max(initial=0)
         return segments
-    return np.asarray(_watershed(~interior, segments, connectivity=1, watershed_line=True))
+    from skimage.segmentation import watershed
+
+    return np.asarray(watershed(~interior, segments, connectivity=1, watershed_line=True))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +243,8 @@ def find_events(
     keep = (table.segment > 0) & (table.pixels >= needed)
     neurite, segment, pixels = table.neurite[keep], table.segment[keep], table.pixels[keep]
     made: list[Event] = []
+    from scipy import ndimage
+
     neurite_boxes, segment_boxes = ndimage.find_objects(neurites), ndimage.find_objects(segments)
     for number, parts, shared in _with_several(neurite, segment, pixels):
         box = neurite_boxes[number - 1]
@@ -311,6 +313,8 @@ def _junction(
     with the smallest distance is taken, among the preferred ones between parts if there are any.
     """
     in_part = region & np.isin(labels, parts)
+    from scipy import ndimage
+
     distance, nearest = ndimage.distance_transform_edt(~in_part, return_indices=True)
     owner = labels[tuple(nearest)]
     meeting = np.zeros_like(region)

@@ -18,6 +18,8 @@ from lightning_fabric import Fabric
 from segcore.config import RunConfig, TrainConfig
 from segcore.datasets import Dataset
 from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
+from segcore.live import LiveReport
+from segcore.locking import is_locked, locked
 from segcore.prediction import (
     choose_device,
     is_out_of_memory,
@@ -65,6 +67,7 @@ def train(
     config: RunConfig,
     name: str,
     *,
+    initial: Run | None = None,
     machine: Machine | None = None,
     report: Report | None = None,
 ) -> Run:
@@ -74,6 +77,7 @@ def train(
         dataset: a labelled stack.
         config: every setting.
         name: of the run folder; must be free.
+        initial: a run of the same architecture, whose weights are copied and begun with; random ones if None.
         machine: devices and processes.
         report: called after each epoch with its record and the number of epochs.
 
@@ -88,6 +92,8 @@ def train(
     if dataset.labels is None:
         raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
     split = make_split(dataset.info.slices, config.split, seed=config.train.seed)
+    if initial is not None:
+        load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it
     fabric = _launch(machine or Machine(), config.train)
     if fabric.is_global_zero:
@@ -99,8 +105,16 @@ def train(
             started=now(),
             device=_device_name(fabric),
             versions=versions(),
+            started_from="" if initial is None else initial.name,
         )
-        create_run(name, config=config, split=split, info=info, slice_fingerprints=dataset.info.slice_fingerprints)
+        create_run(
+            name,
+            config=config,
+            split=split,
+            info=info,
+            slice_fingerprints=dataset.info.slice_fingerprints,
+            initial=initial,
+        )
     fabric.barrier()
     return _fit_and_choose(fabric, open_run(name), dataset, report)
 
@@ -109,6 +123,8 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
     """Goes on with a run exactly where its last whole epoch ended. Arguments and errors as for `train`."""
     if run.info.state == "finished":
         raise RunError("the run is finished", path=run.folder, expected="an interrupted or failed run")
+    if is_locked(run.lock):
+        raise _in_use(run)
     if not run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints):
         raise RunError(
             "the dataset is not the one the run was trained on",
@@ -174,33 +190,62 @@ def _device_name(fabric: Fabric) -> str:
     return one if fabric.world_size == 1 else f"{fabric.world_size} x {one}"
 
 
+def conclude(run: Run, dataset: Dataset, *, accelerator: Literal["auto", "cpu", "cuda"] = "auto") -> Run:
+    """Gives a run that was stopped the thresholds of its best weights so far, so that it can be evaluated.
+
+    It can be resumed afterwards as if nothing had been. Errors as for `resume`, and a `RunError` if no epoch was done.
+    """
+    keep_freed_memory()
+    with locked(run.lock, wait=False) as alone, _log_to(run.log):
+        if not alone:
+            raise _in_use(run)
+        points = _choose_operating_points(run, dataset, choose_device(accelerator))
+        log.info("stopped; thresholds so far: pixel %.3f, topology %.3f", points.pixel, points.topology)
+        return open_run(run.name, root=run.folder.parent).update(
+            state="interrupted", ended=now(), operating_points=points
+        )
+
+
+def _in_use(run: Run) -> RunError:
+    return RunError("another process is training this run", path=run.folder, expected="to wait until it has ended")
+
+
 def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> Run:
     """Trains, then chooses thresholds, and leaves a true `run.json` however that ends."""
-    lead = fabric.is_global_zero
-    if lead:
-        run = run.update(state="training", ended=None, message="")
-    with _log_to(run.log if lead else None):
+    if not fabric.is_global_zero:
+        TrainingLoop(fabric, run, dataset, report).run_epochs()
+    else:
+        with locked(run.lock, wait=False) as alone:
+            if not alone:
+                raise _in_use(run)
+            _lead(fabric, run, dataset, report)
+    fabric.barrier()
+    return open_run(run.name, root=run.folder.parent)
+
+
+def _lead(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> None:
+    """The part of the process that writes."""
+    run = run.update(state="training", ended=None, message="")
+    live = LiveReport(run)
+    with _log_to(run.log):
         try:
-            run = TrainingLoop(fabric, run, dataset, report).run_epochs()
-            if lead:
-                points = _choose_operating_points(run, dataset, fabric.device)
-                run = run.update(state="finished", ended=now(), operating_points=points)
-                log.info("thresholds: pixel %.3f, topology %.3f", points.pixel, points.topology)
+            live.tell("starting", run.info.epochs + 1, at_once=True)
+            run = TrainingLoop(fabric, run, dataset, report, live).run_epochs()
+            live.tell("choosing thresholds", run.info.epochs, at_once=True)
+            points = _choose_operating_points(run, dataset, fabric.device)
+            run = run.update(state="finished", ended=now(), operating_points=points)
+            log.info("thresholds: pixel %.3f, topology %.3f", points.pixel, points.topology)
         except KeyboardInterrupt:
             log.warning("interrupted; go on with: train --resume %s", run.name)
-            if lead:
-                open_run(run.name, root=run.folder.parent).update(state="interrupted", ended=now())
+            open_run(run.name, root=run.folder.parent).update(state="interrupted", ended=now())
             raise
         except Exception as error:
             failure = _explained(error, run)
-            if lead:
-                with suppress(SegcoreError):  # A full disk takes no note of itself.
-                    open_run(run.name, root=run.folder.parent).update(state="failed", ended=now(), message=str(failure))
+            with suppress(SegcoreError):  # A full disk takes no note of itself.
+                open_run(run.name, root=run.folder.parent).update(state="failed", ended=now(), message=str(failure))
             if failure is error:
                 raise
             raise failure from error
-    fabric.barrier()
-    return open_run(run.name, root=run.folder.parent)
 
 
 def _explained(error: Exception, run: Run) -> Exception:
@@ -223,11 +268,8 @@ class _RunLog(logging.FileHandler):
 
 
 @contextmanager
-def _log_to(path: Path | None) -> Iterator[None]:
+def _log_to(path: Path) -> Iterator[None]:
     """Sends the log of segcore to a file as well."""
-    if path is None:
-        yield
-        return
     logger = logging.getLogger("segcore")
     with storage_errors(path):
         handler = _RunLog(path, encoding="utf-8")

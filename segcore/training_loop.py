@@ -19,10 +19,9 @@ from segcore.config import TrainConfig
 from segcore.datasets import Dataset
 from segcore.errors import TrainingError
 from segcore.event_file import EventFile
+from segcore.live import LiveReport
 from segcore.losses import segmentation_loss, training_counts
-from segcore.prediction import (
-    save_weights,
-)
+from segcore.prediction import load_weights, save_weights
 from segcore.runs import (
     EpochRecord,
     Run,
@@ -43,14 +42,18 @@ _VALIDATION_PX = 1024
 class TrainingLoop:
     """The state of a training between epochs, and the epoch itself."""
 
-    def __init__(self, fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> None:
+    def __init__(
+        self, fabric: Fabric, run: Run, dataset: Dataset, report: Report | None, live: LiveReport | None = None
+    ) -> None:
         assert dataset.labels is not None  # checked before a run was made
-        self.fabric, self.run, self.report = fabric, run, report
+        self.fabric, self.run, self.report, self.live = fabric, run, report, live
         self.config = run.config.train
         self.progress = Progress()
         self.shape = (dataset.info.height, dataset.info.width)
         torch.manual_seed(self.config.seed)
         self.network = UNet(run.config.model)
+        if run.initial.exists():
+            self.network.load_state_dict(load_weights(run.config.model, run.initial).state_dict())
         if fabric.device.type == "cuda" and fabric.world_size > 1:
             self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
         self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -138,8 +141,10 @@ class TrainingLoop:
         for step, batch in enumerate(self._batches_of(samples)):
             rate = self._learning_rate((epoch - 1) * self.steps_an_epoch + step)
             sums += self._step(batch, rate)
+            if self.live is not None:
+                self.live.tell("training", epoch, step + 1, self.steps_an_epoch)
         trained = self._totals(sums, f"in epoch {epoch}")
-        validated = self._validate()
+        validated = self._validate(epoch)
         return EpochRecord(
             epoch=epoch,
             train_loss=trained[0],
@@ -192,9 +197,12 @@ class TrainingLoop:
         return rate
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float, float, float]:
+    def _validate(self, epoch: int) -> tuple[float, float, float]:
         model = self._kept()
         model.eval()
+        if self.live is not None:
+            self.live.tell("validating", epoch, self.steps_an_epoch, self.steps_an_epoch)
+            self._preview(epoch)
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         for sample in self.validation[self.fabric.global_rank :: self.fabric.world_size]:
             whole = self.batches.make([sample], patch_px=0)
@@ -206,6 +214,19 @@ class TrainingLoop:
                 loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
                 sums += _sums_of(loss, logits, made.labels)
         return self._totals(sums, "on the validation slices")
+
+    def _preview(self, epoch: int) -> None:
+        """Shows what the network sees by now of a slice it does not learn from."""
+        if self.live is None or not self.live.wants_preview(epoch):
+            return
+        sample = self.validation[0]
+        whole = self.batches.make([sample], patch_px=0)
+        scaled = scale_intensity(whole.images, self.run.config.model.intensity)
+        made = next(_blocks(dataclasses.replace(whole, images=scaled)))
+        with self.fabric.autocast():
+            logits = self._kept()(made.images.contiguous(memory_format=torch.channels_last))
+        probability = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
+        self.live.preview(epoch, sample.source, probability)
 
     def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
         """Loss, Dice and binary accuracy from the sums of all processes."""

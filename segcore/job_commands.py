@@ -1,0 +1,119 @@
+"""What `python -m segcore jobs` does: the queue of trainings without the app."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from segcore.commands import chosen_config, print_json, table
+from segcore.errors import ConfigError, SegcoreError
+from segcore.jobs import LANES, Job, JobQueue, free_run_name
+from segcore.runs import open_run
+
+
+def jobs(options: Any) -> None:
+    """Does what was asked for with the jobs of `SEGCORE_MODELS_DIR`."""
+    ACTIONS[options.action or "list"](JobQueue(), options)
+
+
+def _list_jobs(queue: JobQueue, options: Any) -> None:
+    if not os.environ.get("SEGCORE_READ_ONLY"):
+        queue.ensure_runners()
+    found = queue.jobs()
+    if options.json:
+        print_json([dataclasses.asdict(job) for job in found])
+    elif found:
+        rows = [
+            (str(job.number), job.run, job.dataset, job.lane, "stopping" if job.stop and job.active else job.state,
+             _epochs(queue, job), job.message)
+            for job in found
+        ]  # fmt: skip
+        print(table(rows, ("job", "run", "dataset", "device", "state", "epochs", "")))
+    else:
+        print("no jobs; start one with: python -m segcore jobs start sample --preset quick")
+
+
+def _epochs(queue: JobQueue, job: Job) -> str:
+    try:
+        run = open_run(job.run, root=queue.models)
+    except SegcoreError:
+        return ""
+    return f"{run.info.epochs}/{run.config.train.epochs}"
+
+
+def _start_job(queue: JobQueue, options: Any) -> None:
+    name = options.name or free_run_name(f"{options.dataset}-{options.preset}")
+    job = queue.start(
+        dataset=options.dataset,
+        config=chosen_config(options),
+        run=name,
+        token=secrets.token_hex(16),
+        started_from=options.started_from,
+        accelerator=options.device,
+        devices=options.devices,
+    )
+    print(f"job {job.number}: {job.run} on {job.dataset}")
+
+
+def _resume_job(queue: JobQueue, options: Any) -> None:
+    job = queue.resume(options.run, token=secrets.token_hex(16), accelerator=options.device, devices=options.devices)
+    print(f"job {job.number}: {job.run} on {job.dataset}")
+
+
+def _stop_job(queue: JobQueue, options: Any) -> None:
+    job = queue.stop(queue.find(options.job).number)
+    print(f"job {job.number}: {'stopping' if job.active else job.state}")
+
+
+def _move_job_up(queue: JobQueue, options: Any) -> None:
+    queue.move_up(queue.find(options.job).number)
+
+
+def _remove_job(queue: JobQueue, options: Any) -> None:
+    queue.remove(queue.find(options.job).number)
+
+
+def _log_of_job(queue: JobQueue, options: Any) -> None:
+    number = queue.find(options.job).number
+    shown = 0
+    while True:
+        open_still = queue.job(number).open
+        text = queue.log(number)
+        print(text[shown:], end="", flush=True)
+        shown = len(text)
+        if not (options.follow and open_still):
+            return
+        time.sleep(0.5)
+
+
+def _work_on_jobs(queue: JobQueue, options: Any) -> None:
+    from segcore.job_runner import work
+
+    lane = next((one for one in LANES if one == options.lane), None)
+    if lane is None:
+        raise ConfigError("unknown device", found=options.lane, expected=", ".join(LANES))
+    work(queue, lane)
+
+
+def _run_job(queue: JobQueue, options: Any) -> None:
+    from segcore.job_process import conclude_job, run_job
+
+    (run_job if options.action == "run" else conclude_job)(queue, options.number)
+
+
+ACTIONS: dict[str, Callable[[JobQueue, Any], None]] = {
+    "list": _list_jobs,
+    "start": _start_job,
+    "stop": _stop_job,
+    "resume": _resume_job,
+    "log": _log_of_job,
+    "up": _move_job_up,
+    "remove": _remove_job,
+    "work": _work_on_jobs,
+    "run": _run_job,
+    "conclude": _run_job,
+}

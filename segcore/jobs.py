@@ -1,0 +1,471 @@
+"""Trainings as jobs: a queue in files, the same for every tab, every person and the command line.
+
+    models/.jobs/lock              held for a moment by whoever changes anything below
+    models/.jobs/cpu.lock          held by the process that starts one job after another on a device
+    models/.jobs/0001/job.json     what is to be done, and how far it is
+                     /lock         held by the process that does it
+                     /output.txt   what that process wrote
+                     /reserve      space kept so that a full disk can still be told
+
+A job is alive if and only if its lock is held, whatever its file says. The kernel lets go of a lock when its process
+ends, however it ends, so nothing here depends on the numbers of processes, which systems use again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from segcore.config import RunConfig, from_dict, to_dict
+from segcore.datasets import data_root, open_dataset
+from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
+from segcore.locking import is_locked, locked
+from segcore.runs import check_free, models_root, now, open_run
+from segcore.splits import make_split
+from segcore.storage import read_json, safe_name, storage_errors, write_json
+
+State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
+Task = Literal["train", "resume"]
+Lane = Literal["cpu", "cuda", "slurm"]
+
+LANES: tuple[Lane, ...] = get_args(Lane)
+ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
+_RESERVE = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A training that was asked for.
+
+    Attributes:
+        number: from 1; never used again.
+        order: jobs that wait are started in this order.
+        token: of the request; the same request twice is one job.
+        task: a new run, or going on with one.
+        run: name of its run.
+        dataset: what it is trained on.
+        config: of a new run; None to go on with one.
+        started_from: the run whose weights a new one begins with; empty for random ones.
+        lane: what it runs on; one job a lane at a time.
+        devices: processes, one a device.
+        state: `waiting`; `starting`, `training`, `evaluating` while it is alive; `finished`, `stopped` (on request),
+            `failed` (with a message), `interrupted` (its process was killed, or the machine was switched off).
+        stop: it was asked to stop.
+        concluding: it was stopped, and what it had learned by then is being evaluated.
+        pid: of its process, while it is alive.
+        submitted, started, ended: UTC, ISO 8601.
+        message: why it failed or was interrupted.
+    """
+
+    number: int
+    order: float
+    token: str
+    task: Task
+    run: str
+    dataset: str
+    config: RunConfig | None = None
+    started_from: str = ""
+    lane: Lane = "cpu"
+    devices: int = 1
+    state: State = "waiting"
+    stop: bool = False
+    concluding: bool = False
+    pid: int | None = None
+    submitted: str
+    started: str | None = None
+    ended: str | None = None
+    message: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is busy with it, or about to be."""
+        return self.state in ACTIVE
+
+    @property
+    def open(self) -> bool:
+        """Whether there is still something to be done."""
+        return self.active or self.state == "waiting"
+
+
+def device_lane(accelerator: str = "auto") -> Lane:
+    """The lane of a device: `auto` is the GPU where the system has one. Does not load PyTorch."""
+    if accelerator not in ("auto", "cpu", "cuda"):
+        raise ConfigError("unknown device", found=accelerator, expected="auto, cpu or cuda")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    there = Path("/dev/nvidiactl").exists() and not hidden
+    if accelerator == "cuda" and not there:
+        raise ConfigError("there is no CUDA device here", expected="auto or cpu")
+    return "cuda" if there and accelerator != "cpu" else "cpu"
+
+
+class JobQueue:
+    """The jobs of a folder of runs."""
+
+    def __init__(self, models: Path | None = None) -> None:
+        self.models = (models or models_root()).absolute()
+        self.folder = self.models / ".jobs"
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    def jobs(self) -> list[Job]:
+        """Every job as it truly is: those alive, those that wait, in order, and then the others, the latest first."""
+        found = [self._as_it_is(job) for job in self._records()]
+        rank = {True: 0, False: 1}
+        return sorted(
+            found,
+            key=lambda job: (rank[job.active], job.order, job.number) if job.open else (2, 0.0, -job.number),
+        )
+
+    def job(self, number: int) -> Job:
+        """A job as it truly is: one whose process is gone is not alive, whatever was written down last."""
+        return self._as_it_is(self._read(number))
+
+    def _as_it_is(self, job: Job) -> Job:
+        number = job.number
+        if not job.active or is_locked(self.lock_of(number)):
+            return job
+        if (job.pid is None or job.stop) and is_locked(self.lane_lock(job.lane)):
+            return job  # its process is being started, or its end is about to be noted
+        with suppress(JobError):
+            job = self._read(number)  # it may have ended between the two looks
+        return ended(job) if job.active else job
+
+    def find(self, name: str) -> Job:
+        """The job with this number, or the latest of the run of this name."""
+        jobs = self.jobs()
+        found = [job for job in jobs if str(job.number) == name] or [job for job in jobs if job.run == name]
+        if not found:
+            there = ", ".join(f"{job.number} ({job.run})" for job in jobs[:8]) or "none"
+            raise JobError("there is no such job", path=self.folder, found=name, expected=f"one of: {there}")
+        return max(found, key=lambda job: job.number)
+
+    def lock_of(self, number: int) -> Path:
+        return self._place(number) / "lock"
+
+    def output_of(self, number: int) -> Path:
+        """What the job's process wrote, besides the log of its run."""
+        return self._place(number) / "output.txt"
+
+    def log(self, number: int) -> str:
+        """The log of a job's run, and below it what its process said when something went wrong."""
+        job = self.job(number)
+        texts = []
+        for path in (self.models / job.run / "log.txt", self.output_of(number)):
+            with suppress(OSError):
+                texts.append(path.read_text(encoding="utf-8", errors="replace"))
+        return "".join(texts)
+
+    def lane_lock(self, lane: Lane) -> Path:
+        return self.folder / f"{lane}.lock"
+
+    def _place(self, number: int) -> Path:
+        return self.folder / f"{number:04d}"
+
+    def _read(self, number: int) -> Job:
+        path = self._place(number) / "job.json"
+        try:
+            return from_dict(Job, read_json(path, JobError))
+        except (ConfigError, TypeError) as error:
+            raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+
+    # --- changing ----------------------------------------------------------------------------------
+
+    def start(
+        self,
+        *,
+        dataset: str,
+        config: RunConfig,
+        run: str,
+        token: str,
+        started_from: str = "",
+        accelerator: str = "auto",
+        lane: Lane | None = None,
+        devices: int = 1,
+    ) -> Job:
+        """Puts a new training at the end of the queue.
+
+        Args:
+            dataset: name of a labelled dataset.
+            config: of the run.
+            run: its name; no run and no open job may have it.
+            token: anything that is another for every request. A second request with the same one changes nothing and
+                returns the first one's job.
+            started_from: a run of the same architecture whose weights it begins with; empty for random ones.
+            accelerator: `auto`, `cpu` or `cuda`.
+            lane: where it runs, if not on this machine's device.
+            devices: processes.
+
+        Raises:
+            SegcoreError: for everything that would make it fail at once.
+        """
+        refuse_when_read_only()
+        info = open_dataset(dataset).info
+        if not info.labelled:
+            raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
+        make_split(info.slices, config.split, seed=config.train.seed)
+        if config.train.batch_size < devices or devices < 1:
+            raise ConfigError("a step has fewer patches than there are processes", found=f"{devices} processes")
+        if started_from:
+            self._check_architecture(started_from, config)
+        lane = lane or device_lane(accelerator)
+        with self._alone():
+            again = [job for job in self._records() if job.token == token]
+            if again:
+                return self.job(again[0].number)
+            check_free(run, root=self.models)
+            self._check_not_asked_for(run)
+            job = self._add(
+                token=token, task="train", run=run, dataset=dataset, config=config, started_from=started_from,
+                lane=lane, devices=devices,
+            )  # fmt: skip
+        self.ensure_runner(job.lane)
+        return job
+
+    def resume(self, run: str, *, token: str, accelerator: str = "auto", devices: int = 1) -> Job:
+        """Puts going on with an interrupted, stopped or failed run at the end of the queue. Errors as for `start`.
+
+        A run that was trained to its end, but not evaluated, is evaluated.
+        """
+        refuse_when_read_only()
+        opened = open_run(run, root=self.models)
+        if opened.is_evaluated():
+            raise RunError("the run is finished", path=opened.folder, expected="an interrupted or failed run")
+        if opened.state == "training":
+            raise RunError("another process is training this run", path=opened.folder, expected="to stop it first")
+        with self._alone():
+            again = [job for job in self._records() if job.token == token]
+            if again:
+                return self.job(again[0].number)
+            self._check_not_asked_for(run)
+            job = self._add(
+                token=token, task="resume", run=run, dataset=opened.info.dataset,
+                started_from=opened.info.started_from, lane=device_lane(accelerator), devices=devices,
+            )  # fmt: skip
+        self.ensure_runner(job.lane)
+        return job
+
+    def stop(self, number: int) -> Job:
+        """Asks a job to stop; one that waits is taken out of the queue. What is over already stays as it is."""
+        refuse_when_read_only()
+        with self._alone():
+            job = self.job(number)
+            if job.state == "waiting":
+                job = self._write(dataclasses.replace(job, state="stopped", ended=now(), message="it never began"))
+            elif job.active:
+                job = self._write(dataclasses.replace(job, stop=True))
+        if job.active:
+            self.ensure_runner(job.lane)
+        return job
+
+    def move_up(self, number: int) -> None:
+        """Lets a job that waits change places with the one before it."""
+        refuse_when_read_only()
+        with self._alone():
+            waiting = [job for job in self.jobs() if job.state == "waiting"]
+            places = [job.number for job in waiting]
+            if number not in places:
+                raise JobError("the job does not wait", found=self.job(number).state, expected="a waiting job")
+            place = places.index(number)
+            if place == 0:
+                return
+            before = waiting[place - 1].order
+            earlier = waiting[place - 2].order if place > 1 else before - 2
+            self._write(dataclasses.replace(waiting[place], order=(before + earlier) / 2))
+
+    def remove(self, number: int) -> None:
+        """Forgets a job that waits or is over. Its run stays."""
+        refuse_when_read_only()
+        with self._alone():
+            job = self.job(number)
+            if job.active:
+                raise JobError("the job is running", found=job.state, expected="to stop it first")
+            with storage_errors(self._place(number)):
+                # The number stays taken, so that no link and no habit leads to another job.
+                for path in self._place(number).iterdir():
+                    path.unlink()
+
+    def update(self, number: int, **changes: Any) -> Job:
+        """Notes something about a job, for the process that does it; on a full disk too."""
+        with self._alone():
+            job = dataclasses.replace(self._read(number), **changes)
+            try:
+                return self._write(job)
+            except StorageError:
+                with suppress(OSError):
+                    (self._place(number) / "reserve").unlink()
+                return self._write(job)
+
+    def _check_not_asked_for(self, run: str) -> None:
+        for job in self.jobs():
+            if job.open and job.run == run:
+                raise JobError(
+                    f"job {job.number} has asked for the run {run} already", found=job.state, expected="another name"
+                )
+
+    def _check_architecture(self, name: str, config: RunConfig) -> None:
+        run = open_run(name, root=self.models)
+        if not run.weights.exists():
+            raise RunError("the run has no weights to begin with", path=run.folder, expected="one epoch at least")
+        own, wanted = run.config.model, config.model
+        for key in ("width", "depth", "normalisation"):
+            if getattr(own, key) != getattr(wanted, key):
+                raise ConfigError(
+                    f"the weights of {name} are of another architecture",
+                    found=f"model.{key}={getattr(own, key)}",
+                    expected=f"model.{key}={getattr(wanted, key)}",
+                )
+
+    def _add(self, **values: Any) -> Job:
+        # Also those that were forgotten.
+        number = max((int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit()), default=0) + 1
+        order = max([float(number), *(job.order + 1 for job in self._records())])
+        job = Job(number=number, order=order, submitted=now(), **values)
+        place = self._place(number)
+        with storage_errors(place):
+            place.mkdir(parents=True)
+        try:
+            with storage_errors(place):
+                (place / "reserve").write_bytes(b"\0" * _RESERVE)
+                self.output_of(number).touch()
+                self.lock_of(number).touch()
+            return self._write(job)
+        except SegcoreError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+
+    def _records(self) -> list[Job]:
+        """What was written down last of every job; those that are damaged, or removed meanwhile, are left out."""
+        found = []
+        for path in sorted(self.folder.glob("[0-9]*/job.json")):
+            with suppress(JobError, ValueError):
+                found.append(self._read(int(path.parent.name)))
+        return found
+
+    def _write(self, job: Job) -> Job:
+        values = {field.name: getattr(job, field.name) for field in dataclasses.fields(job)}
+        values["config"] = None if job.config is None else to_dict(job.config)
+        write_json(self._place(job.number) / "job.json", values)
+        return job
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with locked(self.folder / "lock"):
+            yield
+
+    # --- the process that starts jobs --------------------------------------------------------------
+
+    def next_job(self, lane: Lane) -> Job | None:
+        """The job of this lane that is alive already, otherwise the first that waits, now `starting`.
+
+        For the holder of the lane's lock. Jobs that died unseen are noted as what they are.
+        """
+        with self._alone():
+            mine = [job for job in self._records() if job.lane == lane]
+            for job in mine:
+                if job.active and is_locked(self.lock_of(job.number)):
+                    return job
+                if job.active:
+                    self._write(self._end_of(job))
+            for job in sorted(mine, key=lambda job: (job.order, job.number)):
+                if job.state == "waiting":
+                    return self._write(dataclasses.replace(job, state="starting", started=now()))
+        return None
+
+    def claim(self, number: int) -> Job | None:
+        """Notes that this process does a job now; None if it should not any more. For the holder of the job's lock."""
+        with self._alone():
+            job = self._read(number)
+            if job.state not in ("starting", "evaluating") or job.pid is not None:
+                return None
+            state: State = "training" if job.state == "starting" else job.state
+            return self._write(dataclasses.replace(job, state=state, pid=os.getpid()))
+
+    def settle(self, number: int, message: str = "", *, evaluate: bool = False) -> Job:
+        """Notes the end of a job whose process is gone, if the process did not do so itself.
+
+        With `evaluate`, one that was asked to stop is not over yet: its best weights are to be evaluated.
+        """
+        with self._alone():
+            job = self._read(number)
+            if job.active and job.stop and evaluate:
+                job = dataclasses.replace(job, state="evaluating", stop=False, concluding=True, pid=None)
+                return self._write(job)
+            return self._write(self._end_of(job, message)) if job.active else job
+
+    def _end_of(self, job: Job, message: str = "") -> Job:
+        """How a job ended whose process is gone: well, if it only did not come to say so."""
+        with suppress(SegcoreError):
+            if not job.concluding and open_run(job.run, root=self.models).is_evaluated():
+                return dataclasses.replace(job, state="finished", ended=now(), pid=None)
+        return ended(job, message)
+
+    def ensure_runner(self, lane: Lane) -> None:
+        """Starts the process that starts the lane's jobs, unless there is one. It ends when there is nothing to do."""
+        if is_locked(self.lane_lock(lane)):
+            return
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / f"{lane}.txt").open("ab") as output:
+                detached(["jobs", "work", lane], models=self.models, output=output)
+
+    def ensure_runners(self) -> None:
+        """The same for every lane with something to do, as after the machine was switched on again."""
+        for lane in {job.lane for job in self.jobs() if job.open}:
+            self.ensure_runner(lane)
+
+
+INTERRUPTED = "its process was killed, or the machine was switched off"
+
+
+def ended(job: Job, message: str = "") -> Job:
+    """What is true of a job whose process ended without a word."""
+    if job.stop or job.concluding:
+        return dataclasses.replace(job, state="stopped", ended=now(), pid=None, message=job.message)
+    return dataclasses.replace(job, state="interrupted", ended=now(), pid=None, message=message or INTERRUPTED)
+
+
+def refuse_when_read_only() -> None:
+    """Raises a `JobError` where `SEGCORE_READ_ONLY` is set."""
+    if os.environ.get("SEGCORE_READ_ONLY"):
+        raise JobError("nothing is trained here", found="SEGCORE_READ_ONLY is set", expected="a place to write to")
+
+
+def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.Popen[bytes]:
+    """Starts `python -m segcore ARGUMENTS` in a session of its own, which outlives this process."""
+    package = Path(__file__).resolve().parents[1]
+    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "SEGCORE_MODELS_DIR": str(models),
+        "SEGCORE_DATA_DIR": str(data_root().absolute()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segcore", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def free_run_name(stem: str, models: Path | None = None) -> str:
+    """`stem-1`, `stem-2` ...: the first that neither a run nor an open job has."""
+    queue = JobQueue(models)
+    asked = {job.run for job in queue.jobs() if job.open}
+    number = 1
+    while (queue.models / f"{stem}-{number}").exists() or f"{stem}-{number}" in asked:
+        number += 1
+    return safe_name(f"{stem}-{number}", "run")
