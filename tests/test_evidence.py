@@ -18,6 +18,7 @@ from segcore.evidence import (
     CHALLENGE_THRESHOLDS,
     Confusion,
     PixelEvidence,
+    best_threshold,
     boundary_distance,
     count_evidence,
     last_membrane_value,
@@ -198,6 +199,42 @@ def test_the_pixel_threshold_has_the_fewest_wrong_pixels(slices):
 def test_the_pixel_threshold_of_a_perfect_probability_is_one_half():
     labels = np.array([[[True, False], [False, True]]])
     assert evidence_of(labels, labels.astype(np.uint8) * 255).best_pixel_threshold() == 0.5
+
+
+def test_the_best_threshold_by_hand():
+    values = np.zeros(256)
+    assert best_threshold(values) == 0.5  # all alike
+    values[[20, 100, 200]] = 1
+    assert best_threshold(values) == threshold_after(100)  # 27 from the middle, 73 and 107 the others
+    values[154] = 1
+    assert best_threshold(values) == threshold_after(100)  # as near from above
+    values[:] = np.nan
+    assert best_threshold(values) == 0.5
+    values[3] = -7
+    assert best_threshold(values) == threshold_after(3)
+
+
+def test_the_best_pixel_threshold_forgives_what_the_tolerance_forgives():
+    label = np.ones((1, 2, 16), bool)
+    label[..., 0] = False
+    page = np.full((1, 2, 16), 255, np.uint8)
+    page[..., 0] = 150  # two pixels of membrane, at the boundary, right from 150 on
+    page[0, 0, 12] = 140  # one of interior, far from it, wrong from 140 on
+    evidence = evidence_of(label, page)
+    assert evidence.best_pixel_threshold() == threshold_after(150)
+    assert evidence.best_pixel_threshold(1) == 0.5
+
+
+def test_percent_by_hand():
+    found = Confusion(np.array([[6, 2], [3, 9]]))
+    np.testing.assert_allclose(found.percent(), [[30, 10], [15, 45]])
+    np.testing.assert_allclose(found.percent("row"), [[75, 25], [25, 75]])
+    np.testing.assert_allclose(found.percent("column"), [[100 * 6 / 9, 100 * 2 / 11], [100 * 3 / 9, 100 * 9 / 11]])
+    empty = Confusion(np.array([[[0, 0], [1, 3]], [[0, 0], [0, 0]]]))
+    assert empty.percent("row")[0].tolist()[1] == [25, 75]
+    assert np.isnan(empty.percent("row")[0, 0]).all()
+    assert empty.percent()[0].tolist() == [[0, 0], [25, 75]]
+    assert np.isnan(empty.percent()[1]).all()
 
 
 @given(labelled_slices())
