@@ -18,8 +18,12 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from dashboard.viewer import kept, levels
+from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.kept import KeptTiles
-from dashboard.viewer.layers import TILE, open_layers, routes, tile
+from dashboard.viewer.layers import TILE, open_layers
+from dashboard.viewer.routes import routes
+from dashboard.viewer.tiles import coarsest_is_kept, tile
+from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wish
 from segcore.datasets import install, installed, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation_folder import read_evaluation, write_evaluation
@@ -166,8 +170,8 @@ def test_coarse_levels_keep_every_error(get, threshold, tolerance):
     assert ("near_peak" in answer.headers["x-planes"]) == bool(tolerance)
 
 
-def test_the_coarsest_level_is_made_from_those_below(roots, monkeypatch, tmp_path):
-    """The same planes whether halved from the pixels or from four tiles, and whether made or kept."""
+def test_the_coarsest_level_is_that_of_its_pixels(roots, monkeypatch, tmp_path):
+    """The same planes whether made in bands or at once, and whether made or kept."""
     monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
     rng = np.random.default_rng(3)
     pixels = rng.integers(0, 256, (1, 2100, 2600), dtype=np.uint8)
@@ -178,8 +182,7 @@ def test_the_coarsest_level_is_made_from_those_below(roots, monkeypatch, tmp_pat
     found = tile(layers, "bundle", 0, 3, 0, 0)
     for name, plane in (("image", pixels[0]), ("label", labels[0])):
         np.testing.assert_array_equal(found[name], levels.reduced(plane, 3, "mean"))
-    files = list(tmp_path.glob("*/*.npz"))
-    assert len(files) == 2 * 2 + 1  # four of level 2, one of level 3
+    assert (263, 325) in [np.load(file)["image"].shape for file in tmp_path.glob("*/*.npz")]
     first = KeptTiles().get("other", lambda: found, on_disk=True)
     for name, plane in KeptTiles().get("other", dict, on_disk=True).items():
         np.testing.assert_array_equal(plane, first[name])
@@ -219,6 +222,83 @@ def test_read_only_writes_no_tiles(roots, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     KeptTiles().get("x", lambda: {"image": np.ones((2, 2), np.uint8)}, on_disk=True)
     assert not any(tmp_path.iterdir())
+
+
+def test_slices_beside_the_one_looked_at_are_made_ahead(roots, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path / "first"))
+    install("ahead", array_stack(np.zeros((3, 1100, 1100), np.uint8)))
+    layers = open_layers("ahead", None, "test")
+    Ahead().looked(Look(layers, 1, 0))
+    end = time.monotonic() + 10
+    while not all(coarsest_is_kept(layers, z, 0) for z in (0, 2)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert [coarsest_is_kept(layers, z, 0) for z in range(3)] == [True, False, True]
+    assert len(list((tmp_path / "first").glob("*/*.npz"))) >= 2
+
+
+def start(work) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_is_looked_at_goes_before_what_may_be():
+    turns, order, wishes = Turns(1), [], [Wish(SOME_DAY), Wish(SOON), Wish(SOON), Wish(LOOKED_AT)]
+
+    def work(number: int) -> None:
+        with turns.turn(wishes[number]):
+            order.append(number)
+
+    with turns.turn(Wish()):
+        threads = []
+        for number in range(4):
+            threads.append(start(lambda number=number: work(number)))
+            time.sleep(0.02)
+    for thread in threads:
+        thread.join(5)
+    assert order == [3, 1, 2, 0]
+
+
+def test_long_work_lets_the_urgent_go_first():
+    turns, order = Turns(1), []
+
+    def urgent() -> None:
+        with turns.turn(Wish(LOOKED_AT)):
+            order.append("urgent")
+
+    later = Wish(SOON)
+    with turns.turn(later):
+        thread = start(urgent)
+        while not order:
+            turns.pause(later)
+        order.append("later")
+        thread.join(5)
+    assert order == ["urgent", "later"]
+
+
+def test_what_nobody_waits_for_is_not_made():
+    turns, wish, ended = Turns(1), Wish(), []
+
+    def work() -> None:
+        try:
+            with turns.turn(wish):
+                ended.append("made")
+        except Dropped:
+            ended.append("dropped")
+
+    with turns.turn(Wish()):
+        thread = start(work)
+        time.sleep(0.02)
+        turns.drop(wish)
+        thread.join(5)
+    assert ended == ["dropped"]
+    # Work under way ends, too, and gives its place back.
+    late = Wish(SOON)
+    with pytest.raises(Dropped), turns.turn(late):  # noqa: PT012
+        turns.drop(late)
+        turns.pause(late)
+    with turns.turn(Wish()):
+        pass
 
 
 def test_coarse_images_are_means(get):

@@ -3,7 +3,7 @@
     result = viewer(key="errors", dataset="isbi2012", run="mine", part="test", slices=rows, z=3, threshold=0.5)
     if result.slice is not None: ...   # the user went to another slice
 
-The app has to be started with `layers.routes()` among its routes.
+The app has to be started with `routes()` among its routes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard.viewer.layers import MOST_TABLES, NO_RUN, Layers, open_layers, routes
+from dashboard.viewer.layers import NO_RUN, Layers, open_layers
+from dashboard.viewer.routes import MOST_TABLES, routes
 
-__all__ = ["SliceRow", "ViewerResult", "routes", "viewer"]
+__all__ = ["Place", "SliceRow", "ViewerResult", "routes", "viewer"]
 
 _HERE = Path(__file__).parent
+# The component takes one text. Each of these knows those before it.
+_SCRIPTS = ("numbers", "tiles", "painter", "evidence", "strip", "page", "downloads", "input", "viewer", "start")
 
 Mode = Literal["single", "panes", "notebook"]
 
@@ -38,6 +41,26 @@ class SliceRow:
     index: int
     name: str
     wrong_percent: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place to show.
+
+    Attributes:
+        number: another one each time, also when the same place is to be shown again.
+        slice: index of the slice.
+        y, x: the pixel in the middle.
+        area_px: what is to fill a third of the view.
+        text: what is there, for screen readers.
+    """
+
+    number: int
+    slice: int
+    y: int
+    x: int
+    area_px: int
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +89,7 @@ def viewer(
     voxel_nm: float | None = None,
     mode: Mode = "single",
     points: Mapping[str, float] | None = None,
+    place: Place | None = None,
     theme: str | None = None,
     on_change: Callable[[], None] | None = None,
 ) -> ViewerResult:
@@ -85,8 +109,10 @@ def viewer(
         threshold: 0 to 1; interior where the probability is above it.
         tolerance: 0 to 5 px; wrong pixels nearer to a true boundary are forgiven.
         voxel_nm: width of a pixel in nanometres, for the scale bar and distances.
-        mode: one picture with layers, four side by side, or the notebook's three.
+        mode: one picture with layers; side by side image, label, prediction and errors, or without a run image,
+            label and both on top of each other; or the notebook's three.
         points: thresholds with a name, offered beside the slider.
+        place: zoomed to and marked for a moment, each time its number changes.
         theme: `light` or `dark`; the page's own if None.
         on_change: called before the script runs again because of a change.
 
@@ -104,7 +130,13 @@ def viewer(
     _component()(
         key=key,
         data=_data(layers, dataset, run, part, slices, shown)
-        | {"voxel_nm": voxel_nm, "mode": mode, "points": dict(points or {}), "theme": theme},
+        | {
+            "voxel_nm": voxel_nm,
+            "mode": mode,
+            "points": dict(points or {}),
+            "place": _as_data(place),
+            "theme": theme,
+        },
         default={"view": None},
         on_view_change=on_change or _nothing,
     )
@@ -122,7 +154,7 @@ def _component() -> Any:
         _RENDERER = st.components.v2.component(
             "segcore_viewer",
             css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-            js=(_HERE / "viewer.js").read_text(encoding="utf-8"),
+            js="\n".join((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
         )
     return _RENDERER
 
@@ -155,6 +187,13 @@ def _data(
         "evaluated": len(layers.pages) if layers.evidence is not None and layers.labels is not None else 0,
         **shown,
     }
+
+
+def _as_data(place: Place | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    facts = {"number": place.number, "slice": place.slice, "y": place.y, "x": place.x}
+    return facts | {"area": place.area_px, "text": place.text}
 
 
 def _finite(value: float | None) -> float | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.viewer.turns import TURNS, Wish
+from dashboard.words import read_only
 from segcore.datasets import data_root
 from segcore.errors import StorageError
 from segcore.storage import atomic_file
@@ -28,9 +30,6 @@ MOST_ON_DISK = 8 * 2**30
 _LOOK_AFTER = 256
 """Files written between two looks at how much there is."""
 
-# Tiles are made by threads of the server; more at a time than cores only makes all of them late.
-_making = threading.BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
-
 
 class KeptTiles:
     """Tiles by a key of text."""
@@ -41,16 +40,34 @@ class KeptTiles:
         self._bytes = 0
         self._written = 0
 
-    def get(self, key: str, make: Callable[[], Planes], *, on_disk: bool) -> Planes:
-        """The tile of that key, made if it is not there."""
+    def get(self, key: str, make: Callable[[], Planes], *, on_disk: bool, wish: Wish | None = None) -> Planes:
+        """The tile of that key; made, when its turn has come, if it is not there.
+
+        Raises:
+            Dropped: nobody waits for it any more.
+        """
+        found = self._there(key, on_disk)
+        if found is None:
+            with TURNS.turn(wish or Wish()):
+                # Somebody else may have wanted it, too.
+                found = self._remembered(key)
+                if found is None:
+                    found = make()
+                    if on_disk and not read_only():
+                        self._write(_path(key), found)
+                    self._remember(key, found)
+        return found
+
+    def has(self, key: str) -> bool:
+        """Whether a tile that is kept on disk, or was of late, need not be made."""
+        return self._remembered(key) is not None or _path(key).exists()
+
+    def _there(self, key: str, on_disk: bool) -> Planes | None:
         found = self._remembered(key)
         if found is None and on_disk:
             found = _read(_path(key))
-        if found is None:
-            found = make()
-            if on_disk and not os.environ.get("SEGCORE_READ_ONLY"):
-                self._write(_path(key), found)
-        self._remember(key, found)
+            if found is not None:
+                self._remember(key, found)
         return found
 
     def _remembered(self, key: str) -> Planes | None:
@@ -74,13 +91,8 @@ class KeptTiles:
             np.savez(file, **planes)  # type: ignore[arg-type]
         self._written += 1
         if self._written % _LOOK_AFTER == 1:
-            _remove_oldest(folder())
-
-
-def one_at_a_time(make: Callable[[], Planes]) -> Planes:
-    """Makes a tile when its turn has come."""
-    with _making:
-        return make()
+            # Looking through thousands of files takes longer than anybody wants to wait for a tile.
+            threading.Thread(target=_remove_oldest, args=(folder(),), daemon=True).start()
 
 
 def folder() -> Path:
@@ -98,7 +110,8 @@ def _read(path: Path) -> Planes | None:
     try:
         with np.load(path, allow_pickle=False) as archive:
             planes = {name: archive[name] for name in archive.files}
-        os.utime(path)
+        if not read_only():
+            os.utime(path)  # what was used last goes last
     except Exception:  # whatever is wrong with it, it can be made again
         return None
     return planes

@@ -9,7 +9,7 @@ With a tolerance these are over the pixels beyond it, and `near_peak`, `near_tro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Plane = NDArray[np.uint8]
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
 
+_BAND = 128
 _HOW = {"distance": "max", "peak": "max", "near_peak": "max", "trough": "min", "near_trough": "min"}
 
 
@@ -29,17 +30,17 @@ def halved(plane: Plane, how: str) -> Plane:
     height, width = plane.shape
     if height % 2 or width % 2:
         plane = np.pad(plane, ((0, height % 2), (0, width % 2)), mode="edge")
-    a, b, c, d = plane[::2, ::2], plane[::2, 1::2], plane[1::2, ::2], plane[1::2, 1::2]
+    # First rows with rows, then the two halves of wider numbers: both run at the speed of memory, where steps of two
+    # along a row take four times as long.
     if how == "mean":
-        total = a.astype(np.uint16)
-        total += b
-        total += c
-        total += d
-        total += 2
-        total >>= 2
+        pairs = np.add(plane[::2], plane[1::2], dtype=np.uint16).view(np.uint32)
+        total = (pairs + (pairs >> np.uint32(16))).astype(np.uint16)
+        total += np.uint16(2)
+        total >>= np.uint16(2)
         return total.astype(np.uint8)
     combine = np.maximum if how == "max" else np.minimum
-    return np.asarray(combine(combine(a, b), combine(c, d)))
+    both = combine(plane[::2], plane[1::2]).view(np.uint16)
+    return np.asarray(combine(both >> np.uint16(8), both & np.uint16(255))).astype(np.uint8)
 
 
 def reduced(plane: Plane, level: int, how: str) -> Plane:
@@ -49,28 +50,50 @@ def reduced(plane: Plane, level: int, how: str) -> Plane:
     return plane
 
 
-def extremes(interior: NDArray[np.bool_], probability: Plane, chosen: NDArray[np.bool_] | None) -> tuple[Plane, Plane]:
+def extremes(label: Plane, probability: Plane, chosen: NDArray[np.bool_] | None) -> tuple[Plane, Plane]:
     """What peak and trough are taken over: probability where it counts, else what never makes an error.
 
     Membrane that does not count is 0, which is above no threshold; interior is 255, which only the threshold 1
     calls membrane (there nothing is interior, and the whole picture says so).
+
+    Args:
+        label: 255 interior, 0 membrane.
+        chosen: what counts; everything if None.
     """
-    membrane = ~interior
+    interior, membrane = label, ~label
     if chosen is not None:
-        membrane, interior = membrane & chosen, interior & chosen
-    return np.where(membrane, probability, np.uint8(0)), np.where(interior, probability, np.uint8(255))
+        counts = np.negative(chosen.view(np.uint8))  # 255 where it does
+        interior, membrane = interior & counts, membrane & counts
+    return probability & membrane, probability | ~interior
 
 
-def coarse_planes(read: Read, layer: str, level: int, window: Window, tolerance: int) -> dict[str, Plane]:
+def coarse_planes(
+    read: Read, layer: str, level: int, window: Window, tolerance: int, pause: Callable[[], None] = lambda: None
+) -> dict[str, Plane]:
     """The planes of a coarse tile, from the pixels under it.
 
     Args:
         read: gives the full-resolution plane `image`, `label`, `probability` or `distance` of a window, or
             raises LookupError.
         layer: one of these, or `bundle` for all that there are, with the extremes.
+        window: (top, bottom, left, right) in pixels.
+        pause: called every few milliseconds.
     """
+    top, bottom, left, right = window
+    # A band at a time stays in the processor's cache.
+    height = max(_BAND, 1 << level)
+    bands: dict[str, list[Plane]] = {}
+    for start in range(top, bottom, height):
+        pause()
+        planes = _planes(read, layer, (start, min(start + height, bottom), left, right), tolerance)
+        for name, plane in planes.items():
+            bands.setdefault(name, []).append(reduced(plane, level, _HOW.get(name, "mean")))
+    return {name: np.concatenate(parts) for name, parts in bands.items()}
+
+
+def _planes(read: Read, layer: str, window: Window, tolerance: int) -> dict[str, Plane]:
     if layer != "bundle":
-        return {layer: reduced(read(layer, window), level, _HOW.get(layer, "mean"))}
+        return {layer: read(layer, window)}
     planes = {"image": read("image", window)}
     label, probability = _maybe(read, "label", window), _maybe(read, "probability", window)
     if label is not None:
@@ -78,23 +101,13 @@ def coarse_planes(read: Read, layer: str, level: int, window: Window, tolerance:
     if probability is not None:
         planes["probability"] = probability
     if label is not None and probability is not None:
-        interior = label > 127
         counted: dict[str, NDArray[np.bool_] | None] = {"": None}
         if tolerance:
             far = read("distance", window) >= tolerance
             counted = {"": far, "near_": ~far}
         for prefix, chosen in counted.items():
-            planes[f"{prefix}peak"], planes[f"{prefix}trough"] = extremes(interior, probability, chosen)
-    return {name: reduced(plane, level, _HOW.get(name, "mean")) for name, plane in planes.items()}
-
-
-def joined(quarters: Sequence[Sequence[Mapping[str, Plane]]]) -> dict[str, Plane]:
-    """The planes of the tile one level up from the rows of tiles it covers."""
-    names = quarters[0][0]
-    return {
-        name: halved(np.block([[tile[name] for tile in row] for row in quarters]), _HOW.get(name, "mean"))
-        for name in names
-    }
+            planes[f"{prefix}peak"], planes[f"{prefix}trough"] = extremes(label, probability, chosen)
+    return planes
 
 
 def _maybe(read: Read, layer: str, window: Window) -> Plane | None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,7 +59,13 @@ def app(tmp_path_factory, serve):
         run = train(dataset, override(quick(), settings), "pages-run")
         evaluate(run, dataset, device=torch.device("cpu"))
     with serve(APP, folder, **environment) as address:
-        yield SimpleNamespace(address=address, folder=folder, dataset=dataset, run=run)
+        yield SimpleNamespace(
+            address=address,
+            folder=folder,
+            dataset=dataset,
+            run=run,
+            environment=os.environ | environment | {"OMP_NUM_THREADS": "1"},
+        )
 
 
 @pytest.fixture
@@ -78,38 +95,95 @@ def settled(page) -> None:
     page.wait_for_selector('[data-testid="stMain"] h1')
     page.wait_for_function('() => !document.querySelector(\'[data-testid="stMain"] [data-testid="stSkeleton"]\')')
     assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.get_by_text("bug in the app").count() == 0
 
 
+def segcore(app, *arguments: str) -> str:
+    """What `python -m segcore` prints, with one thread and the app's folders."""
+    done = subprocess.run(
+        [sys.executable, "-m", "segcore", *arguments],
+        cwd=APP.parents[1],
+        env=app.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def downloaded(page, name: str) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name, exact=True).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def rows_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def main_text(page) -> str:
+    return page.locator('[data-testid="stMain"]').inner_text()
+
+
+@pytest.mark.parametrize("width", [1440, 400])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_drawn_without_errors(path, theme, app, browse, artefacts):
-    page = browse(f"{app.address}/{path}", theme=theme)
+def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefacts):
+    page = browse(f"{app.address}/{path}", theme=theme, width=width)
     assert PAGES[path] in page.locator('[data-testid="stMain"] h1').first.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), "scrolls sideways"
     # Streamlit scrolls inside the page, so a tall window shows it whole.
     height = page.locator('[data-testid="stMain"]').evaluate("main => main.scrollHeight")
-    page.set_viewport_size({"width": 1400, "height": min(3200, max(1000, height))})
-    page.wait_for_timeout(2000)
-    page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}.png")
+    page.set_viewport_size({"width": width, "height": min(4500, max(1000, height))})
+    page.wait_for_timeout(1500)
+    page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}-{width}.png")
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
 
 
-def test_a_narrow_window_has_no_sideways_scrolling(app, browse, artefacts):
-    for path in ("", "errors", "confusion"):
-        page = browse(f"{app.address}/{path}", width=420)
-        page.screenshot(path=artefacts / f"{path or 'overview'}-narrow.png")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+# --- links ------------------------------------------------------------------------------------
 
 
-def test_a_copied_link_opens_the_same_view(app, browse):
-    page = browse(f"{app.address}/errors?run=pages-run&dataset=sample&slice=24&threshold=0.650&tolerance=2")
-    assert page.get_by_text("Slice 24:").first.is_visible()
-    address = page.url
-    assert "slice=24" in address
-    assert "threshold=0.650" in address
-    again = browse(address)
-    assert again.get_by_text("Slice 24:").first.is_visible()
-    wrong = [one.locator("p", has_text="Slice 24:").first.inner_text() for one in (page, again)]
-    assert wrong[0] == wrong[1]
+@pytest.mark.parametrize("path", PAGES)
+def test_a_copied_link_opens_the_same_view(path, app, browse):
+    chosen = {
+        "run": "pages-run",
+        "dataset": "sample",
+        "part": "test",
+        "slice": "24",
+        "threshold": "0.650",
+        "tolerance": "2",
+    }
+    page = browse(f"{app.address}/{path}?" + "&".join(f"{key}={value}" for key, value in chosen.items()))
+    page.wait_for_function("() => location.search.includes('slice=24')")
+    for key, value in chosen.items():
+        assert f"{key}={value}" in page.url
+    again = browse(page.url)
+    assert main_text(again) == main_text(page)
+    sides = [one.locator('[data-testid="stSidebar"]').inner_text() for one in (page, again)]
+    assert sides[0] == sides[1]
+    if path == "errors":
+        assert again.get_by_text("Slice 24:").first.is_visible()
+        assert "0.650" in sides[0]
+        assert "2 px" in sides[0]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nonsense_in_a_link_gives_a_page_and_a_message(path, app, browse):
+    html = "<img src=x onerror=document.title='broken-in'>"
+    page = browse(
+        f"{app.address}/{path}?run={html}&dataset=../..&part=[]&slice=1e999&threshold=99999999999&tolerance=-1"
+    )
+    assert page.get_by_text("There is no run").count() == 1
+    assert "broken-in" not in page.title()
+    assert page.locator('[data-testid="stApp"] img[src="x"]').count() == 0
+    page.wait_for_function("() => location.search.includes('run=pages-run')")
+    assert "99999" not in page.url
+
+
+def test_a_link_to_a_deleted_run_says_so(app, browse):
+    page = browse(f"{app.address}/confusion?run=gone-since&dataset=sample&slice=24")
+    assert page.get_by_text("There is no run gone-since here").is_visible()
+    assert "of the pixels are wrong" in main_text(page)
 
 
 def test_the_selection_survives_page_switches(app, browse):
@@ -131,6 +205,197 @@ def test_the_key_for_the_next_slice_moves_page_and_address(app, browse):
     page.keyboard.press("ArrowRight")
     page.get_by_text("Slice 23:").first.wait_for()
     page.wait_for_function("() => location.search.includes('slice=23')")
+
+
+# --- what changes on disk while someone looks ---------------------------------------------------
+
+
+def test_a_run_that_is_deleted_while_someone_looks_gives_a_message(app, browse):
+    folder = app.run.folder.with_name("short-lived")
+    shutil.copytree(app.run.folder, folder)
+    pages = [browse(f"{app.address}/{path}?run=short-lived&slice=24") for path in ("", "errors", "training")]
+    shutil.rmtree(folder)
+    for page in pages:
+        page.locator('[data-testid="stSidebarNav"]').get_by_text("Confusion matrix", exact=True).click()
+        page.get_by_text("There is no run short-lived here").first.wait_for()
+        settled(page)
+        assert "of the pixels are wrong" in main_text(page)
+
+
+RUNS_OF_THE_SCRIPT = """async () => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  let runs = 0;
+  const watch = new MutationObserver(() => { if (app.dataset.testScriptState === "running") runs += 1; });
+  watch.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+  await new Promise((done) => setTimeout(done, 5000));
+  watch.disconnect();
+  return runs;
+}"""
+
+
+def test_training_is_followed_as_it_goes(app, browse):
+    command = [sys.executable, "-m", "segcore", "train", "sample", "--preset", "quick", "--name", "growing", "--set"]
+    command += ["train.epochs=60", "train.epoch_samples=32", "model.width=4", "model.depth=3"]
+    training = subprocess.Popen(command, cwd=APP.parents[1], env=app.environment, stdout=subprocess.DEVNULL)
+    folder = app.run.folder.with_name("growing")
+    try:
+        wait_until((folder / "run.json").exists)
+        page = browse(f"{app.address}/training?run=growing")
+        wait_until(lambda: loss_chart(page)["epochs"] >= 2)
+        assert "training now" in main_text(page)
+        assert "of 60 epochs" in main_text(page)
+        assert page.evaluate(RUNS_OF_THE_SCRIPT) > 0
+        page.get_by_text("Logarithmic").first.click()
+        wait_until(lambda: loss_chart(page)["scale"] == "log")
+        page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTo(0, 100)")
+        wait_until(lambda: drag_over_the_losses(page) and not loss_chart(page)["whole"])
+        page.wait_for_timeout(1000)
+        zoomed = loss_chart(page)
+        typing = page.locator('[data-testid="stMain"] input').first
+        typing.fill("pages")
+        wait_until(lambda: loss_chart(page)["epochs"] >= zoomed["epochs"] + 2)
+        wait_until(lambda: loss_chart(page) | {"epochs": 0} == zoomed | {"epochs": 0}, 5)
+        assert page.locator('[data-testid="stMain"]').evaluate("main => main.scrollTop") == 100
+        assert typing.input_value() == "pages"
+        training.send_signal(signal.SIGTERM)
+        training.wait(30)
+        page.get_by_text("interrupted").first.wait_for()
+        settled(page)
+        wait_until(lambda: loss_chart(page) | {"epochs": 0} == zoomed | {"epochs": 0}, 5)
+        assert page.evaluate(RUNS_OF_THE_SCRIPT) == 0
+    finally:
+        training.kill()
+        training.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def drag_over_the_losses(page) -> bool:
+    """Zooms in, unless the chart is just being made anew."""
+    plot = page.locator(".st-key-curve-loss .nsewdrag")
+    box = plot.first.bounding_box() if plot.count() else None
+    if box is None:
+        return False
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 100, steps=3)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+    return True
+
+
+def loss_chart(page) -> dict:
+    """How many epochs the chart of losses shows, and which part of it."""
+    return page.evaluate(
+        """() => {
+          const chart = document.querySelector(".st-key-curve-loss .js-plotly-plot");
+          if (!chart?.data || !chart._fullLayout?.xaxis) return { epochs: 0, whole: true };
+          const { xaxis, yaxis } = chart._fullLayout;
+          const shown = { scale: yaxis.type, whole: xaxis.autorange, x: xaxis.range, y: yaxis.range };
+          return { epochs: chart.data[0].x.length, ...shown };
+        }"""
+    )
+
+
+def wait_until(true, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.2)
+
+
+# --- tables, numbers, pictures ------------------------------------------------------------------
+
+
+def test_a_click_on_a_row_goes_to_its_slice(app, browse):
+    page = browse(f"{app.address}/errors?slice=20")
+    rows = rows_of(downloaded(page, "Table as CSV"))
+    wrong = [int(row["wrong pixels"]) for row in rows]
+    assert wrong == sorted(wrong, reverse=True)
+    table = page.get_by_test_id("stDataFrame").first
+    table.scroll_into_view_if_needed()
+    for place in (0, 2):
+        # Drawn on a canvas: a header of 35 pixels, rows of 35, a box to tick at the left.
+        table.click(position={"x": 14, "y": 35 + 35 * place + 17})
+        page.get_by_text(f"Slice {rows[place]['slice']}:").first.wait_for()
+        page.wait_for_function(f"() => location.search.includes('slice={rows[place]['slice']}')")
+
+
+def test_tables_are_filtered(app, browse):
+    page = browse(f"{app.address}/errors")
+    page.get_by_role("tab", name="Splits and merges").click()
+    every = rows_of(downloaded(page, "Splits and merges as CSV"))
+    assert every
+    found = {}
+    for kind, name in (("split", "Splits"), ("merge", "Merges")):
+        page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
+        page.wait_for_timeout(500)
+        settled(page)
+        found[kind] = rows_of(downloaded(page, "Splits and merges as CSV"))
+        assert found[kind] == [row for row in every if row["what"] == kind]
+    assert len(found["split"]) + len(found["merge"]) == len(every)
+
+
+def test_the_confusion_page_shows_what_the_command_line_prints(app, browse):
+    printed = json.loads(segcore(app, "evaluate", "pages-run", "--json"))
+    page = browse(
+        f"{app.address}/confusion?run=pages-run&dataset=sample&threshold={printed['threshold']:.3f}&tolerance=0"
+    )
+    text = main_text(page)
+    assert f"({printed['wrong_pixels']:,} of {printed['pixels']:,})" in text
+    assert f"{printed['wrong_percent']:.2f} % of the pixels are wrong" in text
+    cells = {f"{row['label']}_as_{row['predicted']}": row for row in rows_of(downloaded(page, "Matrix as CSV"))}
+    assert {name: int(row["pixels"]) for name, row in cells.items()} == printed["confusion"]
+    counts = printed["confusion"]
+    missed = cells["membrane_as_interior"]
+    for column, whole in (
+        ("percent of all pixels", printed["pixels"]),
+        ("percent of each row", counts["membrane_as_interior"] + counts["membrane_as_membrane"]),
+        ("percent of each column", counts["membrane_as_interior"] + counts["interior_as_interior"]),
+    ):
+        assert float(missed[column]) == pytest.approx(100 * counts["membrane_as_interior"] / whole)
+    curve = rows_of(downloaded(page, "Curves as CSV"))
+    here = min(curve, key=lambda row: abs(float(row["threshold"]) - printed["threshold"]))
+    assert int(here["wrong pixels"]) == printed["wrong_pixels"]
+    for key in ("dice", "iou"):
+        for name in ("interior", "membrane"):
+            assert float(here[f"{name} {key}"]) == pytest.approx(printed[f"{key}_{name}"])
+    tolerant = browse(f"{app.address}/confusion?run=pages-run&threshold={printed['threshold']:.3f}&tolerance=2")
+    assert int(rows_of(downloaded(tolerant, "Curves as CSV"))[0]["wrong pixels"]) < int(curve[0]["wrong pixels"])
+
+
+def test_a_copy_turns_into_its_original_under_the_mouse(app, browse):
+    page = browse(f"{app.address}/augmentation?slice=5")
+    copy = page.locator(".sg-card").nth(1)
+    below = copy.locator(".sg-two img").nth(1)
+    assert below.evaluate("one => getComputedStyle(one).opacity") == "0"
+    copy.hover()
+    wait_until(lambda: below.evaluate("one => getComputedStyle(one).opacity") == "1", 5)
+    assert below.get_attribute("src") == page.locator(".sg-card").first.locator("img").first.get_attribute("src")
+    page.mouse.move(0, 0)
+    wait_until(lambda: below.evaluate("one => getComputedStyle(one).opacity") == "0", 5)
+    page.get_by_text("Show the untouched originals").click()
+    wait_until(lambda: below.evaluate("one => getComputedStyle(one).opacity") == "1")
+
+
+def test_augmentation_is_exported_as_the_command_line_does(app, browse, tmp_path):
+    page = browse(f"{app.address}/augmentation?dataset=sample")
+    page.get_by_role("button", name="As in the notebook").click()
+    page.get_by_text("augment.flips=one-of-three").first.wait_for()
+    pairs = page.get_by_label("Pairs")
+    pairs.fill("34")
+    pairs.press("Enter")
+    page.get_by_text("--count").locator("..").get_by_text("34").first.wait_for()
+    settled(page)
+    command = page.locator('[data-testid="stCode"] code').first.inner_text()
+    with zipfile.ZipFile(io.BytesIO(downloaded(page, "Download as zip"))) as packed:
+        found = {Path(name).name: packed.read(name) for name in packed.namelist()}
+    arguments = shlex.split(re.sub(r"\s+", " ", command))
+    assert arguments[:3] == ["python", "-m", "segcore"]
+    arguments[arguments.index("--out") + 1] = str(tmp_path / "pool")
+    segcore(app, *arguments[3:])
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "pool").iterdir()}
+    assert {"images.npy", "labels.npy"} <= set(expected)
+    assert found == expected
 
 
 def test_an_upload_goes_through_the_model_and_comes_back(app, browse, tmp_path):

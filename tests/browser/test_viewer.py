@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,11 +141,12 @@ def open_page(chromium, address):
 def test_counts_are_those_of_segcore_to_the_last_digit(open_page, world):
     evidence: PixelEvidence = world["cells"][3]
     page = open_page()
-    for z in (0, 5):
+    rng = np.random.default_rng(0)
+    for z in range(8):
         while page.data("slice") != str(z):
             page.keys("ArrowRight")
         page.page.wait_for_selector(".viewer[data-wrong]")
-        for value in (0, 1, 60, 127, 153, 254, 255):
+        for value in (0, 255, *rng.integers(1, 255, 8).tolist()):
             for tolerance in range(6):
                 page.slide("threshold", value)
                 page.slide("tolerance", tolerance)
@@ -342,7 +346,7 @@ def test_echoes_of_the_script_never_pull_the_reader_back(open_page):
     assert path == expected
 
 
-def colours(path: Path) -> np.ndarray:
+def colours(path: Path | io.BytesIO) -> np.ndarray:
     """(H, W, 3) of a PNG."""
     from PIL import Image
 
@@ -351,6 +355,53 @@ def colours(path: Path) -> np.ndarray:
 
 def count(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((picture == colour).all(axis=-1).sum())
+
+
+def contours(mask: np.ndarray) -> np.ndarray:
+    """The pixels of a mask that have one beside them, in four directions, that is not of it."""
+    around = np.pad(mask, 1, mode="edge")
+    inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return mask & ~inside
+
+
+def picture_on_screen(page: Page) -> np.ndarray:
+    """(H, W, 3) of the canvas."""
+    url = page.root.locator('[data-at="canvas"]').evaluate("canvas => canvas.toDataURL('image/png')")
+    with io.BytesIO(base64.b64decode(url.partition(",")[2])) as file:
+        return colours(file)
+
+
+def test_contours_do_not_stop_at_tiles(open_page, world, tmp_path):
+    _, labels, predictions, _ = world["wide"]
+    page = open_page("dataset=wide")
+    page.keys("2", "4", "5", "z")  # label and prediction on the image
+    page.slide("opacity", 100)
+    page.settled()
+    label, predicted = contours(labels[0] == 0), contours(predictions[0] <= 127)
+    expected = {"label": label & ~predicted, "predicted": predicted}
+    tints = {"label": (0x2A, 0xD1, 0xD9), "predicted": (0xCC, 0x79, 0xA7)}
+
+    with page.page.expect_download() as download:
+        page.root.locator("[data-do=png]").click()
+    download.value.save_as(tmp_path / "contours.png")
+    picture = colours(tmp_path / "contours.png")
+    for name, tint in tints.items():
+        np.testing.assert_array_equal((picture == tint).all(axis=-1), expected[name])
+
+    # And on the screen, where four tiles meet, four pixels to a pixel.
+    page.page.get_by_role("button", name="To the corner").click()
+    page.expect("marked", "512 512")
+    page.page.wait_for_selector(".viewer:not([data-marked])")
+    page.settled()
+    x, y, scale = page.view()
+    assert (x, y, scale) == (512.5, 512.5, 4)
+    shown = picture_on_screen(page)
+    height, width = shown.shape[:2]
+    left, top = int(np.floor(width / 2 - x * scale + 0.5)), int(np.floor(height / 2 - y * scale + 0.5))
+    for name, tint in tints.items():
+        rows, columns = np.arange(480, 545), np.arange(440, 585)
+        pixels = shown[np.ix_(top + 4 * rows + 2, left + 4 * columns + 2)]
+        np.testing.assert_array_equal((pixels == tint).all(axis=-1), expected[name][480:545, 440:585])
 
 
 @pytest.mark.parametrize("dataset", ["cells", "wide"])
@@ -389,6 +440,52 @@ def test_panes_share_one_view(open_page, artefacts):
     page.settled()
     assert page.view()[2] > before[2]
     page.page.screenshot(path=artefacts / "viewer-panes.png")
+
+
+def test_without_a_run_side_by_side_is_image_label_and_both(open_page, world, tmp_path, artefacts):
+    page = open_page("mode=panes&run=-")
+    assert page.root.locator('[data-at="titles"] span').all_inner_texts() == ["Image", "Label", "Superposition"]
+    assert page.root.locator("[data-mode=notebook]").is_disabled()
+    page.page.screenshot(path=artefacts / "viewer-superposition.png")
+    page.slide("opacity", 100)
+    with page.page.expect_download() as download:
+        page.root.locator("[data-do=png]").click()
+    download.value.save_as(tmp_path / "panes.png")
+    picture = colours(tmp_path / "panes.png")
+    images, labels = world["cells"][:2]
+    width = images.shape[2]
+    image, label, both = (picture[:, at : at + width] for at in (0, width + 8, 2 * width + 16))
+    np.testing.assert_array_equal(image[..., 0], images[0])
+    np.testing.assert_array_equal(label[..., 0], labels[0])
+    np.testing.assert_array_equal((both == (0x2A, 0xD1, 0xD9)).all(axis=-1), labels[0] == 0)
+    np.testing.assert_array_equal(both[labels[0] > 0][:, 0], images[0][labels[0] > 0])
+    before = page.view()
+    page.keys("+")
+    assert page.view()[2] == pytest.approx(before[2] * STEP)
+
+
+def test_a_place_is_shown_each_time_it_is_asked_for(open_page):
+    page = open_page()
+    button = page.page.get_by_role("button", name="To the place")
+    for keys in (("ArrowRight", "ArrowRight"), ("0",), ("+", "+")):
+        page.keys(*keys)
+        page.page.wait_for_timeout(400)  # the script has heard of it
+        button.click()
+        page.expect("marked", "80 60")
+        page.expect("painted", 0)
+        x, y, scale = page.view()
+        assert (x, y) == (80.5, 60.5)
+        box = page.root.locator('[data-at="canvas"]').bounding_box()
+        assert 900 * scale**2 == pytest.approx(box["width"] * box["height"] / 3, rel=0.25)
+        live = page.root.locator("[aria-live]")
+        page.page.wait_for_selector(".viewer:not([data-marked])")
+        assert live.inner_text()
+    # A page that was loaded anew does not jump.
+    page.keys("0")
+    whole = page.view()
+    page.page.get_by_text("To the last").click()
+    page.expect("painted", 7)
+    assert page.view() == whole
 
 
 def test_notebook_view_has_all_wrong_pixels_in_red(open_page, world, tmp_path):
@@ -448,6 +545,35 @@ def test_a_lost_server_is_said_and_not_thrown(open_page):
     page.root.focus()
     page.page.keyboard.press("End")
     page.page.get_by_text("there is no such evaluation").wait_for()
+
+
+def test_what_is_deleted_or_replaced_meanwhile_is_said_or_shown(open_page, world):
+    root, (images, labels, predictions, _) = world["root"], world["cells"]
+    install("passing", array_stack(images), array_stack(labels))
+    evaluation = root / "models/net/evaluation"
+    shutil.copytree(evaluation / "cells", evaluation / "passing")
+    page = open_page("dataset=passing")
+    readout = page.root.locator('[data-at="readout"]')
+
+    # Replaced: what is fetched from now on is the new one.
+    with StackWriter(root / "new.tif", height=300, width=420, slices=8) as writer:
+        for one in predictions:
+            writer.write(255 - one)
+    (root / "new.tif").replace(evaluation / "passing/probability.tif")
+    page.keys("End")
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] / 2 + 9, box["y"] + box["height"] / 2)
+    x, y = (int(part) for part in re.match(r"x (\d+), y (\d+)", readout.inner_text()).groups())
+    assert f"probability {(255 - int(predictions[7, y, x])) / 255:.3f}" in readout.inner_text()
+
+    # Deleted: said, for as long as it is so, and not with the picture of another slice.
+    (evaluation / "passing").rename(root / "away")
+    page.root.focus()
+    page.page.keyboard.press("Home")
+    message = page.root.locator('[data-at="message"]')
+    page.page.get_by_text("there is no such evaluation").first.wait_for()
+    page.page.wait_for_timeout(7000)
+    assert message.is_visible() or page.page.get_by_text("there is no such evaluation").count()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,7 +13,7 @@ from dashboard.viewer import routes  # noqa: E402
 if get_script_run_ctx(suppress_warning=True) is None:
     app = st.App(__file__, routes=routes())
 else:
-    from dashboard.viewer import SliceRow, viewer
+    from dashboard.viewer import Place, SliceRow, viewer
     from dashboard.viewer.layers import open_layers
 
     st.set_page_config(layout="wide")
@@ -24,6 +24,15 @@ else:
     shown = st.session_state.setdefault("shown", {"z": pages[0], "threshold": 0.5, "tolerance": 0})
     if st.button("To the last"):
         shown["z"] = pages[-1]
+
+    if st.button("To the place"):
+        shown["place"] = Place(
+            number=shown["place"].number + 1 if "place" in shown else 1, slice=pages[0], y=60, x=80, area_px=900,
+            text="split",
+        )  # fmt: skip
+
+    if st.button("To the corner"):
+        shown["place"] = Place(number=99, slice=pages[0], y=512, x=512, area_px=14600, text="merge")
 
     @st.fragment
     def part() -> None:

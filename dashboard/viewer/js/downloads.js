@@ -1,0 +1,85 @@
+/* What is shown as a file. */
+
+/** What is shown, a pixel for a pixel: the whole slice, or what is in view of a very large one. */
+async function download(viewer, kind) {
+  const { data, row, view, last, tolerance } = viewer;
+  let area = { left: 0, top: 0, right: data.width, bottom: data.height };
+  if (data.width * data.height > LARGEST_DOWNLOAD) {
+    const { w, h } = viewer.box(0);
+    area = {
+      left: Math.max(0, Math.floor(view.x - w / 2 / view.scale)), right: Math.min(data.width, Math.ceil(view.x + w / 2 / view.scale)),
+      top: Math.max(0, Math.floor(view.y - h / 2 / view.scale)), bottom: Math.min(data.height, Math.ceil(view.y + h / 2 / view.scale)),
+    };
+  }
+  const width = area.right - area.left, height = area.bottom - area.top;
+  if (width * height > LARGEST_DOWNLOAD) {
+    viewer.say("Zoom in first: downloads at native size hold at most 4096 × 4096 pixels.");
+    return;
+  }
+  const gap = 8, panes = viewer.panes;
+  try {
+    const canvas = Object.assign(document.createElement("canvas"), { width: panes.length * (width + gap) - gap, height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    // All tiles first: contours go across their borders.
+    const tiles = new Map();
+    for (let ty = area.top >> 9; ty <= (area.bottom - 1) >> 9; ty++) {
+      for (let tx = area.left >> 9; tx <= (area.right - 1) >> 9; tx++) {
+        const { key, url } = viewer.request(row.index, 0, ty, tx, true);
+        tiles.set(`${ty} ${tx}`, viewer.tiles.get(key) ?? (await Tiles.load(key, url)));
+      }
+    }
+    for (const [place, tile] of tiles) {
+      const [ty, tx] = place.split(" ").map(Number);
+      const sides = { up: [ty - 1, tx], down: [ty + 1, tx], left: [ty, tx - 1], right: [ty, tx + 1] };
+      const around = Object.fromEntries(
+        Object.entries(sides).map(([side, at]) => [side, tiles.get(at.join(" "))]).filter(([, other]) => other),
+      );
+      panes.forEach((style, pane) => {
+        const picture = new ImageData(tile.width, tile.height);
+        viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around);
+        const from = pane * (width + gap) + tx * TILE - area.left, top = ty * TILE - area.top;
+        const cut = { left: Math.max(0, area.left - tx * TILE), right: Math.min(tile.width, area.right - tx * TILE) };
+        context.putImageData(picture, from, top, cut.left, 0, cut.right - cut.left, tile.height);
+      });
+    }
+    const blob = kind === "png" ? await new Promise((done) => canvas.toBlob(done, "image/png")) : tiffBlob(context, canvas);
+    const part = panes.length > 1 ? viewer.mode : [...viewer.layers].join("-") || "blank";
+    const name = `${data.stack.split("/")[0]}-${row.index}-${part}-threshold-${thresholdAfter(last).toFixed(3)}.${kind === "png" ? "png" : "tif"}`;
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  } catch (error) {
+    viewer.say(`The download failed: ${error.message}`);
+  }
+}
+
+/** An uncompressed RGB TIFF. */
+function tiffBlob(context, { width, height }) {
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const start = 8 + 2 + 10 * 12 + 4 + 6;
+  const bytes = new Uint8Array(start + width * height * 3);
+  const head = new DataView(bytes.buffer);
+  head.setUint32(0, 0x49492a00);
+  head.setUint32(4, 8, true);
+  const entries = [
+    [256, 4, 1, width], [257, 4, 1, height], [258, 3, 3, start - 6], [259, 3, 1, 1], [262, 3, 1, 2],
+    [273, 4, 1, start], [277, 3, 1, 3], [278, 4, 1, height], [279, 4, 1, width * height * 3], [284, 3, 1, 1],
+  ];
+  head.setUint16(8, entries.length, true);
+  entries.forEach(([tag, type, count, value], at) => {
+    const place = 10 + at * 12;
+    head.setUint16(place, tag, true);
+    head.setUint16(place + 2, type, true);
+    head.setUint32(place + 4, count, true);
+    head.setUint32(place + 8, value, true);
+  });
+  for (let at = 0; at < 3; at++) head.setUint16(start - 6 + 2 * at, 8, true);
+  for (let i = 0, o = start; i < rgba.length; i += 4) {
+    bytes[o++] = rgba[i];
+    bytes[o++] = rgba[i + 1];
+    bytes[o++] = rgba[i + 2];
+  }
+  return new Blob([bytes], { type: "image/tiff" });
+}

@@ -1,0 +1,106 @@
+/* Pointer, wheel, fingers and keys. */
+
+/** Everything the reader does with pointer, wheel, fingers and keys. */
+function listen(viewer) {
+  viewer.ears = new AbortController();
+  const { signal } = viewer.ears;
+  const on = (target, names, listener, options = {}) => {
+    for (const name of names.split(" ")) target.addEventListener(name, listener, { signal, ...options });
+  };
+  const { stage, strip } = viewer.at;
+  viewer.observer = new ResizeObserver(() => viewer.resize());
+  viewer.observer.observe(viewer.root);
+  on(window, "resize", () => viewer.resize());
+  on(document, "fullscreenchange", () => viewer.resize());
+
+  on(stage, "wheel", (event) => {
+    event.preventDefault();
+    // A pinch on a trackpad is a wheel with the control key, and finer.
+    const unit = event.deltaMode === 1 ? 16 : 1;
+    viewer.zoom(Math.exp(-clamp(event.deltaY * unit, -240, 240) * (event.ctrlKey ? 0.01 : 0.002)), viewer.point(event));
+  }, { passive: false });
+  on(viewer.canvas, "pointerdown", (event) => press(viewer, event));
+  on(viewer.canvas, "pointermove", (event) => drag(viewer, event));
+  on(viewer.canvas, "pointerup pointercancel", (event) => viewer.pointers.delete(event.pointerId));
+  on(viewer.canvas, "dblclick", (event) => viewer.zoom(event.shiftKey ? 0.5 : 2, viewer.point(event)));
+  on(viewer.canvas, "pointerleave", () => {
+    viewer.hover = null;
+    viewer.showReadout();
+    viewer.invalidate();
+  });
+
+  on(strip, "pointerdown", (event) => {
+    strip.setPointerCapture(event.pointerId);
+    viewer.go(viewer.strip.positionOf(event));
+  });
+  on(strip, "pointermove", (event) => {
+    if (!viewer.rows?.length) return;
+    strip.title = viewer.describe(viewer.strip.positionOf(event));
+    if (event.buttons & 1) viewer.go(viewer.strip.positionOf(event));
+  });
+
+  on(viewer.at.threshold, "input", (event) => viewer.setLast(Number(event.target.value)));
+  on(viewer.at.tolerance, "input", (event) => viewer.setTolerance(Number(event.target.value)));
+  on(viewer.at.opacity, "input", (event) => {
+    viewer.opacity = Number(event.target.value) / 100;
+    viewer.at["opacity-text"].textContent = `${Math.round(viewer.opacity * 100)} %`;
+    for (const style of viewer.panes ?? []) {
+      Object.assign(style, { opacity: viewer.opacity, table: null, version: ++Viewer.styles });
+    }
+    viewer.invalidate();
+  });
+  on(viewer.root, "click", (event) => {
+    const name = event.target.closest?.("[data-do]")?.dataset.do;
+    if (name) viewer.act(name);
+  });
+  on(viewer.root, "pointerenter", () => (viewer.under = true));
+  on(viewer.root, "pointerleave", () => (viewer.under = false));
+  on(viewer.root, "keydown", (event) => keydown(viewer, event));
+  // Also without a click into it, as long as the pointer is over it and nothing else has the keys.
+  on(window, "keydown", (event) => {
+    if (viewer.under && event.target === document.body) keydown(viewer, event);
+  });
+}
+
+function press(viewer, event) {
+  if (event.button > 1) return;
+  viewer.root.focus({ preventScroll: true });
+  viewer.canvas.setPointerCapture(event.pointerId);
+  viewer.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+}
+
+function drag(viewer, event) {
+  const held = viewer.pointers.get(event.pointerId);
+  if (!held) {
+    viewer.moveHover(event);
+    return;
+  }
+  const now = { x: event.clientX, y: event.clientY };
+  const other = [...viewer.pointers].find(([id]) => id !== event.pointerId)?.[1];
+  if (other) {
+    const apart = (a, b) => Math.hypot(a.x - b.x, a.y - b.y) || 1;
+    const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
+    viewer.pan((now.x - held.x) / 2, (now.y - held.y) / 2);
+    viewer.zoom(apart(now, other) / apart(held, other), viewer.point(middle));
+  } else viewer.pan(now.x - held.x, now.y - held.y);
+  viewer.pointers.set(event.pointerId, now);
+}
+
+function keydown(viewer, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  const target = event.composedPath()[0];
+  // A slider keeps its arrows.
+  if (target.matches?.("input, select, textarea") && /^(Arrow|Home|End|Page)/.test(event.key)) return;
+  const actions = {
+    ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", n: "worse", p: "better", x: "masks",
+    z: "contours", "+": "in", "=": "in", "-": "out", "_": "out", 0: "fit", "[": "lower", "]": "higher", "?": "help", f: "full",
+  };
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const layer = LAYERS["12345".indexOf(key)];
+  if (key === "Escape" && !viewer.at.help.hidden) viewer.at.help.hidden = true;
+  else if (layer) viewer.toggleLayer(layer);
+  else if (actions[key]) viewer.act(actions[key]);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}

@@ -1,0 +1,61 @@
+/* What the viewer consists of on the page. */
+
+const SHELL = `
+<div class="viewer" tabindex="0" role="group" aria-label="Slice viewer. Press question mark for the keys.">
+  <div class="bar">
+    <div class="group" role="group" aria-label="Layers" data-at="layers"></div>
+    <div class="group" role="group" aria-label="Arrangement" data-at="modes"></div>
+    <div class="group">
+      <button type="button" data-do="masks" title="Masks on or off (X)"><kbd>X</kbd>Masks</button>
+      <button type="button" data-do="contours" title="Contours or filled (Z)"><kbd>Z</kbd>Contours</button>
+    </div>
+    <label class="slider"><span>Opacity</span>
+      <input type="range" min="0" max="100" step="1" data-at="opacity"><output data-at="opacity-text"></output></label>
+    <div class="group end">
+      <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
+      <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
+    </div>
+  </div>
+  <div class="bar measures" data-at="measures">
+    <label class="slider wide"><span>Threshold</span>
+      <input type="range" min="0" max="255" step="1" data-at="threshold"><output data-at="threshold-text"></output></label>
+    <div class="group" role="group" aria-label="Thresholds the run chose" data-at="points"></div>
+    <label class="slider" data-at="tolerance-control"><span>Tolerance</span>
+      <input type="range" min="0" max="5" step="1" data-at="tolerance"><output data-at="tolerance-text"></output></label>
+    <div class="numbers" data-at="numbers"></div>
+  </div>
+  <div class="stage" data-at="stage">
+    <canvas data-at="canvas" aria-hidden="true"></canvas>
+    <div class="titles" data-at="titles"></div>
+    <div class="zoom" role="group" aria-label="Zoom, full screen, keys">
+      <button type="button" data-do="in" title="Zoom in (+)" aria-label="Zoom in">+</button>
+      <button type="button" data-do="out" title="Zoom out (-)" aria-label="Zoom out">−</button>
+      <button type="button" data-do="fit" title="Whole slice (0)" aria-label="Whole slice">0</button>
+      <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen"><svg viewBox="0 0 12 12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8"/></svg></button>
+      <button type="button" data-do="help" title="Keys (?)" aria-label="Keys">?</button>
+    </div>
+    <div class="scale" data-at="scale"><i></i><span></span></div>
+    <div class="message" data-at="message" role="alert" hidden></div>
+    <div class="help" data-at="help" role="dialog" aria-label="Keys" hidden></div>
+  </div>
+  <div class="bar slices">
+    <button type="button" data-do="previous" title="Previous slice (←)" aria-label="Previous slice">‹</button>
+    <div class="strip" data-at="strip" role="slider" tabindex="0" aria-label="Slice"><canvas></canvas><i></i></div>
+    <button type="button" data-do="next" title="Next slice (→)" aria-label="Next slice">›</button>
+  </div>
+  <div class="bar foot">
+    <span class="name" data-at="name"></span>
+    <span class="readout" data-at="readout"></span>
+    <span class="legend" data-at="legend"></span>
+  </div>
+  <div class="unseen" aria-live="polite" data-at="live"></div>
+</div>`;
+
+const KEYS = [
+  ["← →", "previous, next slice"], ["Home End", "first, last slice"], ["N P", "next, previous worst slice"],
+  ["1 – 5", "image, label, probability, prediction, errors"], ["X", "masks on or off"],
+  ["Z", "contours or filled"], ["+ − 0", "zoom in, out, whole slice"], ["[ ]", "threshold down, up"],
+  ["F", "full screen"], ["wheel, pinch", "zoom"], ["drag", "move"], ["?", "this list"],
+];
+const MODES = [["single", "One"], ["panes", "Side by side"], ["notebook", "Notebook"]];
+const TITLES = { image: "Image", label: "Label", probability: "Probability", prediction: "Prediction", errors: "Errors" };

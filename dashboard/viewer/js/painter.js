@@ -1,0 +1,195 @@
+/* A pixel's code: bits 0-1 the error (1 missed membrane, 2 false membrane, 3 within tolerance), bit 2 true
+ * membrane, bit 3 predicted membrane, bits 4-7 the probability in sixteen steps. */
+const ERROR = 3, TRUE_MEMBRANE = 4, PREDICTED_MEMBRANE = 8;
+
+/** Turns the planes of a tile into a picture. */
+class Painter {
+  constructor() {
+    this.tables = new Map();
+    this.pictures = new Map();
+    this.pool = [];
+    this.most = 24;
+  }
+
+  clear() {
+    this.pictures.clear();
+  }
+
+  /** Code by true class, distance and probability: index (interior << 3 | bin) << 8 | q. */
+  codeTable(last, tolerance, labelled, predicted) {
+    const table = new Uint8Array(16 * 256);
+    for (let truth = 0; truth < 16; truth++) {
+      const interior = truth >> 3, bin = truth & 7;
+      for (let q = 0; q < 256; q++) {
+        let code = (q >> 4) << 4;
+        const asMembrane = q <= last;
+        if (labelled && !interior) code |= TRUE_MEMBRANE;
+        if (predicted && asMembrane) code |= PREDICTED_MEMBRANE;
+        if (labelled && predicted && asMembrane === Boolean(interior)) {
+          code |= bin < tolerance ? 3 : interior ? 2 : 1;
+        }
+        table[(truth << 8) | q] = code;
+      }
+    }
+    return table;
+  }
+
+  codes(tile, last, tolerance) {
+    const key = `${last}/${tolerance}`;
+    if (tile.derived.get("codes of") === key) return tile.derived.get("codes");
+    const codes = tile.derived.get("codes") ?? new Uint8Array(tile.height * tile.width);
+    const { truth, label, probability, peak, trough, near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
+    const labelled = Boolean(truth || label), predicted = Boolean(probability);
+    const name = `${key}/${labelled}/${predicted}`;
+    if (!this.tables.has(name)) {
+      if (this.tables.size > 64) this.tables.clear();
+      this.tables.set(name, this.codeTable(last, tolerance, labelled, predicted));
+    }
+    const table = this.tables.get(name);
+    if (truth && probability) {
+      for (let i = 0; i < codes.length; i++) codes[i] = table[(truth[i] << 8) | probability[i]];
+    } else if (truth) {
+      for (let i = 0; i < codes.length; i++) codes[i] = table[truth[i] << 8];
+    } else {
+      // Coarse, or without labels. The class of no tolerance is that of distance 5.
+      for (let i = 0; i < codes.length; i++) {
+        const interior = label ? label[i] >> 7 : 0;
+        codes[i] = table[(interior << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
+      }
+      // A block can hold both errors; the one that merges neurites shows.
+      if (peak) for (let i = 0; i < codes.length; i++) codes[i] |= peak[i] > last ? 1 : trough[i] <= last ? 2 : 0;
+      if (nearPeak) {
+        for (let i = 0; i < codes.length; i++) {
+          if (!(codes[i] & ERROR) && (nearPeak[i] > last || nearTrough[i] <= last)) codes[i] |= 3;
+        }
+      }
+    }
+    tile.derived.set("codes", codes).set("codes of", key).delete("edges of");
+    return codes;
+  }
+
+  /** Codes with every mask reduced to its pixels that touch what is not of it, also in the tiles around. */
+  edges(tile, last, tolerance, around) {
+    const codes = this.codes(tile, last, tolerance);
+    const key = `${last}/${tolerance}/${Object.keys(around)}`;
+    if (tile.derived.get("edges of") === key) return tile.derived.get("edges");
+    const edges = tile.derived.get("edges") ?? new Uint8Array(codes.length);
+    const { height, width } = tile;
+    const { up, down, left, right } = Object.fromEntries(
+      Object.entries(around).map(([side, other]) => [side, this.codes(other, last, tolerance)]),
+    );
+    for (let y = 0, i = 0; y < height; y++) {
+      // Rows above and below as an array and the place in it; a slice ends where nothing is beyond.
+      const [above, aboveAt] = y ? [codes, i - width] : up ? [up, up.length - width] : [codes, i];
+      const [below, belowAt] = y < height - 1 ? [codes, i + width] : down ? [down, 0] : [codes, i];
+      const before = left ? left[(y + 1) * around.left.width - 1] : codes[i];
+      const after = right ? right[y * around.right.width] : codes[i + width - 1];
+      for (let x = 0; x < width; x++, i++) {
+        const code = codes[i];
+        const differs = (code ^ above[aboveAt + x]) | (code ^ below[belowAt + x])
+          | (code ^ (x ? codes[i - 1] : before)) | (code ^ (x < width - 1 ? codes[i + 1] : after));
+        edges[i] = (code & 0xf0) | (code & differs & (TRUE_MEMBRANE | PREDICTED_MEMBRANE))
+          | (differs & ERROR ? code & ERROR : 0);
+      }
+    }
+    tile.derived.set("edges", edges).set("edges of", key);
+    return edges;
+  }
+
+  /** Colour by code and base value: index code << 8 | value. */
+  colours(style) {
+    if (style.table) return style.table;
+    const table = new Uint32Array(256 * 256);
+    const { overlays, opacity } = style;
+    const strength = style.contours ? 0.4 + 0.6 * opacity : opacity;
+    const errors = style.notebook ? [null, WRONG, WRONG, NEAR] : [null, MISSED, FALSE, NEAR];
+    for (let code = 0; code < 256; code++) {
+      if (code > 15 && !overlays.has("probability")) {
+        table.copyWithin(code << 8, (code & 15) << 8, ((code & 15) + 1) << 8);
+        continue;
+      }
+      // Every overlay is a mix, so all of them together are: factor * value + added.
+      let factor = 1, red = 0, green = 0, blue = 0;
+      const mix = (hex, amount) => {
+        const [r, g, b] = CHANNELS[hex];
+        factor *= 1 - amount;
+        red = red * (1 - amount) + r * amount;
+        green = green * (1 - amount) + g * amount;
+        blue = blue * (1 - amount) + b * amount;
+      };
+      if (overlays.has("probability")) mix(PREDICTION, opacity * (1 - (code >> 4) / 15));
+      if (overlays.has("label") && code & TRUE_MEMBRANE) mix(LABEL, strength);
+      if (overlays.has("prediction") && code & PREDICTED_MEMBRANE) mix(PREDICTION, strength);
+      if (overlays.has("errors") && code & ERROR) mix(errors[code & ERROR], style.notebook ? 1 : strength);
+      for (let value = 0, at = code << 8; value < 256; value++, at++) {
+        const grey = factor * value + 0.5; // cut off below, which rounds
+        table[at] = 0xff000000 | ((grey + blue) << 16) | ((grey + green) << 8) | (grey + red);
+      }
+    }
+    style.table = table;
+    return table;
+  }
+
+  base(tile, style, last) {
+    const { image, label, truth, probability } = tile.planes;
+    if (style.base === "image" && image) return image;
+    if (style.base === "probability" && probability) return probability;
+    const plane = new Uint8Array(tile.height * tile.width);
+    if (style.base === "prediction" && probability) {
+      for (let i = 0; i < plane.length; i++) plane[i] = probability[i] > last ? 255 : 0;
+    } else if (style.base === "label" && (label || truth)) {
+      if (label) plane.set(label);
+      else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] >> 3 ? 255 : 0;
+    } else {
+      plane.fill(style.base === "blank" ? 246 : 128);
+    }
+    return plane;
+  }
+
+  /** RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here. */
+  paint(tile, style, last, tolerance, out, around) {
+    const codes = style.contours ? this.edges(tile, last, tolerance, around) : this.codes(tile, last, tolerance);
+    const table = this.colours(style), base = this.base(tile, style, last);
+    for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
+  }
+
+  /** A canvas that shows the tile in this style; kept while it is among the latest. */
+  picture(tile, pane, style, last, tolerance, around = {}) {
+    const key = `${pane} ${tile.key}`;
+    const version = `${style.version}/${last}/${tolerance}/${style.contours ? Object.keys(around) : ""}`;
+    let picture = this.pictures.get(key);
+    this.pictures.delete(key);
+    if (!picture || picture.tile !== tile) {
+      picture = { tile, canvas: this.pool.pop() ?? document.createElement("canvas"), version: null };
+    }
+    this.pictures.set(key, picture);
+    if (picture.version !== version) {
+      const { canvas } = picture;
+      if (canvas.width !== tile.width || canvas.height !== tile.height) {
+        canvas.width = tile.width;
+        canvas.height = tile.height;
+      }
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      const data = this.buffer(tile.width, tile.height);
+      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around);
+      context.putImageData(data, 0, 0);
+      picture.version = version;
+    }
+    return picture.canvas;
+  }
+
+  buffer(width, height) {
+    if (this.data?.width !== width || this.data?.height !== height) this.data = new ImageData(width, height);
+    return this.data;
+  }
+
+  /** Forgets all but the latest pictures. */
+  trim(visible) {
+    const most = Math.max(this.most, visible * 2);
+    for (const [key, picture] of this.pictures) {
+      if (this.pictures.size <= most) break;
+      this.pictures.delete(key);
+      if (this.pool.length < 8) this.pool.push(picture.canvas);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+"""The addresses the viewer asks: raw bytes of tiles and of pixel tables, straight from the files.
+
+    /segcore/tiles/{dataset}/{run}/{part}/{layer}/{z}/{level}/{ty}/{tx}
+    /segcore/evidence/{dataset}/{run}/{part}/{first}/{count}
+    /segcore/wrong/{dataset}/{run}/{part}/{value}/{tolerance}
+
+A tile is up to 512 x 512 pixels of uint8, row by row; X-Shape is its height and width, X-Planes the names of the
+planes that follow one another (one, but for the layer `bundle`, which is all the viewer needs). Run `-` is none.
+
+Everything is read-only, and every part of a path is checked before it is used: names as `segcore` checks them,
+numbers as plain digits within their range, everything else against a list. What does not exist is a 404, what
+cannot exist a 400, and neither says where files lie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from dashboard.viewer.ahead import Ahead, Look
+from dashboard.viewer.layers import NO_RUN, Layers, NotThere, open_layers, tables
+from dashboard.viewer.tiles import LAYERS, tile
+from dashboard.viewer.turns import LOOKED_AT, SOON, TURNS, Dropped, Wish
+from segcore.errors import SegcoreError, StorageError
+from segcore.evidence import DISTANCE_BINS, PROBABILITY_VALUES
+
+MOST_TABLES = 64
+"""The most slices whose evidence is sent at once (12 KiB each)."""
+
+_NUMBER = re.compile(r"[0-9]{1,7}")
+# Threads of their own: tiles that wait for their turn never keep the rest of the app waiting.
+_THREADS = ThreadPoolExecutor(max_workers=12, thread_name_prefix="tiles")
+_AHEAD = Ahead()
+
+
+class BadAddress(ValueError):
+    """A part of a path that cannot name anything."""
+
+
+def routes() -> list[Route]:
+    """The routes for `st.App(routes=...)`."""
+    stack = "{dataset}/{run}/{part}"
+    return [
+        Route(f"/segcore/tiles/{stack}/{{layer}}/{{z}}/{{level}}/{{ty}}/{{tx}}", _answer(_tile), methods=["GET"]),
+        Route(f"/segcore/evidence/{stack}/{{first}}/{{count}}", _answer(_evidence_tables), methods=["GET"]),
+        Route(f"/segcore/wrong/{stack}/{{value}}/{{tolerance}}", _answer(_wrong), methods=["GET"]),
+        # Streamlit answers unknown paths with its page; below here they are mistakes.
+        Route("/segcore/{rest:path}", _nothing, methods=["GET"]),
+        Route("/segcore", _nothing, methods=["GET"]),
+    ]
+
+
+def _nothing(request: Request) -> Response:
+    return _refusal(404, "no such address")
+
+
+def _answer(make: Callable[[Request, Wish], Response]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        wish = Wish(SOON if request.query_params.get("soon") == "1" else LOOKED_AT)
+        # A browser that goes on to the next slice hangs up.
+        gone = asyncio.ensure_future(_hung_up(request))
+        gone.add_done_callback(lambda _: TURNS.drop(wish))
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(_made, make, request, wish))
+        finally:
+            gone.cancel()
+
+    return endpoint
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _made(make: Callable[[Request, Wish], Response], request: Request, wish: Wish) -> Response:
+    try:
+        return make(request, wish)
+    except (BadAddress, StorageError) as error:
+        return _refusal(400, error.problem if isinstance(error, StorageError) else str(error))
+    except NotThere as error:
+        return _refusal(404, str(error))
+    except SegcoreError as error:
+        return _refusal(404, error.problem)
+    except OSError:
+        # Deleted or rewritten between the look and the reading.
+        return _refusal(404, "the files changed while they were read")
+    except Dropped:
+        return _refusal(404, "nobody waits for this")
+
+
+def _refusal(status: int, text: str) -> Response:
+    return PlainTextResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _raw(parts: list[bytes], **headers: str) -> Response:
+    # identity: the server would compress it otherwise, which takes longer than sending it to the same machine.
+    return Response(
+        b"".join(parts),
+        media_type="application/octet-stream",
+        headers={
+            "Content-Encoding": "identity",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        },
+    )
+
+
+def _number(text: str, what: str, largest: int) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise BadAddress(f"{what} is not a number")
+    value = int(text)
+    if value > largest:
+        raise NotThere(f"{what} is too large")
+    return value
+
+
+def _layers(request: Request) -> Layers:
+    run = request.path_params["run"]
+    return open_layers(request.path_params["dataset"], None if run == NO_RUN else run, request.path_params["part"])
+
+
+def _tile(request: Request, wish: Wish) -> Response:
+    path = request.path_params
+    if path["layer"] not in LAYERS:
+        raise BadAddress("unknown layer")
+    z, level, ty, tx = (_number(path[name], name, 10**7) for name in ("z", "level", "ty", "tx"))
+    tolerance = _number(request.query_params.get("tolerance", "0"), "tolerance", DISTANCE_BINS - 1)
+    layers = _layers(request)
+    planes = tile(layers, path["layer"], z, level, ty, tx, tolerance, wish)
+    if wish.urgency == LOOKED_AT:
+        _AHEAD.looked(Look(layers, z, tolerance))
+    height, width = next(iter(planes.values())).shape
+    return _raw([plane.tobytes() for plane in planes.values()], X_Shape=f"{height},{width}", X_Planes=",".join(planes))
+
+
+def _evidence_tables(request: Request, wish: Wish) -> Response:
+    """Tables of evaluated slices, by their position: uint32, little-endian, (count, 2, 256, 6)."""
+    first = _number(request.path_params["first"], "first", 10**7)
+    count = _number(request.path_params["count"], "count", MOST_TABLES)
+    found = tables(_layers(request)).counts[first : first + count]
+    if not len(found):
+        raise NotThere("no such slices")
+    return _raw([found.astype("<u4").tobytes()], X_Shape=",".join(str(side) for side in found.shape))
+
+
+def _wrong(request: Request, wish: Wish) -> Response:
+    """Wrong pixels of every evaluated slice, uint32, for the last 8-bit value called membrane and a tolerance."""
+    value = _number(request.path_params["value"], "value", PROBABILITY_VALUES - 1)
+    tolerance = _number(request.path_params["tolerance"], "tolerance", DISTANCE_BINS - 1)
+    layers = _layers(request)
+    found = tables(layers)
+    return _raw([found.confusion(value / (PROBABILITY_VALUES - 1), tolerance).wrong_pixels.astype("<u4").tobytes()])

@@ -1,0 +1,128 @@
+"""A tile's planes: the pixels as they are, or a coarse level of them that was kept or is made now.
+
+Level 0 is the pixels as they are; each further level halves both sides. All coarse levels are made from the pixels
+and not from one another: a slice that is looked at as a whole needs only its coarsest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from dashboard.viewer import levels
+from dashboard.viewer.kept import KeptTiles
+from dashboard.viewer.layers import TILE, Layers, NotThere, Plane
+from dashboard.viewer.turns import TURNS, Wish
+from segcore.evidence import DISTANCE_BINS, boundary_distance
+
+LAYERS = ("image", "label", "probability", "distance", "bundle")
+
+# Distances are known up to 6 pixels, so that a tile with this much around it knows its own exactly.
+_MARGIN = DISTANCE_BINS
+_KEPT = KeptTiles()
+
+
+def tile(
+    layers: Layers, layer: str, z: int, level: int, ty: int, tx: int, tolerance: int = 0, wish: Wish | None = None
+) -> dict[str, Plane]:
+    """The planes of a tile by name, in the order they are sent.
+
+    Raises:
+        NotThere: there is no such tile, or this stack has no such layer.
+        Dropped: nobody waits for it any more.
+    """
+    wish = wish or Wish()
+    window = _window(layers, z, level, ty, tx)
+    if level:
+        return dict(_coarse(layers, layer, z, level, window, tolerance, wish))
+    planes = _full(layers, layer, z, window, wish)
+    if not planes:
+        raise NotThere("no such layer")
+    return planes
+
+
+def coarsest_is_kept(layers: Layers, z: int, tolerance: int) -> bool:
+    """Whether the tile that shows a whole slice need not be made any more."""
+    level = layers.coarsest
+    return _KEPT.has(_key(layers, "bundle", z, level, _window(layers, z, level, 0, 0), tolerance))
+
+
+def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> levels.Window:
+    if z >= layers.slices or level > layers.coarsest:
+        raise NotThere("no such slice or level")
+    side = TILE << level
+    top, left = ty * side, tx * side
+    if top >= layers.height or left >= layers.width:
+        raise NotThere("no such tile")
+    return top, min(top + side, layers.height), left, min(left + side, layers.width)
+
+
+def _key(layers: Layers, layer: str, z: int, level: int, window: levels.Window, tolerance: int) -> str:
+    return f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}"
+
+
+def _coarse(
+    layers: Layers, layer: str, z: int, level: int, window: levels.Window, tolerance: int, wish: Wish
+) -> Mapping[str, Plane]:
+    def read(name: str, part: levels.Window) -> Plane:
+        planes = (
+            {"distance": _truth(layers, z, part) & np.uint8(7)}
+            if name == "distance"
+            else _pixels(layers, name, z, part)
+        )
+        if not planes:
+            raise NotThere("no such layer")
+        return planes[name]
+
+    def make() -> Mapping[str, Plane]:
+        return levels.coarse_planes(read, layer, level, window, tolerance, partial(TURNS.pause, wish))
+
+    # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
+    on_disk = level >= 2 and layer == "bundle"
+    return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
+
+
+def _full(layers: Layers, layer: str, z: int, window: levels.Window, wish: Wish) -> dict[str, Plane]:
+    if layer == "bundle":
+        planes = _pixels(layers, "image", z, window)
+        if layers.labels is not None:
+            planes["truth"] = _kept_truth(layers, z, window, wish)
+        return planes | _pixels(layers, "probability", z, window)
+    if layer == "distance" and layers.labels is not None:
+        return {"distance": _kept_truth(layers, z, window, wish) & np.uint8(7)}
+    return _pixels(layers, layer, z, window)
+
+
+def _pixels(layers: Layers, layer: str, z: int, window: levels.Window) -> dict[str, Plane]:
+    """A plane as it is in its file, or nothing."""
+    if layer == "image":
+        return {layer: layers.images.window(z, *window)}
+    if layer == "label" and layers.labels is not None:
+        return {layer: layers.labels.window(z, *window)}
+    if layer == "probability" and layers.probability is not None and z in layers.pages:
+        return {layer: layers.probability.window(layers.pages[z], *window)}
+    return {}
+
+
+def _kept_truth(layers: Layers, z: int, window: levels.Window, wish: Wish) -> Plane:
+    # Distances take longer than all the rest of a tile, and are the same for every run.
+    assert layers.labels is not None
+    key = f"{layers.labels.path}|{layers.version}|truth|{z}|{window}"
+    return _KEPT.get(key, lambda: {"truth": _truth(layers, z, window)}, on_disk=False, wish=wish)["truth"]
+
+
+def _truth(layers: Layers, z: int, window: levels.Window) -> Plane:
+    """True class and boundary distance of a window in one byte, interior << 3 | distance, exact up to its edges."""
+    labels = layers.labels
+    if labels is None:
+        raise NotThere("no labels")
+    top, bottom, left, right = window
+    above, before = min(_MARGIN, top), min(_MARGIN, left)
+    around = labels.window(
+        z, top - above, min(bottom + _MARGIN, labels.height), left - before, min(right + _MARGIN, labels.width)
+    )
+    interior = around > 127
+    truth = (interior.astype(np.uint8) << np.uint8(3)) | boundary_distance(interior)
+    return truth[above : above + bottom - top, before : before + right - left].copy()
