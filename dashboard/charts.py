@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from segcore.evidence import Calibration, Confusion, ratio, threshold_after
+from segcore.evidence import Calibration, Confusion, best_threshold, last_membrane_value, threshold_after
 from segcore.levels import LevelSummary
 from segcore.runs import EpochRecord
 
@@ -35,14 +35,9 @@ def show(figure: go.Figure, *, key: str, name: str, description: str) -> None:
         config={
             "displaylogo": False,
             "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-            "toImageButtonOptions": {"format": "svg", "filename": name},
+            "toImageButtonOptions": {"format": "png", "scale": 2, "filename": name},
         },
     )
-
-
-def share(part: Any, whole: Any) -> float:
-    """Percent."""
-    return float(ratio(100 * np.asarray(part), whole))
 
 
 def legend(*, forgiven: bool) -> None:
@@ -69,10 +64,11 @@ def swatches(entries: Sequence[tuple[str, str]]) -> None:
 def matrix_table(matrix: Confusion) -> str:
     """A confusion matrix as a Markdown table, in percent of all pixels with the counts."""
     rows = ["| the label says ↓ | predicted membrane | predicted interior |", "|---|---:|---:|"]
+    percent = matrix.percent()
     for true, name in enumerate(("membrane", "interior")):
         cells = []
         for predicted in range(2):
-            text = f"{share(matrix.counts[true, predicted], matrix.pixels):.2f} %"
+            text = _percent(float(percent[true, predicted]))
             cells.append((f"**{text}**" if true != predicted else text) + f" ({int(matrix.counts[true, predicted]):,})")
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
@@ -121,49 +117,53 @@ def _percent(value: float) -> str:
 
 
 def sweep(
-    found: Confusion,
-    measure: str,
-    title: str,
-    unit: str,
-    *,
-    chosen: float,
-    best: float | None,
-    points: Mapping[str, float],
+    found: Confusion, measure: str, title: str, unit: str, *, chosen: float, points: Mapping[str, float]
 ) -> go.Figure:
-    """A measure by threshold, with the chosen threshold and the best one marked."""
+    """A measure by threshold: the chosen threshold and those with a name as lines, the best as stars."""
     go = _plotly()
     figure = go.Figure()
-    if measure == "wrong":
+    wrong = measure == "wrong"
+    if wrong:
+        percent = found.percent()
         lines = [
             ("wrong pixels", found.wrong_percent, GREY, "solid"),
-            ("missed membrane", ratio(100 * found.missed_membrane, found.pixels), MISSED, "dash"),
-            ("false membrane", ratio(100 * found.false_membrane, found.pixels), FALSE, "dot"),
+            ("missed membrane", percent[:, 0, 1], MISSED, "dash"),
+            ("false membrane", percent[:, 1, 0], FALSE, "dot"),
         ]
     else:
         of = found.dice if measure == "dice" else found.iou
         lines = [("interior", of("interior"), GREEN, "solid"), ("membrane", of("membrane"), PINK, "dash")]
-    for name, values, colour, dash in lines:
+    for place, (name, values, colour, dash) in enumerate(lines):
         figure.add_scatter(
             x=THRESHOLDS, y=values, name=name, mode="lines", line={"color": colour, "dash": dash, "width": 2.5},
-            hovertemplate=f"threshold %{{x:.3f}}: %{{y:.4f}}{' %' if measure == 'wrong' else ''}<extra>{name}</extra>",
+            hovertemplate=f"threshold %{{x:.3f}}: %{{y:.4f}}{' %' if wrong else ''}<extra>{name}</extra>",
         )  # fmt: skip
-    mark(figure, chosen, f"chosen {chosen:.3f}", "solid")
-    if best is not None:
-        mark(figure, best, f"best here {best:.3f}", "dot", low=True)
-    for name, value in points.items():
-        if abs(value - chosen) > 0.004:
-            mark(figure, value, name, "dash")
+        if not wrong or not place:
+            best = best_threshold(-values if wrong else values)
+            figure.add_scatter(
+                x=[best], y=[values[last_membrane_value(best)]], name=f"best here: {best:.3f}", mode="markers",
+                marker={"symbol": "star", "size": 12, "color": colour, "line": {"width": 1, "color": ink()}},
+                hovertemplate="best on these slices, threshold %{x:.3f}: %{y:.4f}<extra></extra>",
+            )  # fmt: skip
+    _mark(figure, chosen, f"chosen {chosen:.3f}", "solid", row=1, left=chosen > 0.75)
+    others = {name: value for name, value in points.items() if abs(value - chosen) > 0.004}
+    for name, value in others.items():
+        _mark(figure, value, name, "dash", row=0, left=value == min(others.values()) and value > 0.2)
     figure.update_xaxes(title="threshold on the probability of interior", range=[0, 1])
     figure.update_yaxes(title=unit, rangemode="tozero")
-    return _laid_out(figure, title)
+    middle = found.wrong_percent[5:-5]
+    if wrong and not np.isnan(middle).all():
+        # Calling everything membrane is so wrong that the rest would be a flat line.
+        figure.update_yaxes(range=[0, max(1.0, 1.05 * float(np.nanmax(middle)))])
+    return _laid_out(figure, title).update_layout(margin_t=74)
 
 
-def mark(figure: go.Figure, x: float, text: str, dash: str, *, low: bool = False) -> None:
-    """A vertical line with its name."""
+def _mark(figure: go.Figure, x: float, text: str, dash: str, *, row: int, left: bool) -> None:
+    """A vertical line with its name above the plot."""
     figure.add_vline(
         x=x, line={"dash": dash, "width": 1.5, "color": GREY}, annotation_text=html.escape(text),
-        annotation_position=f"{'bottom' if low else 'top'} {'left' if x > 0.75 else 'right'}",
-        annotation_font={"size": 11, "color": ink()},
+        annotation_position=f"top {'left' if left else 'right'}", annotation_yanchor="bottom",
+        annotation_yshift=14 * row, annotation_font={"size": 11, "color": ink()},
     )  # fmt: skip
 
 
@@ -182,9 +182,9 @@ def precision_recall(found: Confusion, chosen: int) -> go.Figure:
             x=[recall[chosen]], y=[precision[chosen]], name=f"{name}, chosen threshold", mode="markers",
             marker={"color": colour, "size": 11, "line": {"width": 1.5, "color": "white"}}, showlegend=False,
         )  # fmt: skip
-    figure.update_xaxes(title="recall: share of the class that was found", range=[0, 1.01])
-    figure.update_yaxes(title="precision: share of the predicted that is right", range=[0, 1.02])
-    return _laid_out(figure, "Precision against recall over all thresholds (dots: chosen)")
+    figure.update_xaxes(title="recall, 0 to 1", range=[0, 1.01])
+    figure.update_yaxes(title="precision, 0 to 1", range=[0, 1.02])
+    return _laid_out(figure, "Precision against recall (dots: chosen)")
 
 
 def calibration(found: Calibration) -> go.Figure:
@@ -232,7 +232,7 @@ def curves(
                         "line": {"width": 1, "color": "black"}},
                 hovertemplate="kept epoch %{x}: %{y:.4f}<extra></extra>",
             )  # fmt: skip
-    figure.update_xaxes(title="epoch")
+    _epochs(figure, histories)
     figure.update_yaxes(title=unit, type="log" if log else "linear")
     return _laid_out(figure, title, height=340)
 
@@ -250,9 +250,14 @@ def by_epoch(
             hovertemplate="epoch %{x}: %{y:.4g} " + unit + "<extra>" + html.escape(run) + "</extra>",
             showlegend=len(histories) > 1,
         )  # fmt: skip
-    figure.update_xaxes(title="epoch")
+    _epochs(figure, histories)
     figure.update_yaxes(title=unit, type="log" if log else "linear", rangemode="normal" if log else "tozero")
     return _laid_out(figure, title, height=260)
+
+
+def _epochs(figure: go.Figure, histories: Mapping[str, Sequence[EpochRecord]]) -> None:
+    few = max(len(history) for history in histories.values()) < 8  # there is no epoch one and a half
+    figure.update_xaxes(title="epoch", dtick=1 if few else None)
 
 
 def _cycle(number: int) -> list[str]:
@@ -340,8 +345,10 @@ def network(levels: Sequence[LevelSummary]) -> go.Figure:
             line={"width": 0},
         )  # fmt: skip
         if one.part != "upsample":
+            above = one.part == "head"  # below it stands what belongs to its neighbour
             figure.add_annotation(
-                x=x, y=y - 0.36, yanchor="top", showarrow=False, font={"size": 10.5, "color": ink()},
+                x=x, y=y + (0.36 if above else -0.36), yanchor="bottom" if above else "top", showarrow=False,
+                font={"size": 10.5, "color": ink()},
                 text=f"{one.channels} × {one.height} × {one.width}<br>{one.parameters:,} par.",
             )  # fmt: skip
     for level in range(depth - 1):
@@ -361,9 +368,9 @@ def network(levels: Sequence[LevelSummary]) -> go.Figure:
         "%{customdata[4]}<br>%{customdata[5]:,} parameters<br>%{customdata[6]:,.1f} million multiply-adds"
         "<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(visible=False, range=[-0.7, 2 * (depth - 1) + 1.6], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[-1.5 * (depth - 1) - 1.1, 0.6], fixedrange=True)
-    return _laid_out(figure, "The network: channels × height × width, and parameters", height=120 + 90 * depth)
+    figure.update_xaxes(visible=False, range=[-1.0, 2 * (depth - 1) + 1.9], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[-1.5 * (depth - 1) - 1.1, 1.1], fixedrange=True)
+    return _laid_out(figure, "Channels × height × width, parameters", height=120 + 90 * depth)
 
 
 def ink() -> str:

@@ -11,13 +11,16 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import pictures
+from dashboard.viewer.layers import open_layers
+from dashboard.viewer.tiles import tile
 from segcore import datasets as on_disk
 from segcore import runs as folders
 from segcore.datasets import INFO, Dataset, DatasetInfo, data_root
 from segcore.errors import DataError, RunError, SegcoreError
 from segcore.evaluation_folder import read_evaluation
 from segcore.evaluation_summary import pixel_measures, summary
-from segcore.evidence import Confusion
+from segcore.evidence import Confusion, PixelEvidence
 from segcore.levels import LevelSummary
 from segcore.runs import EpochRecord, Run, models_root, run_names
 from segcore.scoring import Evaluation
@@ -187,22 +190,63 @@ def sweep(found: Result, tolerance: int, first: int, last: int) -> Confusion:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _sweep(folder: str, key: Stamp, tolerance: int, first: int, last: int, _found: Result) -> Confusion:
+    return pooled(_found, first, last).sweep(tolerance)[0]
+
+
+def pooled(found: Result, first: int, last: int) -> PixelEvidence:
+    """The pixel table of a range of the evaluated slices together."""
+    return _pooled(str(found.folder.absolute()), stamp(found.folder), first, last, found)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _pooled(folder: str, key: Stamp, first: int, last: int, _found: Result) -> PixelEvidence:
     chosen = [place for place, z in enumerate(_found.evaluation.slices) if first <= z <= last]
-    return _found.evaluation.evidence.subset(chosen).pooled().sweep(tolerance)[0]
+    return _found.evaluation.evidence.subset(chosen).pooled()
 
 
 def probability(found: Result, z: int) -> NDArray[np.uint8]:
     """Probability of interior of a slice, times 255."""
     path = found.folder / "probability.tif"
-    counts = found.evaluation.evidence.counts
     info = dataset(found.dataset).info
+    shape = (len(found.evaluation.slices), info.height, info.width)
     try:
-        stack = map_stack(path, len(counts), info.height, info.width)
-        return np.array(stack[found.evaluation.slices.index(z)])
-    except (DataError, FileNotFoundError) as error:
+        offset = _first_pixel(str(path.absolute()), path.stat().st_mtime_ns, shape)
+        size = info.height * info.width
+        place = offset + found.evaluation.slices.index(z) * size
+        return np.fromfile(path, np.uint8, size, offset=place).reshape(info.height, info.width)
+    except (DataError, FileNotFoundError, ValueError) as error:
         raise RunError(
             "the probabilities of this evaluation are missing or damaged", path=path, expected="evaluate again"
         ) from error
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _first_pixel(path: str, changed: int, shape: tuple[int, int, int]) -> int:
+    # Looking through the headers of thousands of pages takes a second.
+    return int(map_stack(Path(path), *shape).offset)
+
+
+def error_picture(found: Result, z: int, threshold: float, tolerance: int) -> NDArray[np.uint8]:
+    """Wrong pixels of a slice in colour over its image, (H, W, 3); reduced to at most 512 pixels a side.
+
+    Reduced as the viewer does: a block is wrong where one of its pixels is.
+    """
+    key = stamp(found.folder), stamp(dataset(found.dataset).folder)
+    return _error_picture(str(found.folder.absolute()), key, z, threshold, tolerance, found)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _error_picture(
+    folder: str, key: tuple[Stamp, Stamp], z: int, threshold: float, tolerance: int, _found: Result
+) -> NDArray[np.uint8]:
+    layers = open_layers(_found.dataset, _found.run.name, _found.part)
+    if layers.coarsest == 0 or layers.probability is None:
+        stack = dataset(_found.dataset)
+        return pictures.errors(stack.image(z), stack.label(z), probability(_found, z), threshold, tolerance)
+    try:
+        return pictures.coarse_errors(tile(layers, "bundle", z, layers.coarsest, 0, 0, tolerance), threshold)
+    except (LookupError, OSError) as error:
+        raise RunError("the files changed while they were read", path=_found.folder) from error
 
 
 # --- datasets ---------------------------------------------------------------------------------

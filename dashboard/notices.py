@@ -1,13 +1,50 @@
-"""What stands wherever a number leaks, flatters or comes from invented images."""
+"""What stands wherever a number leaks, flatters or comes from invented images, and in place of what went wrong."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
 import streamlit as st
+from streamlit.errors import FragmentHandledException
 
 from dashboard import loaders, words
 from dashboard.selection import Selection
+from segcore.errors import SegcoreError
 from segcore.runs import Run
 from segcore.splits import slice_ranges
+
+_LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Whatever is raised inside becomes one line on the page; a bug's full report goes to the server's log.
+
+    Streamlit ends and repeats scripts by exceptions of its own, which are no `Exception`s and pass.
+    """
+    try:
+        yield
+    except SegcoreError as error:
+        st.error(words.message(error), icon=":material/error:")
+    except FileNotFoundError as error:
+        name = words.plain(Path(str(error.filename)).name) if error.filename else "A file"
+        st.error(f"{name} went away while this page was being drawn. Reload the page.", icon=":material/error:")
+    except FragmentHandledException:
+        raise
+    except Exception as error:
+        now = datetime.now(UTC).strftime("%H:%M:%S UTC")
+        kind = type(error).__name__
+        _LOG.exception("%s: %s while a page was being drawn", now, kind)
+        st.error(
+            f"**This page stopped at a bug in the app ({kind}).** It is not your doing, and nothing was changed. The "
+            f"full report, of {now}, is in the server's log: the terminal that the app was started from. The other "
+            "pages still work.",
+            icon=":material/bug_report:",
+        )
 
 
 def about_result(result: loaders.Result) -> None:
@@ -17,7 +54,8 @@ def about_result(result: loaders.Result) -> None:
         seen = facts.get("trained_on") or []
         st.error(
             f"**These figures leak.** {_slices(len(seen))} of the {words.PARTS[result.part]} shown here (or turned "
-            f"copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images.",
+            f"copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
+            f"{_unseen(result)}",
             icon=":material/warning:",
         )
     elif facts.get("chosen_on"):
@@ -30,6 +68,20 @@ def about_result(result: loaders.Result) -> None:
         synthetic()
 
 
+def _unseen(result: loaders.Result) -> str:
+    """What the same model does on slices that it never saw, where that was measured."""
+    for dataset, part in loaders.evaluated(result.run):
+        with suppress(SegcoreError):
+            other = loaders.result(result.run, dataset, part)
+            if not other.leaks and not other.facts.get("chosen_on"):
+                pooled = other.summary["operating_points"][next(iter(other.points))]["pooled"]
+                return (
+                    f"On {_slices(len(other.evaluation.slices))} of {words.plain(dataset)} that it never saw, the same "
+                    f"model has **{words.percent(pooled['wrong_percent'])}** wrong pixels."
+                )
+    return "The same model was not measured on slices that it never saw."
+
+
 def about_run(run: Run) -> None:
     """The same for the figures of training: curves of a run whose validation slices were trained on."""
     audit = loaders.leak_audit(run)
@@ -37,7 +89,7 @@ def about_run(run: Run) -> None:
         seen = [z for z in audit.trained_on if z in run.split.validation]
         st.error(
             f"**The validation figures leak.** {_slices(len(seen))} ({slice_ranges(seen)}) are both learned from and "
-            "validated with, as copies. Validation looks better than it is.",
+            "validated with, as copies. Validation looks better than it is, and chose the epoch and the thresholds.",
             icon=":material/warning:",
         )
     if run.info.synthetic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,22 @@ def errors(image: Grey, label: Grey, probability: Grey, threshold: float, tolera
         (forgiven, FORGIVEN),
     ):
         _tint(found, where, colour)
+    return found
+
+
+def coarse_errors(planes: Mapping[str, Grey], threshold: float) -> Rgb:
+    """The same of a coarse tile of the viewer, which knows for each block whether a pixel of it is wrong."""
+    found = _rgb(planes["image"])
+
+    def wrong(near: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        missed = predicted_interior(planes[f"{near}peak"], threshold)
+        return missed, ~missed & ~predicted_interior(planes[f"{near}trough"], threshold)
+
+    missed, false = wrong("")
+    for where, colour in ((missed, MISSED), (false, FALSE)):
+        _tint(found, where, colour)
+    if "near_peak" in planes:
+        _tint(found, np.logical_or(*wrong("near_")) & ~missed & ~false, FORGIVEN)
     return found
 
 

@@ -101,6 +101,14 @@ def choose(**values: Any) -> None:
     chosen().update(values)
 
 
+def range_of_slices(slices: Sequence[int], *, key: str, text: str, about: str | None = None) -> tuple[int, int]:
+    """Lets the reader choose the first and the last of some slices; nothing to choose where there is one."""
+    if len(slices) == 1:
+        return slices[0], slices[0]
+    first, last = st.select_slider(text, list(slices), value=(slices[0], slices[-1]), key=key, help=about)
+    return int(first), int(last)
+
+
 def current() -> Selection:
     """What the page that is being drawn shows."""
     found: Selection = st.session_state["selection: current"]

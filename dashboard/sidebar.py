@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import loaders, words
+from dashboard import loaders, notices, words
 from dashboard.selection import Selection, choose, chosen, read_address, set_current, write_address
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
@@ -24,8 +24,9 @@ PAGES = (
 )
 OWN_DATA = ("data", "augmentation")
 """Pages about a dataset, whether or not a run was evaluated on it."""
-WITHOUT_SLICE = ("training", "try_it")
-WITHOUT_THRESHOLD = (*OWN_DATA, *WITHOUT_SLICE)
+WITHOUT_SLICE = ("", "confusion", "training", "try_it")
+"""Pages that show no slice, or more than one; the Overview's path is empty."""
+WITHOUT_THRESHOLD = (*OWN_DATA, "training", "try_it")
 
 
 def view(name: str) -> Path:
@@ -43,16 +44,11 @@ def run_app() -> None:
             for name, title, icon in PAGES
         ]
     )
-    try:
+    with notices.guarded():
         selection = _choose(page.url_path)
         set_current(selection)
         write_address(selection, keep=("section",) if page.url_path == "data" else ())
         page.run()
-    except SegcoreError as error:
-        st.error(words.message(error), icon=":material/error:")
-    except FileNotFoundError as error:
-        name = words.plain(Path(error.filename).name) if error.filename else "A file"
-        st.error(f"{name} went away while this page was being drawn. Reload the page.", icon=":material/error:")
 
 
 def _choose(page: str) -> Selection:
@@ -145,9 +141,12 @@ def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetI
         facts = loaders.info(name)
         return f"{name} (not here)" if facts is None else f"{name} (synthetic)" if facts.synthetic else name
 
+    # Titles as they are now: a dataset may go away before the reader chooses.
+    titles = {name: titled(name) for name in names}
     st.selectbox(
-        "Dataset", names, key="sidebar dataset", format_func=titled, help=words.HELP["dataset"], on_change=_take_dataset
-    )
+        "Dataset", names, key="sidebar dataset", format_func=titles.__getitem__, help=words.HELP["dataset"],
+        on_change=_take_dataset,
+    )  # fmt: skip
     return wanted, loaders.info(wanted)
 
 

@@ -1,26 +1,35 @@
-"""What a reader uploads: written to a scratch folder under a safe name for as long as it is needed."""
+"""What a reader uploads: written to a scratch folder under a safe name, and opened as a stack."""
 
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
-from segcore.errors import SegcoreError
+from segcore.archive import unpacked
+from segcore.errors import DataError, SegcoreError
 from segcore.numbering import IMAGE_SUFFIXES
+from segcore.stack import StackReader
+from segcore.storage import storage_errors
+from segcore.volume import open_stack
+from segcore.watching import Watch, unwatched
 
-SUFFIXES = tuple(sorted({suffix.lstrip(".").lower() for suffix in IMAGE_SUFFIXES}))
+_USUAL = ("tif", "tiff", "zip", "png", "jpg", "jpeg")
+# Only the first few are seen beside the button.
+SUFFIXES = (*_USUAL, *sorted({suffix.lstrip(".").lower() for suffix in IMAGE_SUFFIXES} - set(_USUAL)))
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _BLOCK = 1 << 20
+MOST_PIXELS = 8192 * 8192
+MOST_PIXELS_IN_ALL = 10**9
 
 
 class Upload(Protocol):
     """What `st.file_uploader` gives."""
 
     name: str
+    size: int
 
     def seek(self, offset: int, /) -> int: ...
     def read(self, size: int, /) -> bytes: ...
@@ -32,32 +41,86 @@ def safe_file_name(name: str) -> str:
     return _UNSAFE.sub("_", last).lstrip("._")[-100:] or "upload"
 
 
-@contextmanager
-def on_disk(files: Sequence[Upload]) -> Iterator[Path]:
-    """The path of an upload: the file, or a folder with the files where there are several.
+def as_named(text: str, folder: Path) -> str:
+    """A message about files in `folder` with the names they were uploaded under, without the folder."""
+    return text.replace(f"{folder}/upload/", "").replace(f"{folder}/upload", "the upload").replace(f"{folder}/", "")
 
-    Errors raised inside name the file without the folder it was in, which is gone afterwards.
+
+def copy(files: Sequence[Upload], folder: Path, watch: Watch = unwatched) -> Path:
+    """Writes an upload into a new folder, under names that are safe there.
+
+    Returns:
+        the file, or the folder with the files where there are several.
+
+    Raises:
+        StorageError: if the disk refuses.
     """
-    with tempfile.TemporaryDirectory(prefix="segcore-") as place:
-        folder = Path(place)
-        paths = []
+    place = folder if len(files) == 1 else folder / "upload"
+    total = sum(file.size for file in files)
+    written = 0
+    with storage_errors(folder):
+        place.mkdir(parents=True, exist_ok=True)
         for number, file in enumerate(files):
-            path = folder / safe_file_name(file.name)
+            path = place / safe_file_name(file.name)
             if path.exists():
-                path = folder / f"{number}-{path.name}"
+                path = place / f"{number}-{path.name}"
             file.seek(0)
             with path.open("wb") as target:
-                _copy(file, target)
-            paths.append(path)
-        try:
-            yield paths[0] if len(paths) == 1 else folder
-        except SegcoreError as error:
-            if error.path is None or place not in error.path:
-                raise
-            inside = error.path.partition(place)[2].lstrip("/") or "the upload"
-            raise type(error)(error.problem, path=inside, found=error.found, expected=error.expected) from error
+                while block := file.read(_BLOCK):
+                    target.write(block)
+                    written += len(block)
+                    watch("copying", written, total)
+    return path if len(files) == 1 else place
 
 
-def _copy(source: Upload, target: BinaryIO) -> None:
-    while block := source.read(_BLOCK):
-        target.write(block)
+@contextmanager
+def stack_in(path: Path, folder: Path, watch: Watch = unwatched) -> Iterator[StackReader]:
+    """The images of an upload as one stack: a picture, a TIFF, several pictures, or a zip of one of these.
+
+    Args:
+        path: where `copy` wrote it in `folder`.
+
+    Raises:
+        DataError: if they cannot be read, differ in size, or are more than `MOST_PIXELS` or `MOST_PIXELS_IN_ALL`.
+        StorageError: if the disk refuses.
+    """
+    with (
+        _errors_as_named(folder),
+        unpacked(path, folder, limit=MOST_PIXELS_IN_ALL * 2, watch=watch) as place,
+        open_stack(_only_one(place)) as stack,
+    ):
+        pixels = stack.height * stack.width
+        if pixels > MOST_PIXELS:
+            raise DataError(
+                "the slices are too large to try here",
+                found=f"{stack.height} x {stack.width} pixels",
+                expected=f"at most {MOST_PIXELS:,} pixels a slice, such as 8192 x 8192; `segcore predict` takes any",
+            )
+        if pixels * len(stack) > MOST_PIXELS_IN_ALL:
+            raise DataError(
+                "the stack is too large to try here",
+                found=f"{len(stack)} slices of {stack.height} x {stack.width} pixels",
+                expected=f"at most {MOST_PIXELS_IN_ALL:,} pixels in all; `segcore predict` takes any",
+            )
+        yield stack
+
+
+@contextmanager
+def _errors_as_named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except SegcoreError as error:
+        path, found, expected = (
+            None if text is None else as_named(text, folder) for text in (error.path, error.found, error.expected)
+        )
+        raise type(error)(error.problem, path=path, found=found, expected=expected) from error
+
+
+def _only_one(path: Path) -> Path:
+    """Where the images are: archives often hold one folder with everything, or one file."""
+    while path.is_dir():
+        inside = [one for one in path.iterdir() if not one.name.startswith((".", "__MACOSX"))]
+        if len(inside) != 1:
+            break
+        path = inside[0]
+    return path

@@ -70,7 +70,7 @@ def plain(text: object) -> str:
 def message(error: SegcoreError) -> str:
     """An error's one line, for `st.error`."""
     line = plain(error)
-    return line[:1].upper() + line[1:]
+    return line[:1].upper() + line[1:] if error.path is None else line  # the name of a file stays as it is
 
 
 def count(number: int) -> str:

@@ -1,6 +1,7 @@
 """What needs PyTorch runs in one process of its own, so that the server never imports it and no page waits long.
 
-Tasks and results are plain arrays and values. The process starts with the first task and ends with the server.
+Tasks and results are plain arrays and values. The process starts with the first task. It ends when it had nothing to
+do for a while, when the task it works on is cancelled, and with the server.
 """
 
 from __future__ import annotations
@@ -8,20 +9,24 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
+import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
-from segcore.errors import RunError
+from segcore.errors import RunError, SegcoreError
+
+REST_S = 60.0
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,47 +46,120 @@ class Varied:
     parameters: dict[str, Any]
 
 
+def _go_on() -> None:
+    """Nobody cancels."""
+
+
 class _Worker:
-    """Starts the process, and another one if it was killed."""
+    """Starts the process when there is something to do, and again if it was ended. One task at a time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pool: ProcessPoolExecutor | None = None
+        self._turn = threading.Lock()
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._timer: threading.Timer | None = None
 
-    def submit(self, task: Callable[..., Any], *values: Any) -> Future[Any]:
-        with self._lock:
-            for last in (False, True):
-                if self._pool is None:
-                    context = multiprocessing.get_context("spawn")
-                    self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_the_server)
-                try:
-                    return self._pool.submit(task, *values)
-                except BrokenProcessPool:
-                    self._pool = None
-                    if last:
-                        raise
-        raise AssertionError("unreachable")
+    def run(self, task: Callable[..., Any], values: tuple[Any, ...], check: Callable[[], object]) -> Any:
+        while not self._turn.acquire(timeout=_LOOK_S):
+            check()
+        try:
+            return self._ask(self._awake(), task, values, check)
+        finally:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = threading.Timer(REST_S, self.rest)
+            self._timer.daemon = True
+            self._timer.start()
+            self._turn.release()
+
+    def rest(self) -> None:
+        """Ends the process unless it is at work."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._turn.release()
+
+    def _awake(self) -> Connection:
+        if self._process is None or self._connection is None or not self._process.is_alive():
+            self._end()
+            context = multiprocessing.get_context("spawn")
+            self._connection, other = context.Pipe()
+            self._process = context.Process(target=_serve, args=(other,), daemon=True)
+            self._process.start()
+            other.close()
+        return self._connection
+
+    def _ask(
+        self, connection: Connection, task: Callable[..., Any], values: tuple[Any, ...], check: Callable[[], object]
+    ) -> Any:
+        try:
+            connection.send((task, values))
+            while not connection.poll(_LOOK_S):
+                check()
+            error, answer = connection.recv()
+        except (EOFError, OSError) as broken:
+            self._end()
+            raise RunError(
+                "the process that computes was ended by the system, perhaps for lack of memory",
+                expected="a smaller image, or fewer copies",
+            ) from broken
+        except BaseException:
+            self._end()
+            raise
+        if error is None:
+            return answer
+        if issubclass(error, SegcoreError):
+            raise error(answer.pop("problem"), **answer)
+        raise RuntimeError(answer)
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._connection = None
 
 
-@st.cache_resource(show_spinner=False)
-def _worker() -> _Worker:
-    return _Worker()
+_WORKER = _Worker()
 
 
-def call(task: Callable[..., Any], *values: Any) -> Any:
+def call(task: Callable[..., Any], *values: Any, check: Callable[[], object] = _go_on) -> Any:
     """Runs a function of this module in the worker and waits for what it gives.
+
+    Args:
+        check: called now and then meanwhile; what it raises ends the task, and the process with it.
 
     Raises:
         SegcoreError: what the task raised.
         RunError: the process was killed, as systems do that run out of memory.
     """
-    try:
-        return _worker().submit(task, *values).result()
-    except BrokenProcessPool as error:
-        raise RunError(
-            "the process that computes was ended by the system, perhaps for lack of memory",
-            expected="a smaller image, or fewer copies",
-        ) from error
+    return _WORKER.run(task, values, check)
+
+
+def rest() -> None:
+    """Ends the process if it has nothing to do; the next task starts another one."""
+    _WORKER.rest()
+
+
+def _serve(connection: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides
+    _end_with_the_server()
+    while True:
+        try:
+            task, values = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[type[Exception] | None, Any] = (None, task(*values))
+        except SegcoreError as error:
+            facts = {"problem": error.problem, "path": error.path, "found": error.found, "expected": error.expected}
+            answer = (type(error), facts)
+        except Exception as error:
+            answer = (RuntimeError, f"{error}\n{traceback.format_exc()}")
+        connection.send(answer)
+        del task, values, answer
 
 
 def _end_with_the_server() -> None:

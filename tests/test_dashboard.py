@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +30,27 @@ def opened(page: str, **address: str) -> AppTest:
     return test.switch_page(f"views/{page}.py").run()
 
 
+def waited(test: AppTest) -> AppTest:
+    """The page when nothing runs in the background any more."""
+    for _ in range(300):
+        if not any(button.label == "Cancel" for button in test.button):
+            return test
+        time.sleep(0.1)
+        test.run()
+    pytest.fail("the work did not end within 30 seconds")
+
+
 def text_of(test: AppTest) -> str:
     """Everything a reader can read, in one string."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success", "metric")
     return "\n".join(f"{getattr(one, 'label', '')} {one.value}" for kind in kinds for one in getattr(test, kind))
+
+
+def bugs(test: AppTest) -> list[str]:
+    """What a reader must never see: a traceback, or the notice that stands in its place."""
+    return [
+        one.value for one in (*test.exception, *test.error) if one in test.exception or "bug in the app" in one.value
+    ]
 
 
 @pytest.fixture
@@ -51,7 +71,7 @@ def evaluated_run(mid_grey_run, cells):
 def test_a_page_with_nothing_there_says_what_to_do(page, data_dir, models_dir, monkeypatch):
     monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     test = opened(page)
-    assert not test.exception
+    assert not bugs(test)
     assert not test.error
     assert test.title
     assert not data_dir.exists()
@@ -60,7 +80,7 @@ def test_a_page_with_nothing_there_says_what_to_do(page, data_dir, models_dir, m
 
 def test_the_overview_makes_the_sample_when_nothing_is_there(data_dir, models_dir):
     test = opened("overview")
-    assert not test.exception
+    assert not bugs(test)
     assert (data_dir / "sample" / "dataset.json").is_file()
     assert "No run yet" in text_of(test)
 
@@ -68,52 +88,175 @@ def test_the_overview_makes_the_sample_when_nothing_is_there(data_dir, models_di
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_with_a_run_that_was_evaluated(page, evaluated_run):
     test = opened(page)
-    assert not test.exception
+    assert not bugs(test)
     assert not test.error
     again = test.run()
-    assert not again.exception
+    assert not bugs(again)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_with_a_run_that_was_not(page, mid_grey_run):
     test = opened(page)
-    assert not test.exception
+    assert not bugs(test)
     assert not test.error
     if page in ("overview", "errors", "confusion"):
         assert "not evaluated" in text_of(test)
         assert any("segcore evaluate mid-grey" in code.value for code in test.code)
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("damage", ["run.json", "split.json", "history.csv", "evaluation"])
-def test_a_page_with_a_damaged_run_says_so_in_one_line(page, damage, evaluated_run):
-    if damage == "evaluation":
-        (evaluated_run.evaluation("cells") / "slices.csv").write_text("not a table")
-    else:
-        (evaluated_run.folder / damage).write_text("{ this is <b>no</b> JSON\n")
-    test = opened(page)
-    assert not test.exception
-    if damage in ("run.json", "split.json") or damage == "evaluation":
-        assert test.error
-        assert all("\n" not in one.value and "Traceback" not in one.value for one in test.error)
-    elif page == "training":
-        assert test.error
+def cut(path: Path) -> None:
+    """Leaves the first half of a file, as a full disk does."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def newer(path: Path) -> None:
+    """Makes a description one of a format that is not known yet."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+
+
+RUN_PAGES = ("overview", "training", "errors", "confusion", "try_it")
+RESULT_PAGES = ("overview", "errors", "confusion")
+DAMAGES = {
+    "run.json cut short": (lambda run: cut(run.folder / "run.json"), PAGES),
+    "run.json of a newer format": (lambda run: newer(run.folder / "run.json"), PAGES),
+    "config.json missing": (lambda run: (run.folder / "config.json").unlink(), PAGES),
+    "split.json no JSON": (lambda run: (run.folder / "split.json").write_text("{ this is <b>no</b> JSON\n"), PAGES),
+    "history.csv no table": (lambda run: run.history_csv.write_text("{ this is <b>no</b> table\n"), ("training",)),
+    "history.csv missing": (lambda run: run.history_csv.unlink(), ()),
+    "network.json cut short": (lambda run: (run.folder / "network.json").write_text('[{"part":'), ()),
+    "evidence.npz cut short": (lambda run: cut(run.evaluation("cells") / "evidence.npz"), RESULT_PAGES),
+    "evidence.npz missing": (lambda run: (run.evaluation("cells") / "evidence.npz").unlink(), RESULT_PAGES),
+    "slices.csv no table": (lambda run: (run.evaluation("cells") / "slices.csv").write_text("?"), RESULT_PAGES),
+    "summary.json of a newer format": (lambda run: newer(run.evaluation("cells") / "summary.json"), RESULT_PAGES),
+    "probability.tif cut short": (lambda run: cut(run.evaluation("cells") / "probability.tif"), ()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_run_is_told_in_one_line_on_every_page(damage, evaluated_run):
+    spoil, telling = DAMAGES[damage]
+    spoil(evaluated_run)
+    for page in PAGES:
+        test = opened(page)
+        assert not bugs(test), page
+        for one in test.error:
+            assert "\n" not in one.value, page
+            assert "Traceback" not in one.value, page
+            assert not re.search(r"(?<!\\)<b>", one.value), page
+        if page in telling:
+            assert test.error, page
+
+
+def test_what_a_damaged_run_leaves_is_still_shown(evaluated_run):
+    cut(evaluated_run.evaluation("cells") / "probability.tif")
+    assert "of 9,360" in text_of(opened("confusion"))  # four slices of 45 x 52
+    evaluated_run.history_csv.unlink()
+    text = text_of(opened("training"))
+    assert "No epoch has ended yet" in text
+    assert "The network" in text
 
 
 def test_images_that_went_away_leave_the_numbers(evaluated_run, cells):
     shutil.rmtree(cells.folder)
     for page in PAGES:
         test = opened(page, dataset="cells")
-        assert not test.exception, page
+        assert not bugs(test), page
     assert "not installed here" in text_of(opened("errors"))
 
 
-def test_a_run_deleted_while_someone_looks_gives_a_message(evaluated_run):
-    test = opened("errors")
-    shutil.rmtree(evaluated_run.folder)
-    test.run()
+def evaluated_again(run, cells):
+    """Another evaluation in the place of the first: of the last two test slices only."""
+    from segcore.evaluation_folder import read_evaluation, write_evaluation
+
+    folder = run.evaluation("cells")
+    evaluation, facts = read_evaluation(folder)
+    kept = slice(2, None)
+    shorter = dataclasses.replace(
+        evaluation,
+        slices=evaluation.slices[kept],
+        names=evaluation.names[kept],
+        neurites=evaluation.neurites[kept],
+        evidence=evaluation.evidence.subset([2, 3]),
+        points={name: scores[kept] for name, scores in evaluation.points.items()},
+        over_thresholds=evaluation.over_thresholds[kept],
+        events=tuple(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
+        notebook_sums=None,
+    )
+    write_evaluation(folder, shorter, facts)
+
+
+def trained_again(run, cells):
+    """A run of the same name that is being trained: nothing measured yet."""
+    shutil.rmtree(run.folder / "evaluation")
+    run.history_csv.unlink()
+    run.weights.unlink()
+    run.update(state="training", ended=None, operating_points=None, epochs=0, best_epoch=0)
+
+
+MEANWHILE = {
+    "deleted": lambda run, cells: shutil.rmtree(run.folder),
+    "its evaluation deleted": lambda run, cells: shutil.rmtree(run.folder / "evaluation"),
+    "evaluated again": evaluated_again,
+    "trained again": trained_again,
+    "run.json cut short": lambda run, cells: cut(run.folder / "run.json"),
+    "evidence cut short": lambda run, cells: cut(run.evaluation("cells") / "evidence.npz"),
+    "history cut short": lambda run, cells: cut(run.history_csv),
+    "images deleted": lambda run, cells: shutil.rmtree(cells.folder),
+    "images cut short": lambda run, cells: cut(cells.folder / "images.tif"),
+    "labels cut short": lambda run, cells: cut(cells.folder / "labels.tif"),
+}
+
+
+@pytest.mark.parametrize("event", MEANWHILE)
+def test_what_changes_while_someone_looks_gives_a_page_or_a_message(event, evaluated_run, cells):
+    address = {"run": "mid-grey", "dataset": "cells", "slice": "8", "threshold": "0.6"}
+    looking = {page: opened(page, **address) for page in PAGES}
+    MEANWHILE[event](evaluated_run, cells)
+    for page, test in looking.items():
+        test.run()
+        assert not bugs(test), page
+        assert test.title, page
+        assert "Traceback" not in text_of(test), page
+    if event == "deleted":
+        assert "no run" in text_of(looking["errors"]).lower()
+    if event == "evaluated again":
+        assert "of 4,680" in text_of(looking["confusion"])
+
+
+# --- bugs -------------------------------------------------------------------------------------
+
+
+def page_with_a_bug():
+    import streamlit as st
+
+    from dashboard.notices import guarded
+
+    with st.sidebar:
+        ending = st.selectbox("Ending", ["bug", "stop", "rerun", "none"])
+    with guarded():
+        if ending == "bug":
+            {}["<b>secret</b>"]
+        if ending == "stop":
+            st.stop()
+        if ending == "rerun" and not st.session_state.get("again"):
+            st.session_state["again"] = True
+            st.rerun()
+        st.write("the end of the page")
+    st.write("after the page")
+
+
+def test_a_bug_is_told_in_one_line_and_logged_whole(caplog):
+    test = AppTest.from_function(page_with_a_bug).run()
     assert not test.exception
-    assert "no run" in text_of(test).lower()
+    assert len(test.error) == 1
+    assert "KeyError" in test.error[0].value
+    assert "secret" not in test.error[0].value
+    assert "Traceback" in caplog.text
+    assert "secret" in caplog.text
+    box = test.selectbox[0]
+    assert [one.value for one in box.set_value("stop").run().markdown] == []
+    assert [one.value for one in box.set_value("rerun").run().markdown] == ["the end of the page", "after the page"]
+    assert not test.error
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -190,7 +333,7 @@ def test_the_thresholds_with_a_name_are_one_click_away(evaluated_run):
 def test_a_hostile_address_shows_an_ordinary_page(address, evaluated_run):
     for page in ("errors", "data"):
         test = opened(page, **address)
-        assert not test.exception
+        assert not bugs(test)
         assert test.query_params["run"] == "mid-grey"
         assert test.query_params["dataset"] == "cells"
         assert not re.search(r"(?<!\\)<img", text_of(test))
@@ -210,7 +353,7 @@ def test_an_address_is_read_part_by_part():
 def test_read_only_hides_what_writes(evaluated_run, monkeypatch):
     monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     test = opened("data", section="import")
-    assert not test.exception
+    assert not bugs(test)
     assert not [button for button in test.button if "import" in button.label.lower()]
     assert "read-only" in text_of(test)
     test = opened("data", section="all")
@@ -228,12 +371,12 @@ def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell
     test.text_input(key="import path").set_value(str(tmp_path / "images.tif")).run()
     test.text_input(key="import masks path").set_value(str(tmp_path / "masks.tif")).run()
     test.text_input(key="import name").set_value("mine").run()
-    next(one for one in test.button if one.label == "Check only").click().run()
-    assert not test.exception
+    waited(next(one for one in test.button if one.label == "Check only").click().run())
+    assert not bugs(test)
     assert not (data_dir / "mine").exists()
     assert "passed" in text_of(test)
-    next(one for one in test.button if one.label == "Check and import").click().run()
-    assert not test.exception
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
     assert (data_dir / "mine" / "dataset.json").is_file()
 
 
@@ -244,8 +387,8 @@ def test_a_corrupt_import_says_what_is_wrong_and_keeps_the_form(data_dir, models
     test.segmented_control(key="import way").set_value("path").run()
     test.text_input(key="import path").set_value(str(broken)).run()
     test.text_input(key="import name").set_value("mine").run()
-    next(one for one in test.button if one.label == "Check and import").click().run()
-    assert not test.exception
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
     assert test.error
     assert test.text_input(key="import name").value == "mine"
     assert not (data_dir / "mine").exists()
@@ -300,7 +443,7 @@ def test_the_server_never_imports_torch(evaluated_run, run_python):
             if page == "augmentation":
                 continue  # its worker does, in a process of its own
             test = AppTest.from_file({str(APP)!r}, default_timeout=60).switch_page(f"views/{{page}}.py").run()
-            assert not test.exception, page
+            assert not bugs(test), page
         assert "torch" not in sys.modules
         assert "lightning_fabric" not in sys.modules
         print("fine")

@@ -58,7 +58,7 @@ def page() -> None:
             selection.dataset.name, loaders.stamp(loaders.dataset(selection.dataset.name).folder),
             tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
         )  # fmt: skip
-    _gallery(cards)
+    _gallery(cards, count)
     _export(selection.dataset.name, settings, count, seed)
 
 
@@ -67,23 +67,18 @@ def _cards(
     dataset: str, key: loaders.Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int,
     seed: int,
 ) -> list[str]:  # fmt: skip
-    """The untouched first slice and its copies, as HTML."""
+    """The copies, each slice untouched before its first one, as HTML."""
     copies: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
     stack = loaders.dataset(dataset)
-    first = copies[0].source
-    return [
-        _card(f"slice {first}, untouched", stack.image(first), stack.label(first), None, {}),
-        *(
-            _card(
-                f"copy {number} of slice {copy.source}",
-                copy.image,
-                copy.label,
-                (stack.image(copy.source), stack.label(copy.source)),
-                copy.parameters,
-            )
-            for number, copy in enumerate(copies, start=1)
-        ),
-    ]
+    cards, shown = [], set()
+    for number, copy in enumerate(copies, start=1):
+        original = stack.image(copy.source), stack.label(copy.source)
+        if copy.source not in shown:
+            shown.add(copy.source)
+            cards.append(_card(f"slice {copy.source}, untouched", *original, None, {}))
+        title = f"copy {number} of slice {copy.source}"
+        cards.append(_card(title, copy.image, copy.label, original, copy.parameters))
+    return cards
 
 
 def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
@@ -134,7 +129,9 @@ def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
 
 
 def _slider(name: str, label: str, low: float, high: float, step: float, text: str | None = None) -> None:
-    st.slider(label, low, high, step=step, help=text, **_kept(name))
+    # A run may have been trained with more than the slider offers.
+    now = float(st.session_state[_PREFIX + name])
+    st.slider(label, min(low, now), max(high, now), step=step, help=text, **_kept(name))
 
 
 def _kept(name: str) -> dict[str, Any]:
@@ -146,8 +143,8 @@ def _set(config: AugmentConfig) -> None:
         st.session_state[_PREFIX + name] = list(value) if isinstance(value, tuple) else value
 
 
-def _gallery(cards: Sequence[str]) -> None:
-    st.subheader(f"{len(cards) - 1} {'copy' if len(cards) == 2 else 'copies'}")
+def _gallery(cards: Sequence[str], count: int) -> None:
+    st.subheader(f"{count} {'copy' if count == 1 else 'copies'}")
     original = st.toggle(
         "Show the untouched originals",
         key="augmentation original",
@@ -223,13 +220,13 @@ def _export(dataset: str, settings: AugmentConfig, count: int, seed: int) -> Non
         "Matrices of images and labels (`.npy`), a table of every copy's parameters, and a preview, as the command "
         "line writes them; the slices as they are come first, then copies of each in turn:"
     )
-    number = st.number_input("Pairs", 1, MOST_EXPORTED, max(count, loaders.dataset(dataset).info.slices + count))
+    info = loaders.dataset(dataset).info
+    number = st.number_input("Pairs", 1, MOST_EXPORTED, min(MOST_EXPORTED, info.slices + count))
     st.code(
         f"python -m segcore augment {dataset} --count {number} --seed {seed} --out pool"
         + (f" --set {changed}" if changed else ""),
         language="sh", wrap_lines=True,
     )  # fmt: skip
-    info = loaders.dataset(dataset).info
     if number * info.height * info.width * 5 > MOST_EXPORTED_BYTES:
         st.info("That is too large for a download; the command above writes it to disk.")
         return
@@ -243,11 +240,12 @@ def _zipped(dataset: str, settings: AugmentConfig, count: int, seed: int) -> byt
     file = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="segcore-") as place:
         folder = Path(place) / "pool"
-        try:
-            worker.call(worker.write_pool, dataset, dataclasses.asdict(settings), str(folder), count, seed)
-        except SegcoreError as error:
-            return str(error).encode()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            try:
+                worker.call(worker.write_pool, dataset, dataclasses.asdict(settings), str(folder), count, seed)
+            except SegcoreError as error:
+                packed.writestr(f"{dataset}-augmented/what-went-wrong.txt", f"{error}\n")
+                folder.mkdir(exist_ok=True)
             for path in sorted(folder.iterdir()):
                 packed.write(path, f"{dataset}-augmented/{path.name}")
     return file.getvalue()

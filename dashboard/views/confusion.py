@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import charts, loaders, notices, words
 from dashboard.downloads import csv_button
-from dashboard.selection import Selection, current
-from segcore.evidence import CLASSES, Confusion, last_membrane_value, ratio
+from dashboard.selection import Selection, current, range_of_slices
+from segcore.evidence import CLASSES, Confusion, last_membrane_value
 
 
 def page() -> None:
@@ -19,27 +19,18 @@ def page() -> None:
     result = notices.needs_result(selection)
     st.title(f"Confusion matrix {notices.mark(result)}")
     notices.about_result(result)
-    first, last = _range(result)
+    first, last = range_of_slices(
+        result.evaluation.slices,
+        key=f"range of {result.run.name} {result.folder.name}",
+        text="Slices counted",
+        about="Everything on this page counts the pixels of these slices together.",
+    )
     sweep = loaders.sweep(result, selection.tolerance, first, last)
     value = last_membrane_value(selection.threshold)
     matrix = sweep[value]
     _matrices(selection, result, matrix, first, last)
     _in_words(matrix)
     _curves(selection, result, sweep, value, first, last)
-
-
-def _range(result: loaders.Result) -> tuple[int, int]:
-    slices = list(result.evaluation.slices)
-    if len(slices) == 1:
-        return slices[0], slices[0]
-    first, last = st.select_slider(
-        "Slices counted",
-        slices,
-        value=(slices[0], slices[-1]),
-        key=f"range of {result.run.name} {result.folder.name}",
-        help="Everything on this page counts the pixels of these slices together.",
-    )
-    return first, last
 
 
 def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, first: int, last: int) -> None:
@@ -56,9 +47,9 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
     )
     counts = matrix.counts
     shares = {
-        "Of all pixels": ratio(100 * counts, matrix.pixels),
-        "Of each row: what became of a class": ratio(100 * counts, counts.sum(axis=1, keepdims=True)),
-        "Of each column: what a call is worth": ratio(100 * counts, counts.sum(axis=0, keepdims=True)),
+        "Of all pixels": matrix.percent(),
+        "Of each row: what became of a class": matrix.percent("row"),
+        "Of each column: what a call is worth": matrix.percent("column"),
     }
     for place, (column, (title, values)) in enumerate(zip(st.columns(3), shares.items(), strict=True)):
         with column:
@@ -84,8 +75,8 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
 
 def _in_words(matrix: Confusion) -> None:
     missed, false = int(matrix.missed_membrane), int(matrix.false_membrane)
-    missed_share = 100 * float(1 - matrix.recall("membrane"))
-    false_share = 100 * float(1 - matrix.recall("interior"))
+    of_class = matrix.percent("row")
+    missed_share, false_share = float(of_class[0, 1]), float(of_class[1, 0])
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):
         st.markdown(
@@ -109,19 +100,21 @@ def _in_words(matrix: Confusion) -> None:
 
 def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, value: int, first: int, last: int) -> None:
     st.subheader("Over all thresholds")
-    evidence = result.evaluation.evidence.subset(
-        [place for place, z in enumerate(result.evaluation.slices) if first <= z <= last]
+    evidence = loaders.pooled(result, first, last)
+    forgiven = (
+        f" Errors up to {selection.tolerance} px from a true boundary are forgiven." if selection.tolerance else ""
     )
-    best = evidence.best_pixel_threshold()
     st.caption(
-        "The dotted line has the fewest wrong pixels **on these very slices** (without tolerance): optimistic, "
-        "shown for comparison. The dashed ones were chosen on validation slices. Move the threshold in the sidebar."
+        "Solid line: the threshold chosen in the sidebar. Dashed: the run's own thresholds, chosen on validation "
+        "slices. Stars: the best on **these very slices**, which is optimistic and shown for comparison only."
+        + forgiven
     )
+    calibration = evidence.calibration()
     measure = st.segmented_control(
         "Overlap", ["dice", "iou"], default="dice", required=True, key="confusion measure", persist_state="session",
         format_func={"dice": "Dice", "iou": "IoU"}.__getitem__, help=f"{words.HELP['dice']} {words.HELP['iou']}",
     )  # fmt: skip
-    marks = {"chosen": selection.threshold, "best": best, "points": result.points}
+    marks = {"chosen": selection.threshold, "points": result.points}
     title = "Dice" if measure == "dice" else "IoU"
     rows = st.columns(2), st.columns(2)
     with rows[0][0]:
@@ -142,10 +135,10 @@ def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, valu
         st.caption(f"Precision: {words.HELP['precision'].lower()} Recall: {words.HELP['recall'].lower()}")
     with rows[1][1]:
         charts.show(
-            charts.calibration(evidence.calibration()),
+            charts.calibration(calibration),
             key="calibration", name="calibration", description="Calibration curve",
         )  # fmt: skip
-        st.caption(words.HELP["calibration"])
+        st.caption(f"{words.HELP['calibration']} It is the same at every threshold and tolerance.")
     table = pd.DataFrame(
         {
             "threshold": np.round(charts.THRESHOLDS, 5),
@@ -160,7 +153,16 @@ def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, valu
             for key in ("dice", "iou", "precision", "recall")
         }
     )
-    csv_button("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
+    calibrated = pd.DataFrame(
+        {
+            "mean probability": calibration.mean_probability,
+            "share interior": calibration.interior_fraction,
+            "pixels": calibration.pixels,
+        }
+    )
+    with st.container(horizontal=True):
+        csv_button("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
+        csv_button("Calibration as CSV", calibrated, f"{result.run.name}-{result.dataset}-calibration.csv")
 
 
 page()

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
-import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, loaders, notices, pictures, uploads, words
+from dashboard import background, charts, loaders, notices, pictures, scratch, uploads, words
+from dashboard.background import Work
 from dashboard.downloads import csv_button
 from dashboard.selection import Selection, choose, current
 from dashboard.viewer import SliceRow, viewer
 from segcore.config import SplitConfig
-from segcore.datasets import Check, DatasetInfo, data_root
+from segcore.datasets import Check, Dataset, DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
-from segcore.fetching import CATALOGUE, fetch
+from segcore.fetching import CATALOGUE, Fetchable, fetch
 from segcore.importing import check_source, import_source
 from segcore.splits import LeakAudit, Split, audit, make_split, slice_ranges
+from segcore.stack import VoxelSize
+from segcore.storage import safe_name
+from segcore.watching import Watch
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
 PROTOCOLS = {
@@ -28,6 +35,10 @@ PROTOCOLS = {
     "kfold": "Folds: three blocks, one held out",
     "notebook": "Notebook: copies first, split at random afterwards (leaks)",
 }
+
+
+# Longer tables can be filtered. (Comments, because a page's loose strings are shown on it.)
+_LONG = 12
 
 
 def page() -> None:
@@ -182,7 +193,12 @@ def _split(selection: Selection, info: DatasetInfo) -> None:
         parts["validation"] = tuple(z for z in parts["validation"] if z not in set(parts["train"]))
     figure = charts.split(parts, info.slices, selection.z)
     charts.show(figure, key="split", name=f"{info.name}-split", description="The split along the stack")
-    st.caption(f"Test slices are looked at once, at the end. {words.HELP['validation']}")
+    st.caption(
+        "Training learns from neither validation nor test slices. Validation slices decide which epoch is kept, and "
+        "the thresholds; test slices are looked at once, at the end."
+        if not split.pool
+        else "In this protocol copies of a slice are both trained on and validated with."
+    )
     prints = info.slice_fingerprints
     found = run.audit_split() if chosen == "run" and run else _trained(audit(split, prints, _judged(split), prints))
     _audit(split, found, info)
@@ -233,8 +249,22 @@ def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
             }
         )
     table = pd.DataFrame(rows)
+    if not sources:
+        table = table.drop(columns="leak")
+    if len(table) > _LONG:
+        table = _filtered(table)
     st.dataframe(table, hide_index=True, height=300)
     csv_button("Split as CSV", table, f"{info.name}-split.csv")
+
+
+def _filtered(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the chosen parts that hold a text."""
+    left, right = st.columns(2, vertical_alignment="bottom")
+    uses = [one for one in table["used for"].unique() if one]
+    chosen = left.pills("Used for", uses, selection_mode="multi", key="filter part")
+    if chosen:
+        table = table[table["used for"].isin(chosen)]
+    return _holding(table, right.text_input("Find", key="filter text", placeholder="slice, name or fingerprint"))
 
 
 # --- all datasets -----------------------------------------------------------------------------
@@ -245,94 +275,171 @@ def _all() -> None:
     facts = [info for info in map(loaders.info, names) if info is not None]
     st.subheader("Here")
     if facts:
-        st.dataframe(
-            pd.DataFrame(
-                [
-                    {
-                        "name": info.name,
-                        "title": info.title,
-                        "slices": info.slices,
-                        "size (px)": f"{info.height} × {info.width}",
-                        "labels": info.labelled,
-                        "synthetic": info.synthetic,
-                        "source": info.source,
-                        "terms": info.terms,
-                        "since": words.when(info.created),
-                    }
-                    for info in facts
-                ]
-            ),
-            hide_index=True,
+        table = pd.DataFrame(
+            [
+                {
+                    "name": info.name,
+                    "title": info.title,
+                    "slices": info.slices,
+                    "size (px)": f"{info.height} × {info.width}",
+                    "labels": "yes" if info.labelled else "no",
+                    "synthetic": "yes" if info.synthetic else "no",
+                    "source": info.source,
+                    "terms": info.terms,
+                    "since": words.when(info.created),
+                }
+                for info in facts
+            ]
         )
-        for info in facts:
-            if info.checks:
-                with st.expander(f"Checks of {words.plain(info.name)} when it came here", icon=":material/checklist:"):
-                    _checks(list(info.checks))
+        if len(table) > _LONG:
+            table = _holding(table, st.text_input("Find", key="find dataset", placeholder="name, title or source"))
+        st.dataframe(table, hide_index=True)
+        csv_button("Datasets as CSV", table, "datasets.csv")
+        checked = [info for info in facts if info.checks]
+        if checked:
+            with st.expander("What was checked when they came here", icon=":material/checklist:"):
+                names_checked = [info.name for info in checked]
+                one = st.selectbox("Checks of", names_checked) if len(checked) > 1 else names_checked[0]
+                _checks(list(checked[names_checked.index(one)].checks))
     else:
         st.info("No dataset is here yet.")
     for error in loaders.broken_datasets().values():
         st.error(words.message(error))
-    st.subheader("To be had")
-    for item in CATALOGUE.values():
-        there = [target.name for target in item.targets if target.name in names]
+    st.subheader("To fetch")
+    missing = [item for item in CATALOGUE.values() if not all(target.name in names for target in item.targets)]
+    for item in missing:
         with st.container(border=True):
-            st.markdown(
-                f"**{item.name}** · {item.slices} slices of {item.height} × {item.width} pixels · {item.source} · "
-                f"terms: {item.terms}"
+            _fetchable(item)
+    for item in CATALOGUE.values():
+        # Another visitor, or this one, may have been waiting for it.
+        if item not in missing and st.session_state.pop(f"fetch of {item.name}", None) is not None:
+            st.session_state["data news"] = [f"{item.targets[0].title} is here."]
+            choose(dataset=item.name)
+            st.rerun()
+    if not missing:
+        titles = words.listed([item.targets[0].title for item in CATALOGUE.values()])
+        st.caption(f":material/check: {titles} are here already.")
+
+
+def _holding(table: pd.DataFrame, text: str) -> pd.DataFrame:
+    """The rows in which any column holds the text, wherever it is and however it is written."""
+    wanted = text.strip().casefold()
+    if not wanted:
+        return table
+    return table[table.apply(lambda row: any(wanted in str(cell).casefold() for cell in row), axis=1)]
+
+
+class _Fetches:
+    """The fetches of all visitors, so that nobody starts one a second time, and a closed tab stops none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._works: dict[str, Work] = {}
+
+    def running(self, name: str) -> Work | None:
+        work = self._works.get(name)
+        return work if work and work.state == "running" else None
+
+    def start(self, name: str, source: str | None) -> Work:
+        with self._lock:
+            work = self.running(name)
+            if work is None:
+                work = Work(lambda watch: fetch(name, source=source, watch=watch))
+                self._works[name] = work
+            return work
+
+
+@st.cache_resource(show_spinner=False)
+def _fetches() -> _Fetches:
+    return _Fetches()
+
+
+def _fetchable(item: Fetchable) -> None:
+    labels = "with labels" if item.labelled else "without labels"
+    st.markdown(
+        f"**{item.targets[0].title}** · {item.slices} slices of {item.height} × {item.width} pixels, {labels}\n\n"
+        f"{item.source} · terms: {item.terms}"
+    )
+    mine: Work | None = st.session_state.get(f"fetch of {item.name}")
+    running = _fetches().running(item.name)
+    if words.read_only():
+        st.caption(words.READ_ONLY)
+        return
+    if running is not None:
+        background.show(running, f"fetch {item.name}")
+        st.caption("It goes on when this page is closed.")
+        return
+    if mine is not None and mine.state == "finished":
+        # It came here while this page was being drawn.
+        del st.session_state[f"fetch of {item.name}"]
+        st.rerun()
+    if mine is not None:
+        _why_not_fetched(item, mine)
+    source = None
+    if not item.synthetic:
+        with st.expander("No network here, or a copy at hand?", expanded=mine is not None):
+            source = st.text_input(
+                "Another source (optional)",
+                key=f"source of {item.name}",
+                persist_state="session",
+                placeholder="https://mirror.example/folder or /path/to/ISBI-2012-challenge.zip",
+                help="The address of a mirror (the zip, or a folder with its files), or a folder, zip or stack on the "
+                "computer this app runs on. Names do not matter: the pixels are checked.",
             )
-            if len(there) == len(item.targets):
-                st.caption(":material/check: here already")
-            elif words.read_only():
-                st.caption(words.READ_ONLY)
-            elif st.button("Make it here" if item.synthetic else "Fetch", key=f"fetch {item.name}"):
-                _fetch(item.name)
+            st.caption(f"The archive is at {item.url}, for a download by other means.")
+    if st.button("Make it here" if item.synthetic else "Fetch", key=f"fetch {item.name}", type="primary"):
+        st.session_state[f"fetch of {item.name}"] = _fetches().start(item.name, (source or "").strip() or None)
+        st.rerun()
 
 
-def _fetch(name: str) -> None:
-    """Fetches in a thread and says how far it is."""
-    failed: list[Exception] = []
-
-    def work() -> None:
-        try:
-            fetch(name)
-        except Exception as error:
-            failed.append(error)
-
-    before = {path.name for path in data_root().glob(".*")}
-    thread = threading.Thread(target=work, daemon=True)
-    started = time.monotonic()
-    thread.start()
-    with st.status(f"Getting {name} …", expanded=True) as status:
-        line = st.empty()
-        while thread.is_alive():
-            line.write(f"{_arrived(before):.1f} MB on disk, {time.monotonic() - started:.0f} s")
-            thread.join(0.5)
-        if failed:
-            status.update(label=f"Could not get {name}", state="error")
-            for error in failed:
-                if not isinstance(error, SegcoreError):
-                    raise error
-                st.error(words.message(error))
-            return
-    st.session_state["data news"] = [f"Dataset {name} is here."]
-    choose(dataset=name)
-    st.rerun()
-
-
-def _arrived(before: set[str]) -> float:
-    """Megabytes in the hidden folders that are new."""
-    sizes = [0]
-    for place in data_root().glob(".*"):
-        if place.name not in before and place.is_dir():
-            for path in place.rglob("*"):
-                try:
-                    sizes.append(path.stat().st_size)
-                except OSError:
-                    continue
-    return sum(sizes) / 1e6
+def _why_not_fetched(item: Fetchable, work: Work) -> None:
+    problem = background.mistake(work)
+    if problem is None:
+        st.info("Cancelled. Nothing was kept.", icon=":material/info:")
+        return
+    st.error(_in_the_form(str(problem)), icon=":material/error:")
+    if not item.synthetic and "://" in str(problem):
+        st.markdown(
+            "Without a network: download the archive on another computer, bring it here, and give its path as another "
+            "source below. A mirror's address will do, too."
+        )
 
 
 # --- import -----------------------------------------------------------------------------------
+
+# What the command line calls the fields of this page.
+_FIELDS = {
+    "--from": "“Another source”",
+    "--name": "name",
+    "--threshold-labels": "“White from grey value”",
+    "--voxel-size-nm": "“Voxel”",
+}
+
+
+def _in_the_form(text: str) -> str:
+    """A message that calls options of the command line by the names of their fields, safe to draw."""
+    for option, called in _FIELDS.items():
+        text = text.replace(option, called)
+    return words.plain(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importing:
+    """An import under way, or what came of it.
+
+    Attributes:
+        form: what was filled in.
+        only_check: whether nothing is to be installed.
+        work: makes the datasets, or nothing.
+        checks: those made so far.
+        naming: writes messages with the names the visitor knows.
+    """
+
+    form: tuple[Any, ...]
+    only_check: bool
+    work: Work
+    checks: list[Check]
+    naming: Callable[[str], str]
 
 
 def _import() -> None:
@@ -341,83 +448,185 @@ def _import() -> None:
         return
     st.markdown(
         "A multi-page TIFF, a set of numbered images, or a zip: of `train/`, `label/`, `test/` folders, of `images/` "
-        "and `masks/`, or of a stack and its labels. Everything is checked before anything is kept."
+        "and `masks/`, or of a stack and its labels. Everything is checked before anything is kept. Without masks the "
+        "stack can be looked at and tried on a model, but not trained on."
     )
     way = st.segmented_control(
         "Where it is", ["upload", "path"], default="upload", required=True, key="import way",
-        format_func={"upload": "Upload", "path": "On this computer"}.__getitem__,
+        format_func={"upload": "Upload", "path": "On the computer this app runs on"}.__getitem__,
     )  # fmt: skip
-    sources: list[Any] = []
-    labels: list[Any] = []
+    images: Any
+    masks: Any
     left, right = st.columns(2)
-    kinds = [*uploads.SUFFIXES, "zip"]
     if way == "upload":
-        sources = left.file_uploader(
-            "Images (or a zip of everything)", kinds, accept_multiple_files=True, key="import images"
+        images = left.file_uploader(
+            "Images, or a zip of everything", uploads.SUFFIXES, accept_multiple_files=True, key="import images"
         )
-        labels = right.file_uploader(
-            "Masks, if they are not in the zip", kinds, accept_multiple_files=True, key="import masks"
+        masks = right.file_uploader(
+            "Masks, if they are not in the zip", uploads.SUFFIXES, accept_multiple_files=True, key="import masks"
         )
-        there = bool(sources)
     else:
-        source = left.text_input("Path of the images, folder or zip", key="import path", placeholder="/data/stack.tif")
-        masks = right.text_input("Path of the masks, if they are elsewhere", key="import masks path")
-        there = bool(source.strip())
+        images = left.text_input(
+            "Path of the images, folder or zip", key="import path", placeholder="/data/stack.tif"
+        ).strip()
+        masks = right.text_input(
+            "Path of the masks, if they are elsewhere", key="import masks path", placeholder="/data/masks.tif"
+        ).strip()
+    left, right = st.columns(2)  # a new row, so that a narrow window keeps the order
     name = left.text_input(
         "Name of the dataset", key="import name", help="Letters, digits, '.', '_' and '-'.", placeholder="my-stack"
-    )
-    polarity = right.selectbox(
+    ).strip()
+    named = _name_will_do(left, name)
+    title = right.text_input("Title (optional)", key="import title", placeholder="Mouse cortex, layer 4").strip()
+    left, right = st.columns(2)
+    polarity = left.selectbox(
         "Which value of the masks is cell interior", ["auto", "interior-white", "membrane-white"],
         key="import polarity",
         format_func={"auto": "find out", "interior-white": "white is interior", "membrane-white": "white is membrane"}
         .__getitem__,
     )  # fmt: skip
-    title = left.text_input("Title (optional)", key="import title")
-    depth, down, across = right.columns(3)
+    white_from = right.number_input(
+        "White from grey value (only for masks of more than two values)", value=None, key="import threshold",
+        placeholder="not needed for two values",
+        help="Masks that were resized or saved as JPEG have more than two values. From this value up they count as "
+        "white.",
+    )  # fmt: skip
+    voxel = _voxel()
+    form = (way, _of_files(images), _of_files(masks), name, title, polarity, white_from, voxel)
+    state: Importing | None = st.session_state.get("import")
+    if state is not None and state.work.state == "running":
+        background.show(state.work, "import", also=partial(_so_far, state))
+        st.caption("It goes on when this page is closed.")
+        return
+    check, keep = st.columns(2)
+    ready = bool(images) and voxel != "unfinished"
+    checking = check.button("Check only", disabled=not ready, width="stretch")
+    keeping = keep.button(
+        "Check and import", disabled=not (ready and named), type="primary", width="stretch",
+        help=None if ready and named else "Needs images and a name.",
+    )  # fmt: skip
+    if checking or keeping:
+        options = {"polarity": polarity, "threshold_labels": white_from}
+        facts = {} if checking else {"voxel_size_nm": voxel, "title": title}
+        st.session_state["import"] = _start_import(form, images, masks, name or "unnamed", checking, options | facts)
+        st.rerun()
+    if state is not None and state.form == form:
+        _came_of(state)
+
+
+def _voxel() -> VoxelSize | Literal["unfinished"] | None:
+    """(z, y, x) in nm, or None for what the file says."""
+    columns = st.columns(3)
     sides = [
         column.number_input(
-            f"Voxel {axis}, nm", 0.0, 1e6, 0.0, key=f"import voxel {axis}", help="0: what the file says."
+            f"{axis} of a voxel, nm (optional)", min_value=0.001, max_value=1e6, value=None, key=f"import voxel {axis}",
+            placeholder="what the file says",
         )
-        for column, axis in ((depth, "z"), (down, "y"), (across, "x"))
-    ]
-    voxel = (sides[0], sides[1], sides[2]) if all(sides) else None
-    if any(sides) and voxel is None:
+        for column, axis in zip(columns, ("Depth (z)", "Height (y)", "Width (x)"), strict=True)
+    ]  # fmt: skip
+    depth, down, across = sides
+    if depth and down and across:
+        return depth, down, across
+    if any(sides):
         st.warning("A voxel size needs all three sides, or none.")
-    check, keep = st.columns([1, 1])
-    checking = check.button("Check only", disabled=not there, width="stretch")
-    keeping = keep.button("Check and import", disabled=not (there and name.strip()), type="primary", width="stretch")
-    if not (checking or keeping):
-        return
+        return "unfinished"
+    return None
+
+
+def _name_will_do(place: Any, name: str) -> bool:
+    if not name:
+        return False
     try:
-        with ExitStack() as files:
-            if way == "upload":
-                path = files.enter_context(uploads.on_disk(sources))
-                masks_path = files.enter_context(uploads.on_disk(labels)) if labels else None
-            else:
-                path = Path(source.strip()).expanduser()
-                masks_path = Path(masks.strip()).expanduser() if masks.strip() else None
-            with st.spinner("Checking …" if checking else "Checking and importing …", show_time=True):
-                if checking:
-                    _checks(check_source(path, name.strip() or "unnamed", labels=masks_path, polarity=polarity))
-                    return
-                made = import_source(
-                    path, name.strip(), labels=masks_path, polarity=polarity, voxel_size_nm=voxel, title=title.strip()
-                )
+        safe_name(name, "dataset")
     except SegcoreError as error:
-        st.error(words.message(error), icon=":material/error:")
-        return
-    st.session_state["data news"] = [
-        f"Dataset {words.plain(one.info.name)} is here: {words.shape(one.info)}." for one in made
-    ]
-    choose(dataset=made[0].info.name)
-    st.rerun()
+        place.warning(words.message(error))
+        return False
+    if name in loaders.names_of_datasets():
+        place.warning(f"There is already a dataset {words.plain(name)}. Choose another name.")
+        return False
+    return True
 
 
-def _checks(checks: list[Check]) -> None:
+def _of_files(given: Any) -> Any:
+    return given if isinstance(given, str) else tuple(file.file_id for file in given)
+
+
+def _start_import(
+    form: tuple[Any, ...], images: Any, masks: Any, name: str, only_check: bool, options: dict[str, Any]
+) -> Importing:
+    checks: list[Check] = []
+    task = check_source if only_check else import_source
+    if isinstance(images, str):
+        places = [Path(one).expanduser() if one else None for one in (images, masks)]
+
+        def by_path(watch: Watch) -> Any:
+            assert places[0] is not None
+            return task(places[0], name, labels=places[1], watch=watch, checks=checks, **options)
+
+        return Importing(form=form, only_check=only_check, work=Work(by_path), checks=checks, naming=str)
+    folder = scratch.new_folder()
+
+    def naming(text: str) -> str:
+        for part in ("images", "masks"):
+            text = uploads.as_named(text, folder / part)
+        return text
+
+    def by_upload(watch: Watch) -> Any:
+        try:
+            source = uploads.copy(images, folder / "images", watch)
+            labels = uploads.copy(masks, folder / "masks", watch) if masks else None
+            return task(source, name, labels=labels, watch=watch, checks=checks, **options)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return Importing(form=form, only_check=only_check, work=Work(by_upload), checks=checks, naming=naming)
+
+
+def _so_far(state: Importing) -> None:
+    _checks(list(state.checks), state.naming)
+
+
+def _came_of(state: Importing) -> None:
+    problem = background.mistake(state.work)
+    if state.work.state == "finished" and not state.only_check:
+        del st.session_state["import"]
+        made: list[Dataset] = state.work.result
+        st.session_state["data news"] = [
+            f"Dataset {words.plain(one.info.name)} is here: {words.shape(one.info)}." for one in made
+        ]
+        choose(dataset=made[0].info.name, slice=0)
+        st.rerun()
+    failed = [check for check in state.checks if not check.passed]
+    if state.work.state == "cancelled":
+        st.info("Cancelled. Nothing was kept.", icon=":material/info:")
+    elif failed:
+        st.error(
+            "This cannot be imported as it is. Nothing was kept; the form is as you left it.", icon=":material/error:"
+        )
+    elif problem:
+        st.error(_in_the_form(state.naming(str(problem))), icon=":material/error:")
+    else:
+        st.success("All checks passed. Nothing was imported yet.", icon=":material/check_circle:")
+    _so_far(state)
+    suggested = [found for check in failed if (found := _SUGGESTED.search(check.message))]
+    if suggested:
+        value = float(suggested[0][1])
+        st.button(
+            f"Count {value:g} and more as white", icon=":material/tune:",
+            on_click=st.session_state.__setitem__, args=("import threshold", value),
+        )  # fmt: skip
+
+
+_SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
+
+
+def _checks(checks: list[Check], naming: Callable[[str], str] = str) -> None:
+    lines = []
     for check in checks:
-        icon = ":material/check_circle:" if check.passed else ":material/cancel:"
-        mark = "passed" if check.passed else "**failed**"
-        st.markdown(f"{icon} {words.plain(check.name)}: {mark}. {words.plain(check.message)}")
+        icon = ":green[:material/check_circle:]" if check.passed else ":red[:material/cancel:]"
+        mark = "passed" if check.passed else "failed"
+        lines.append(f"{icon} **{words.plain(check.name)}** {mark}: {_in_the_form(naming(check.message))}")
+    st.markdown("  \n".join(lines))
 
 
 page()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, loaders, notices, pictures, words
-from dashboard.selection import Selection, choose, current
-from dashboard.viewer import SliceRow, viewer
+from dashboard import loaders, notices, pictures, words
+from dashboard.downloads import csv_button
+from dashboard.selection import Selection, choose, current, range_of_slices
+from dashboard.viewer import Place, SliceRow, viewer
+from segcore.topology import Event
 
 
 def page() -> None:
@@ -22,15 +25,12 @@ def page() -> None:
     found = loaders.at(result, selection.threshold, selection.tolerance)
     _numbers(selection, result, found)
     _viewer(selection, result, found)
-    tables, downloads = st.columns([3, 1], gap="large")
-    with tables:
-        slices, events = st.tabs(["Slices, worst first", "Splits and merges"])
-        with slices:
-            _table(selection, result, found)
-        with events:
-            _events(result)
-    with downloads:
-        _downloads(selection, result)
+    _downloads(selection, result)
+    slices, events = st.tabs(["Slices, worst first", "Splits and merges"])
+    with slices:
+        _table(selection, result, found)
+    with events:
+        _events(result)
 
 
 def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
@@ -41,12 +41,13 @@ def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) ->
         (f"Slice {selection.z}", one),
         (f"All {number} {words.PARTS[result.part]}" if number > 1 else "All", found.matrix),
     ):
+        percent = matrix.percent()
         st.markdown(
-            f"**{title}:** **{words.percent(charts.share(matrix.wrong_pixels, matrix.pixels))}** wrong{beyond} "
+            f"**{title}:** **{words.percent(float(matrix.wrong_percent))}** wrong{beyond} "
             f"({words.count(int(matrix.wrong_pixels))} of {words.count(int(matrix.pixels))} pixels): missed membrane "
-            f"{words.percent(charts.share(matrix.missed_membrane, matrix.pixels))} "
+            f"{words.percent(float(percent[0, 1]))} "
             f"({words.count(int(matrix.missed_membrane))}), false membrane "
-            f"{words.percent(charts.share(matrix.false_membrane, matrix.pixels))} "
+            f"{words.percent(float(percent[1, 0]))} "
             f"({words.count(int(matrix.false_membrane))})",
             help=f"{words.HELP['wrong']} {words.HELP['missed']} {words.HELP['false']}",
         )
@@ -76,6 +77,7 @@ def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> 
         tolerance=selection.tolerance,
         voxel_nm=voxel[2] if voxel else None,
         points={name: round(value, 3) for name, value in result.points.items()},
+        place=st.session_state.get(_PLACE),
         theme=st.context.theme.type,
     )
     values = {"slice": changed.slice, "threshold": changed.threshold, "tolerance": changed.tolerance}
@@ -104,15 +106,28 @@ def _table(selection: Selection, result: loaders.Result, found: loaders.At) -> N
     }
     for name, threshold in evaluation.thresholds.items():
         columns[f"V_Rand at {threshold:.3f}"] = [one.v_rand for one in evaluation.points[name]]
-    table = pd.DataFrame(columns).sort_values("wrong pixels", ascending=False, ignore_index=True)
-    st.caption("Click a row to see the slice. V_Rand was measured at the run's own thresholds only.")
+    table = pd.DataFrame(columns).sort_values("wrong pixels", ascending=False)
+    key = f"slices of {result.run.name} {result.folder.name}"
+    if len(table) > 1:
+        left, right = st.columns([3, 1], gap="medium")
+        with left:
+            first, last = range_of_slices(evaluation.slices, key=f"range of {key}", text="Show slices")
+        with right:
+            least = st.number_input("At least % wrong", 0.0, 100.0, 0.0, step=0.5, format="%.1f", key=f"least of {key}")
+        # A slice without a percentage has no pixels; it stays as long as nothing is asked of it.
+        table = table[table["slice"].between(first, last) & ((table["wrong %"] >= least) | (least == 0))]
+    table = table.reset_index(drop=True)
+    st.caption(
+        f"{_shown_of(len(table), len(evaluation.slices), 'slices')} Click a row to see the slice, a column's name to "
+        "sort. V_Rand was measured at the run's own thresholds only."
+    )
     st.dataframe(
         table,
         hide_index=True,
         height=min(420, 38 + 35 * len(table)),
-        on_select=partial(_picked, f"slices of {result.run.name} {result.folder.name}", tuple(table["slice"])),
+        on_select=partial(_picked, key, tuple(table["slice"])),
         selection_mode="single-row",
-        key=f"slices of {result.run.name} {result.folder.name}",
+        key=key,
         column_config={
             "slice": st.column_config.NumberColumn(help=words.HELP["slice"], pinned=True),
             "wrong %": st.column_config.ProgressColumn(
@@ -135,18 +150,30 @@ def _table(selection: Selection, result: loaders.Result, found: loaders.At) -> N
             },
         },
     )
-    st.download_button(
-        "Table as CSV",
-        partial(_csv, table),
-        f"{selection.run.name if selection.run else 'run'}-{result.dataset}-slices-{selection.threshold:.3f}.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    csv_button("Table as CSV", table, f"{result.run.name}-{result.dataset}-slices-{selection.threshold:.3f}.csv")
 
 
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
+_PLACE = "errors place"
+
+
+def _picked_event(key: str, events: tuple[Event, ...]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    before: Place | None = st.session_state.get(_PLACE)
+    number = before.number + 1 if before else 1
+    if rows and rows[0] < len(events):
+        event = events[rows[0]]
+        choose(slice=event.slice)
+        st.session_state[_PLACE] = Place(
+            number=number, slice=event.slice, y=event.y, x=event.x, area_px=event.area_px, text=event.kind
+        )
+    elif before is not None and not rows:
+        # A second click takes the mark off the row; what is wanted is to see the place again.
+        choose(slice=before.slice)
+        st.session_state[_PLACE] = replace(before, number=number)
+
+
+def _shown_of(shown: int, all_of_them: int, what: str) -> str:
+    return "" if shown == all_of_them else f"{words.count(shown)} of {words.count(all_of_them)} {what} shown."
 
 
 def _picked(key: str, slices: tuple[int, ...]) -> None:
@@ -163,7 +190,7 @@ def _events(result: loaders.Result) -> None:
     splits = sum(event.kind == "split" for event in events)
     st.caption(
         f"At {at}: {words.count(splits)} neurites split into pieces, {words.count(len(events) - splits)} "
-        "regions that hold several neurites. The largest first. Click a row to go to its slice."
+        "regions that hold several neurites. The largest first. Click a row to see the place."
     )
     if not events:
         return
@@ -178,14 +205,28 @@ def _events(result: loaders.Result) -> None:
             "neurites": [len(event.neurites) for event in events],
             "pieces": [len(event.segments) for event in events],
         }
-    ).sort_values("stray (px)", ascending=False, ignore_index=True)
+    ).sort_values("stray (px)", ascending=False)
+    key = f"events of {result.run.name} {result.folder.name}"
+    left, right = st.columns([1, 2], gap="medium")
+    with left:
+        kind = st.segmented_control(
+            "Show", ["all", "split", "merge"], default="all", required=True, key=f"kind of {key}",
+            format_func={"all": "Both", "split": "Splits", "merge": "Merges"}.__getitem__,
+        )  # fmt: skip
+    with right:
+        first, last = range_of_slices(evaluation.slices, key=f"range of {key}", text="In slices")
+    table = table[table["slice"].between(first, last) & ((table["what"] == kind) | (kind == "all"))]
+    picked = partial(_picked_event, key, tuple(events[at] for at in table.index))
+    table = table.reset_index(drop=True)
+    if len(table) < len(events):
+        st.caption(_shown_of(len(table), len(events), "splits and merges"))
     st.dataframe(
         table,
         hide_index=True,
         height=420,
-        on_select=partial(_picked, f"events of {result.run.name} {result.folder.name}", tuple(table["slice"])),
+        on_select=picked,
         selection_mode="single-row",
-        key=f"events of {result.run.name} {result.folder.name}",
+        key=key,
         column_config={
             "stray (px)": st.column_config.NumberColumn(
                 help="Pixels that ended up in the wrong piece: what is not in the largest piece.", format="localized"
@@ -195,38 +236,45 @@ def _events(result: loaders.Result) -> None:
             "x": st.column_config.NumberColumn(help="Column of the place, pixels from the left."),
         },
     )
-    st.download_button(
-        "Splits and merges as CSV", partial(_csv, table), f"{result.run.name}-{result.dataset}-events.csv", "text/csv",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
+    csv_button("Splits and merges as CSV", table, f"{result.run.name}-{result.dataset}-events.csv")
 
 
 def _downloads(selection: Selection, result: loaders.Result) -> None:
     if selection.dataset is None:
         return
-    st.markdown(f"**Download slice {selection.z}**, pixel for pixel")
-    kind = st.segmented_control(
-        "Format", ["png", "tiff"], default="png", required=True, format_func=str.upper, key="errors format"
-    )
-    for what, label in (
-        ("errors", "Errors over the image"),
-        ("prediction", "Prediction (interior white)"),
-        ("probability", "Probability of interior"),
-        ("notebook", "Notebook view"),
-    ):
-        stem = f"{result.run.name}-{result.dataset}-{selection.z:03d}-{what}"
-        if what in ("errors", "prediction", "notebook"):
-            stem += f"-{selection.threshold:.3f}"
-        st.download_button(
-            label,
-            partial(_picture, what, kind or "png", selection, result),
-            f"{stem}.{'tif' if kind == 'tiff' else 'png'}",
-            f"image/{kind}",
-            key=f"download {what}",
-            icon=":material/download:",
-            on_click="ignore",
-            width="stretch",
-        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Slice {selection.z} as a file, pixel for pixel:", width="content")
+        kind = st.segmented_control(
+            "Format", ["png", "tiff"], default="png", required=True, format_func=str.upper, key="errors format",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        for what, label in (
+            ("errors", "Errors"),
+            ("prediction", "Prediction"),
+            ("probability", "Probability"),
+            ("notebook", "Notebook view"),
+        ):
+            stem = f"{result.run.name}-{result.dataset}-{selection.z:03d}-{what}"
+            if what != "probability":
+                stem += f"-{selection.threshold:.3f}"
+            st.download_button(
+                label,
+                partial(_picture, what, kind or "png", selection, result),
+                f"{stem}.{'tif' if kind == 'tiff' else 'png'}",
+                f"image/{kind}",
+                key=f"download {what}",
+                icon=":material/download:",
+                on_click="ignore",
+                help=_FILES[what],
+            )
+
+
+_FILES = {
+    "errors": "The image with its wrong pixels in colour, at the threshold and tolerance in the sidebar.",
+    "prediction": "Interior white, membrane black, at the threshold in the sidebar.",
+    "probability": "Probability of interior, 0 black to 255 white.",
+    "notebook": "Predicted, expected, and the prediction with every wrong pixel in red, side by side.",
+}
 
 
 def _picture(what: str, kind: str, selection: Selection, result: loaders.Result) -> bytes:

@@ -27,6 +27,8 @@ def page() -> None:
     else:
         _run(selection.run)
         if selection.result is not None:
+            if not selection.result.leaks and loaders.leak_audit(selection.run).leaks:
+                notices.about_run(selection.run)
             _results(selection.result, selection.threshold, selection.tolerance)
         elif selection.run.info.dataset:
             notices.about_run(selection.run)
@@ -49,7 +51,7 @@ def _run(run: Run) -> None:
         "training": "training now",
         "interrupted": "interrupted, can be resumed",
         "failed": f"failed: {words.plain(info.message)}",
-    }[info.state]
+    }[run.state]
     facts = loaders.info(info.dataset)
     about = words.plain(facts.title if facts else info.dataset)
     st.markdown(
@@ -76,11 +78,12 @@ def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
     notices.about_result(result)
     found = loaders.at(result, threshold, tolerance)
     pooled, matrix = found.pooled, found.matrix
+    percent = matrix.percent()
     number = len(result.evaluation.slices)
     beyond = f", errors up to {tolerance} px from a boundary forgiven" if tolerance else ""
     st.subheader(
         f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} of {words.plain(result.dataset)}, "
-        f"threshold {threshold:.3f}{beyond}"
+        f"threshold {threshold:.3f}{beyond} {notices.mark(result)}"
     )
     point = "topology" if "topology" in result.points else next(iter(result.points))
     v_rand = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
@@ -97,13 +100,13 @@ def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
             (
                 "Missed membrane",
                 "missed",
-                words.percent(charts.share(matrix.missed_membrane, matrix.pixels)),
+                words.percent(float(percent[0, 1])),
                 f"{words.count(int(matrix.missed_membrane))} pixels; risks merging neurites",
             ),
             (
                 "False membrane",
                 "false",
-                words.percent(charts.share(matrix.false_membrane, matrix.pixels)),
+                words.percent(float(percent[1, 0])),
                 f"{words.count(int(matrix.false_membrane))} pixels; risks splitting neurites",
             ),
             (
@@ -148,10 +151,7 @@ def _worst_and_best(result: loaders.Result, found: loaders.At, threshold: float,
                 f"({words.count(int(found.each.wrong_pixels[place]))} pixels)"
             )
             try:
-                stack = loaders.dataset(result.dataset)
-                shown = pictures.errors(
-                    stack.image(z), stack.label(z), loaders.probability(result, z), threshold, tolerance
-                )
+                shown = loaders.error_picture(result, z, threshold, tolerance)
                 st.image(pictures.small(shown), width="stretch", alt=f"{title}: wrong pixels in colour over the image")
             except SegcoreError as error:
                 st.caption(f"No picture: {words.message(error)}")
@@ -172,10 +172,13 @@ def _model_card(run: Run) -> None:
 
 
 def _not_evaluated(run: Run) -> None:
-    if run.info.state == "finished":
+    if run.state == "finished":
         notices.needs_result_hint(run.name, None)
-    elif run.info.state != "failed":
+    elif run.state == "training":
         st.info("No evaluation yet: that comes when training has ended. Its curves are on the Training page.")
+    else:
+        st.info("Training did not get to its end. This goes on from its last epoch:", icon=":material/info:")
+        st.code(f"python -m segcore train --resume {run.name}", language="sh")
 
 
 def _next() -> None:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, loaders, notices, words
+from dashboard import charts, loaders, notices, words, zoom
+from dashboard.downloads import csv_button
 from dashboard.selection import current
 from segcore import config as configuration
 from segcore.errors import SegcoreError
 from segcore.runs import EpochRecord, Run
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 MOST_RUNS = 6
+SECONDS_BETWEEN_LOOKS = 2.0
+_CURVES = (
+    ("loss", "Loss by epoch", "loss (no unit)", "loss"),
+    ("dice", "Dice of interior by epoch", "Dice at threshold 0.5, 0 to 1", "dice"),
+    ("accuracy", "Binary accuracy by epoch", "share of pixels right, 0 to 1", "accuracy"),
+)
+_BENEATH = (
+    ("learning_rate", "Learning rate by epoch", "learning rate (no unit)"),
+    ("seconds", "Time of an epoch", "seconds"),
+)
+_CHARTS = tuple(f"curve {measure}" for measure, *_ in (*_CURVES, *_BENEATH))
+_ZOOM, _DRAWN = "training zoom", "training: drawn"
 
 
 def page() -> None:
@@ -25,18 +41,31 @@ def page() -> None:
         st.info("There is no run to show yet. The Overview says how to get one.", icon=":material/info:")
         return
     runs = _compared(selection.run)
-    for run in runs:
-        _notes(run, many=len(runs) > 1)
-    histories = {run.name: loaders.history(run) for run in runs}
-    empty = [name for name, history in histories.items() if not history]
-    if empty:
-        st.info(f"No epoch has ended yet: {words.plain(words.listed(empty))}.")
-    histories = {name: history for name, history in histories.items() if history}
-    if histories:
-        _curves(runs, histories)
-        _tables(histories)
+    names = tuple(run.name for run in runs)
+    if any(run.state == "training" for run in runs):
+        st.fragment(_learning, run_every=SECONDS_BETWEEN_LOOKS)(names, live=True)
+    else:
+        _learning(names, live=False)
     _network(selection.run)
     _settings(runs)
+
+
+def _learning(names: tuple[str, ...], *, live: bool) -> None:
+    """How far the runs are and their curves: all of the page that changes while one of them is trained."""
+    with notices.guarded():
+        runs = [loaders.run(name) for name in names]
+        if live and not any(run.state == "training" for run in runs):
+            st.rerun()  # The page as a whole, which then no longer looks again.
+        for run in runs:
+            _notes(run, many=len(runs) > 1)
+        histories = {run.name: loaders.history(run) for run in runs}
+        empty = [name for name, history in histories.items() if not history]
+        if empty:
+            st.info(f"No epoch has ended yet: {words.plain(words.listed(empty))}.")
+        histories = {name: history for name, history in histories.items() if history}
+        if histories:
+            _curves(runs, histories, live=live)
+            _tables(histories)
 
 
 def _compared(first: Run) -> list[Run]:
@@ -44,6 +73,9 @@ def _compared(first: Run) -> list[Run]:
     others = [name for name in loaders.names_of_runs() if name != first.name and name not in broken]
     chosen: Sequence[str] = []
     if others:
+        # One that was chosen before may be gone by now.
+        kept = st.session_state.get("training others", [])
+        st.session_state["training others"] = [name for name in kept if name in others]
         chosen = st.multiselect(
             "Compare with",
             others,
@@ -57,61 +89,71 @@ def _compared(first: Run) -> list[Run]:
 
 
 def _notes(run: Run, *, many: bool) -> None:
-    info = run.info
-    name = f"**{words.plain(run.name)}**: " if many else ""
-    kept = f"weights of epoch **{info.best_epoch}** were kept, with validation Dice **{info.best_dice:.4f}**"
-    st.markdown(
-        f"{name}{info.epochs} epochs in {words.duration(info.train_seconds)} on {words.plain(info.device)}"
-        + (f"; {kept}" if info.best_epoch else "")
-        + ("" if info.state == "finished" else f" · :orange-badge[{info.state}] {words.plain(info.message)}")
-    )
+    info, training = run.info, run.state == "training"
+    said = [f"{info.epochs} {f'of {run.config.train.epochs} ' if training else ''}epochs"]
+    said[0] += f" in {words.duration(info.train_seconds)} on {words.plain(info.device)}"
+    if info.best_epoch:
+        said.append(
+            f"{'best so far' if training else 'weights kept'}: epoch **{info.best_epoch}**, with a validation Dice of "
+            f"**{info.best_dice:.4f}**"
+        )
+    if training:
+        said.append(":blue-badge[training now]")
+    elif run.state != "finished":
+        said.append(f":orange-badge[{run.state}] {words.plain(info.message)}")
+    st.markdown((f"**{words.plain(run.name)}**: " if many else "") + " · ".join(said))
     notices.about_run(run)
 
 
-def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]]) -> None:
+def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]], *, live: bool) -> None:
     log = st.toggle(
         "Logarithmic", key="training log", persist_state="session", help="For loss, learning rate and epoch time."
     )
-    best = {run.name: run.info.best_epoch for run in runs}
     st.caption(
-        "Dotted: training. Solid: validation. Star: the epoch whose weights were kept. Training figures come from "
-        "augmented patches, validation figures from whole slices."
+        "Dotted: training, on augmented patches. Solid: validation, on whole slices. "
+        "Star: the epoch whose weights were kept. It is the best one on these very validation slices, so its figures "
+        "flatter a little; test slices tell what to expect."
     )
-    for column, (measure, title, unit, term) in zip(
-        st.columns(3),
-        (
-            ("loss", "Loss", "loss (no unit)", "loss"),
-            ("dice", "Dice of interior at 0.5", "Dice, 0 to 1", "dice"),
-            ("accuracy", "Binary accuracy at 0.5", "share of pixels, 0 to 1", "accuracy"),
-        ),
-        strict=True,
-    ):
-        with column:
-            figure = charts.curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
-            charts.show(figure, key=f"curve {measure}", name=measure, description=f"{title} by epoch")
-            st.caption(words.HELP[term])
-    for column, (measure, title, unit) in zip(
-        st.columns(2),
-        (("learning_rate", "Learning rate", "learning rate"), ("seconds", "Time of an epoch", "seconds")),
-        strict=True,
-    ):
-        with column:
-            figure = charts.by_epoch(histories, measure, title, unit, log=log)
-            charts.show(figure, key=f"curve {measure}", name=measure, description=f"{title} by epoch")
+    figures = _figures(runs, histories, log=log)
+    for columns, measures in ((st.columns(3), _CURVES), (st.columns(2), _BENEATH)):
+        for column, (measure, title, _, *term) in zip(columns, measures, strict=True):
+            with column:
+                charts.show(figures[measure], key=f"curve {measure}", name=measure, description=title)
+                for one in term:
+                    st.caption(words.HELP[one])
+    if live:
+        zoom.watch(_CHARTS, key=_ZOOM, view=_view(histories, log=log))
+
+
+def _view(histories: dict[str, list[EpochRecord]], *, log: bool) -> str:
+    return "/".join([*histories, "log" if log else "linear"])
+
+
+def _figures(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: bool) -> dict[str, go.Figure]:
+    """The charts by measure; the same ones as before until there is something new in them."""
+    view = _view(histories, log=log)
+    best = {run.name: run.info.best_epoch for run in runs}
+    shown = view, charts.ink(), best, {name: history[-1] for name, history in histories.items()}
+    drawn = st.session_state.get(_DRAWN)
+    if drawn is not None and drawn[0] == shown:
+        return dict(drawn[1])
+    figures = {
+        measure: charts.curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
+        for measure, title, unit, _ in _CURVES
+    } | {measure: charts.by_epoch(histories, measure, title, unit, log=log) for measure, title, unit in _BENEATH}
+    zoomed = zoom.ranges(key=_ZOOM, view=view)
+    for measure, figure in figures.items():
+        for axis, ends in zoomed.get(f"curve {measure}", {}).items():
+            figure.update_layout({axis: {"range": ends}})
+    st.session_state[_DRAWN] = shown, figures
+    return figures
 
 
 def _tables(histories: dict[str, list[EpochRecord]]) -> None:
     table = pd.DataFrame([{"run": name} | asdict(record) for name, history in histories.items() for record in history])
-    with st.expander(f"All epochs as a table ({len(table)})", icon=":material/table:"):
+    with st.expander("All epochs as a table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, height=320)
-    st.download_button(
-        "History as CSV",
-        partial(_csv, table),
-        f"{'-'.join(histories)}-history.csv"[:120],
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    csv_button("History as CSV", table, f"{'-'.join(histories)[:100]}-history.csv")
 
 
 def _network(run: Run) -> None:
@@ -141,7 +183,8 @@ def _network(run: Run) -> None:
                 "multiply_adds": st.column_config.NumberColumn("multiply-adds", format="compact"),
             },
         )
-        st.caption(f"{words.count(int(table['parameters'].sum()))} parameters in all.")
+        st.caption(f"{words.count(run.info.parameters)} parameters in all.")
+        csv_button("Levels as CSV", table, f"{run.name}-levels.csv")
 
 
 def _settings(runs: list[Run]) -> None:
@@ -164,18 +207,11 @@ def _settings(runs: list[Run]) -> None:
         lambda row: ["background-color: rgba(230,159,0,.28)" if differ[row.name] else ""] * len(row), axis=1
     )
     st.dataframe(shown, height=min(520, 40 + 35 * max(1, len(table))))
-    st.download_button(
-        "Settings as CSV", partial(_csv, table.reset_index()), "settings.csv", "text/csv", icon=":material/download:",
-        on_click="ignore",
-    )  # fmt: skip
+    csv_button("Settings as CSV", table.reset_index(), f"{'-'.join(flat)[:100]}-settings.csv")
 
 
 def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
 
 
 page()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import shutil
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,49 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import pictures, uploads, words, worker
+from dashboard import background, pictures, scratch, uploads, words, worker
+from dashboard.background import Work
 from dashboard.selection import current
-from segcore.errors import SegcoreError
 from segcore.evidence import predicted_interior
 from segcore.runs import Run
-from segcore.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
+from segcore.stack import VoxelSize
+from segcore.volume import StackWriter, intensity_range, map_stack, to_uint8
+from segcore.watching import Watch
 
-_STATE = "try it: result"
+_STATE = "try it"
+_POINTS = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One upload on its way through one run.
+
+    Attributes:
+        run: name of the run, and when it was trained.
+        folder: of its files, until the visit ends.
+        work: makes a `Tried`.
+    """
+
+    run: tuple[str, str]
+    folder: Path
+    work: Work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What came of it: `images.tif` and `probability.tif`, 8 bits, in the folder of the attempt.
+
+    Attributes:
+        names: of the slices.
+        shape: slices, height and width.
+        voxel_nm: (z, y, x), where the file says.
+        was: how the file was read, in words.
+    """
+
+    names: tuple[str, ...]
+    shape: tuple[int, int, int]
+    voxel_nm: VoxelSize | None
+    was: str
 
 
 def page() -> None:
@@ -35,81 +70,103 @@ def page() -> None:
         f"pixel size differ from those of {words.plain(run.info.dataset)}."
     )
     files = st.file_uploader(
-        "Image, multi-page TIFF, or several images of one size",
-        list(uploads.SUFFIXES),
+        "Image, multi-page TIFF, several images of one size, or a zip of them",
+        uploads.SUFFIXES,
         accept_multiple_files=True,
         key="try it files",
-        help="More than 8 bits are stretched to 8. Colour becomes grey.",
+        on_change=_forget,
+        help="More than 8 bits are stretched to 8. Colour becomes grey. At most 8192 × 8192 pixels a slice.",
     )
-    threshold = st.slider(
-        "Threshold", 0.0, 1.0, _usual(run), 0.001, format="%.3f", key=f"try it threshold {run.name}",
-        help=words.HELP["threshold"],
-    )  # fmt: skip
-    if not files:
-        st.session_state.pop(_STATE, None)
-        st.caption("Files are deleted from the server when they have been read, results when you close the page.")
-        return
-    fingerprint = _fingerprint(run, files)
-    done = st.session_state.get(_STATE)
-    if done is None or done["fingerprint"] != fingerprint:
-        if not st.button("Run the model", type="primary", icon=":material/play_arrow:"):
-            return
-        try:
-            done = _predict(run, files) | {"fingerprint": fingerprint}
-        except SegcoreError as error:
-            st.error(words.message(error), icon=":material/error:")
-            return
-        st.session_state[_STATE] = done
-        st.rerun()
-    _show(run, done, threshold)
+    st.caption(
+        ":material/lock: Your files and what the model makes of them are deleted from the server when you close this "
+        "page." + (" That is why this works in read-only mode, too." if words.read_only() else "")
+    )
+    attempt: Attempt | None = st.session_state.get(_STATE)
+    if attempt is not None and (attempt.run != (run.name, run.info.started) or not attempt.folder.is_dir()):
+        _forget()
+        attempt = None
+    if attempt is not None and attempt.work.state == "running":
+        background.show(attempt.work, "try it")
+    elif attempt is not None and attempt.work.state == "finished":
+        _show(run, attempt.folder, attempt.work.result)
+    else:
+        if attempt is not None:
+            _why_not(attempt)
+        if files and st.button("Run the model", type="primary", icon=":material/play_arrow:"):
+            _start(run, files)
+            st.rerun()
 
 
-def _usual(run: Run) -> float:
-    return round(run.info.operating_points.pixel, 3) if run.info.operating_points else 0.5
+def _why_not(attempt: Attempt) -> None:
+    problem = background.mistake(attempt.work)
+    if problem:
+        st.error(words.message(problem), icon=":material/error:")
+    else:
+        st.info("Cancelled. Nothing was kept.", icon=":material/info:")
 
 
-def _fingerprint(run: Run, files: list[Any]) -> str:
-    running = hashlib.sha256(f"{run.name} {run.info.started}".encode())
-    for file in files:
-        running.update(f"{file.file_id} {file.name} {file.size}".encode())
-    return running.hexdigest()
+def _start(run: Run, files: list[Any]) -> None:
+    _forget()
+    visit = scratch.visit()
+    folder = visit.folder()
+    work = visit.ends(Work(partial(_predict, run.name, files, folder)))
+    st.session_state[_STATE] = Attempt(run=(run.name, run.info.started), folder=folder, work=work)
 
 
-def _predict(run: Run, files: list[Any]) -> dict[str, Any]:
-    """Predicts slice by slice into a folder that goes with the session."""
-    kept = tempfile.TemporaryDirectory(prefix="segcore-")
-    folder = Path(kept.name)
-    bar = st.progress(0.0, "Reading …")
-    with uploads.on_disk(files) as path, open_stack(path) as stack:
+def _forget() -> None:
+    attempt: Attempt | None = st.session_state.pop(_STATE, None)
+    if attempt is not None:
+        attempt.work.cancel()
+        scratch.visit().drop(attempt.folder)
+
+
+def _predict(run: str, files: list[Any], folder: Path, watch: Watch) -> Tried:
+    """Predicts slice by slice. What was uploaded is not needed on disk any longer then."""
+    uploaded = folder / "uploaded"
+    with uploads.stack_in(uploads.copy(files, uploaded, watch), uploaded, watch) as stack:
+        watch("reading the range of grey values", 0, None)
         low, high = intensity_range(stack)
-        sizes = {"height": stack.height, "width": stack.width, "slices": len(stack)}
+        shape = (len(stack), stack.height, stack.width)
         voxel = stack.voxel_size_nm
         with (
-            StackWriter(folder / "images.tif", **sizes, voxel_size_nm=voxel) as images,
-            StackWriter(folder / "probability.tif", **sizes, voxel_size_nm=voxel) as probabilities,
+            _writer(folder / "images.tif", shape, voxel) as images,
+            _writer(folder / "probability.tif", shape, voxel) as probabilities,
         ):
             for z in range(len(stack)):
-                bar.progress(z / len(stack), f"Slice {z + 1} of {len(stack)} …")
+                step = "predicting slices" if len(stack) > 1 else "predicting"
+
+                def look(step: str = step, z: int = z) -> None:
+                    watch(step, z, len(stack) if len(stack) > 1 else None)
+
+                look()
                 page = to_uint8(stack.read(z), low, high)
                 images.write(page)
-                probabilities.write(worker.call(worker.predict, run.name, page))
-        names = stack.names
-    bar.empty()
-    return {"folder": kept, "names": tuple(names), "voxel": voxel, **sizes}
+                probabilities.write(worker.call(worker.predict, run, page, check=look))
+        was = f"{stack.dtype}, {low:.6g} shown as black and {high:.6g} as white" if stack.dtype != np.uint8 else ""
+        done = Tried(names=tuple(stack.names), shape=shape, voxel_nm=voxel, was=was)
+    shutil.rmtree(uploaded, ignore_errors=True)
+    return done
 
 
-def _show(run: Run, done: dict[str, Any], threshold: float) -> None:
-    folder = Path(done["folder"].name)
-    shape = (done["slices"], done["height"], done["width"])
-    z = 0
-    if done["slices"] > 1:
-        z = st.slider("Slice of the upload", 0, done["slices"] - 1, 0, key="try it slice")
-    image = np.array(map_stack(folder / "images.tif", *shape)[z])
-    probability = np.array(map_stack(folder / "probability.tif", *shape)[z])
+def _writer(path: Path, shape: tuple[int, int, int], voxel_nm: VoxelSize | None) -> StackWriter:
+    slices, height, width = shape
+    return StackWriter(path, height=height, width=width, slices=slices, voxel_size_nm=voxel_nm)
+
+
+def _show(run: Run, folder: Path, done: Tried) -> None:
+    slices, height, width = done.shape
+    z = st.slider("Slice of the upload", 0, slices - 1, 0, key="try it slice") if slices > 1 else 0
+    threshold = _threshold(run)
+    image = np.array(map_stack(folder / "images.tif", *done.shape)[z])
+    probability = np.array(map_stack(folder / "probability.tif", *done.shape)[z])
     interior = predicted_interior(probability, threshold)
+    called = int(interior.sum())
+    share = (
+        f"{words.percent(100 * called / interior.size)} ({words.count(called)} of {words.count(interior.size)} pixels)"
+    )
     st.markdown(
-        f"**{words.plain(done['names'][z])}**, {done['height']} × {done['width']} pixels: "
-        f"{words.percent(100 * float(interior.mean()))} called interior at threshold {threshold:.3f}"
+        f"**{words.plain(done.names[z])}** ({z + 1} of {slices}), {height} × {width} pixels: {share} called interior "
+        f"at threshold {threshold:.3f}" + (f" · read from {words.plain(done.was)}" if done.was else "")
     )
     overlay = pictures.membrane_over(image, interior)
     shown = {"Image": image, "Probability": probability, "Mask": pictures.mask(interior), "Overlay": overlay}
@@ -120,22 +177,43 @@ def _show(run: Run, done: dict[str, Any], threshold: float) -> None:
                 f"{title} (PNG)", partial(pictures.encoded, picture, "png"), f"{run.name}-{z:03d}-{title.lower()}.png",
                 "image/png", icon=":material/download:", on_click="ignore", width="stretch", key=f"try it {title}",
             )  # fmt: skip
+    st.caption(
+        "White is interior, black is membrane; grey in the probability is in between (255 times the probability, "
+        "rounded). Pictures have the size of the slice, TIFFs hold all slices."
+    )
     with st.container(horizontal=True):
-        st.download_button(
-            "All probabilities (TIFF)", partial(_probabilities, folder), f"{run.name}-probability.tif", "image/tiff",
-            icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
-        st.download_button(
-            "All masks (TIFF)", partial(_masks, folder, shape, done["voxel"], threshold), f"{run.name}-mask.tif",
-            "image/tiff", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        for title, name, make in (
+            ("All probabilities (TIFF)", "probability", partial(_probabilities, folder)),
+            ("All masks (TIFF)", "mask", partial(_masks, folder, done, threshold)),
+        ):
+            st.download_button(
+                title, make, f"{run.name}-{name}.tif", "image/tiff", icon=":material/download:", on_click="ignore",
+            )  # fmt: skip
+
+
+def _threshold(run: Run) -> float:
+    """A slider, and the run's thresholds with a name."""
+    points = run.info.operating_points
+    key = f"try it threshold {run.name}"
+    st.session_state.setdefault(key, round(points.pixel, 3) if points else 0.5)
+    left, right = st.columns(2, vertical_alignment="bottom")
+    chosen: float = left.slider("Threshold", 0.0, 1.0, step=0.001, format="%.3f", key=key, help=words.HELP["threshold"])
+    if points:
+        with right.container(horizontal=True):
+            for name, title in _POINTS.items():
+                value = round(getattr(points, name), 3)
+                st.button(
+                    f"{title} · {value:.3f}", key=f"try it point {name}", help=words.HELP[name],
+                    on_click=st.session_state.__setitem__, args=(key, value), disabled=abs(chosen - value) < 5e-4,
+                )  # fmt: skip
+    return chosen
 
 
 _CAPTIONS = {
-    "Image": "Image, 8 bits",
-    "Probability": "Probability of interior: white is 1, black is 0",
-    "Mask": "Mask: interior white, membrane black",
-    "Overlay": "Predicted membrane in orange over the image",
+    "Image": "Image",
+    "Probability": "Probability of interior",
+    "Mask": "Mask at the threshold",
+    "Overlay": "Membrane in orange",
 }
 
 
@@ -143,14 +221,15 @@ def _probabilities(folder: Path) -> bytes:
     return (folder / "probability.tif").read_bytes()
 
 
-def _masks(folder: Path, shape: tuple[int, int, int], voxel: Any, threshold: float) -> bytes:
-    slices, height, width = shape
-    path = folder / "mask.tif"
-    found = map_stack(folder / "probability.tif", *shape)
-    with StackWriter(path, height=height, width=width, slices=slices, voxel_size_nm=voxel) as masks:
-        for page in found:
-            masks.write(pictures.mask(predicted_interior(page, threshold)))
-    return path.read_bytes()
+def _masks(folder: Path, done: Tried, threshold: float) -> bytes:
+    place = scratch.new_folder()
+    try:
+        with _writer(place / "mask.tif", done.shape, done.voxel_nm) as masks:
+            for page in map_stack(folder / "probability.tif", *done.shape):
+                masks.write(pictures.mask(predicted_interior(page, threshold)))
+        return (place / "mask.tif").read_bytes()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 page()

@@ -1,0 +1,81 @@
+"""Keeps the zoom of Plotly charts: Streamlit makes a chart anew whenever its figure changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+Ranges = dict[str, dict[str, list[float]]]
+
+# Plotly tells its own element what was zoomed; nobody else learns of it. Charts come and go with every redraw.
+_JS = """
+const views = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  let kept = views.get(parentElement);
+  if (kept?.view !== data.view) {
+    kept = { view: data.view, charts: {} };
+    views.set(parentElement, kept);
+  }
+  const zoomed = (name, change) => {
+    const ranges = { ...kept.charts[name] };
+    for (const axis of ["xaxis", "yaxis"]) {
+      const pair = change[`${axis}.range`] ?? [change[`${axis}.range[0]`], change[`${axis}.range[1]`]];
+      if (change[`${axis}.autorange`]) delete ranges[axis];
+      else if (pair[0] !== undefined) ranges[axis] = pair;
+    }
+    if (JSON.stringify(ranges) === JSON.stringify(kept.charts[name] ?? {})) return;
+    kept.charts[name] = ranges;
+    setStateValue("zoom", { view: kept.view, charts: { ...kept.charts } });
+  };
+  const known = new WeakSet();
+  const look = () => {
+    for (const name of data.charts) {
+      const chart = document.querySelector(`.st-key-${CSS.escape(name.replaceAll(" ", "-"))} .js-plotly-plot`);
+      if (!chart?.on || known.has(chart)) continue;
+      known.add(chart);
+      chart.on("plotly_relayout", (change) => zoomed(name, change));
+    }
+  };
+  const timer = setInterval(look, 200);
+  look();
+  return () => clearInterval(timer);
+}
+"""
+_RENDERER: Any = None
+
+
+def watch(charts: Sequence[str], *, key: str, view: str) -> None:
+    """Watches charts, given by their keys; `view` says what they show, and another one forgets their zoom."""
+    global _RENDERER  # noqa: PLW0603
+    if _RENDERER is None:
+        _RENDERER = st.components.v2.component("segcore_zoom", js=_JS)
+    _RENDERER(key=key, data={"charts": list(charts), "view": view}, on_zoom_change=_nothing)
+
+
+def ranges(*, key: str, view: str) -> Ranges:
+    """What the reader has zoomed to in this view: ranges of axes by chart; nothing for what is whole."""
+    zoom = (st.session_state.get(key) or {}).get("zoom")
+    if not isinstance(zoom, Mapping) or zoom.get("view") != view or not isinstance(zoom.get("charts"), Mapping):
+        return {}
+    found: Ranges = {}
+    for chart, axes in zoom["charts"].items():
+        if isinstance(axes, Mapping):
+            found[str(chart)] = {axis: list(axes[axis]) for axis in ("xaxis", "yaxis") if _is_range(axes.get(axis))}
+    return found
+
+
+def _is_range(value: object) -> bool:
+    # It comes from a browser, so it can be anything.
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(end, int | float) and math.isfinite(end) for end in value)
+    )
+
+
+def _nothing() -> None:
+    """Streamlit keeps a state only with a callback."""
