@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 Ranges = dict[str, dict[str, list[float]]]
 
 # Plotly tells its own element what was zoomed; nobody else learns of it. Charts come and go with every redraw.
 _JS = """
-const views = new WeakMap();
+const seen = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
-  let kept = views.get(parentElement);
-  if (kept?.view !== data.view) {
-    kept = { view: data.view, charts: {} };
-    views.set(parentElement, kept);
-  }
-  const zoomed = (name, change) => {
+  const zoomed = (chart, name, change) => {
+    // What a chart shows is asked of the chart: the one on the page can be older than the data above.
+    const view = chart.layout.meta;
+    const kept = seen.get(parentElement)?.view === view ? seen.get(parentElement) : { view, charts: {} };
     const ranges = { ...kept.charts[name] };
     for (const axis of ["xaxis", "yaxis"]) {
       const pair = change[`${axis}.range`] ?? [change[`${axis}.range[0]`], change[`${axis}.range[1]`]];
@@ -28,8 +29,9 @@ export default function ({ data, parentElement, setStateValue }) {
       else if (pair[0] !== undefined) ranges[axis] = pair;
     }
     if (JSON.stringify(ranges) === JSON.stringify(kept.charts[name] ?? {})) return;
-    kept.charts[name] = ranges;
-    setStateValue("zoom", { view: kept.view, charts: { ...kept.charts } });
+    const charts = { ...kept.charts, [name]: ranges };
+    seen.set(parentElement, { view, charts });
+    setStateValue("zoom", { view, charts });
   };
   const known = new WeakSet();
   const look = () => {
@@ -37,7 +39,7 @@ export default function ({ data, parentElement, setStateValue }) {
       const chart = document.querySelector(`.st-key-${CSS.escape(name.replaceAll(" ", "-"))} .js-plotly-plot`);
       if (!chart?.on || known.has(chart)) continue;
       known.add(chart);
-      chart.on("plotly_relayout", (change) => zoomed(name, change));
+      chart.on("plotly_relayout", (change) => zoomed(chart, name, change));
     }
   };
   const timer = setInterval(look, 200);
@@ -48,16 +50,22 @@ export default function ({ data, parentElement, setStateValue }) {
 _RENDERER: Any = None
 
 
-def watch(charts: Sequence[str], *, key: str, view: str) -> None:
-    """Watches charts, given by their keys; `view` says what they show, and another one forgets their zoom."""
+def watch(charts: Sequence[str], *, key: str) -> None:
+    """Watches charts that were given a `set_view`, by their keys."""
     global _RENDERER  # noqa: PLW0603
     if _RENDERER is None:
         _RENDERER = st.components.v2.component("segcore_zoom", js=_JS)
-    _RENDERER(key=key, data={"charts": list(charts), "view": view}, on_zoom_change=_nothing)
+    _RENDERER(key=key, data={"charts": list(charts)}, on_zoom_change=_nothing)
 
 
-def ranges(*, key: str, view: str) -> Ranges:
-    """What the reader has zoomed to in this view: ranges of axes by chart; nothing for what is whole."""
+def set_view(figure: go.Figure, chart: str, *, key: str, view: str) -> None:
+    """Says in the figure what it shows, and zooms to where the reader has zoomed in this view; another forgets it."""
+    figure.update_layout(meta=view)
+    for axis, ends in _ranges(key, view).get(chart, {}).items():
+        figure.update_layout({axis: {"range": ends}})
+
+
+def _ranges(key: str, view: str) -> Ranges:
     zoom = (st.session_state.get(key) or {}).get("zoom")
     if not isinstance(zoom, Mapping) or zoom.get("view") != view or not isinstance(zoom.get("charts"), Mapping):
         return {}

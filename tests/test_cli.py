@@ -385,7 +385,7 @@ def test_train_leaves_a_whole_run_and_evaluates_it(world):
     run = world / "models/first"
     assert {path.name for path in run.iterdir()} == {
         "run.json", "config.json", "split.json", "history.csv", "model.safetensors", "checkpoint", "log.txt",
-        "network.json", "tensorboard", "evaluation", "README.md",
+        "network.json", "tensorboard", "evaluation", "README.md", "progress.json", "previews", ".lock",
     }  # fmt: skip
     assert len((run / "history.csv").read_text().splitlines()) == 3
     assert next((run / "tensorboard").iterdir()).stat().st_size > 400
@@ -1119,7 +1119,7 @@ def test_a_disk_that_fills_up_while_training(data, models_dir, run_python, accep
     for (limit, _), (code, err) in zip(cases, results, strict=True):
         if code:
             assert_refused(Result(code, "", err), "larger than this system allows", models_dir / f"run-{limit}")
-            assert not list((models_dir / f"run-{limit}").rglob(".*"))
+            assert {path.name for path in (models_dir / f"run-{limit}").rglob(".*")} <= {".lock"}
     failed = [models_dir / f"run-{limit}" for (limit, _), (code, _) in zip(cases, results, strict=True) if code]
     for run in failed[:2]:
         assert "finished" not in (run / "run.json").read_text()
@@ -1288,7 +1288,7 @@ def test_a_training_that_is_stopped_can_go_on(number, data, models_dir, accepted
     assert "Traceback" not in err.decode()
     assert err.decode().splitlines()[-1] == "segcore: interrupted"
     assert json.loads((models_dir / "long/run.json").read_text())["state"] == "interrupted"
-    assert not list(models_dir.rglob(".*"))
+    assert {path.name for path in models_dir.rglob(".*")} == {".lock"}
     (line,) = accepted("runs", "--json").json()
     assert line["state"] == "interrupted"
     done = line["epochs"]

@@ -122,7 +122,7 @@ def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]], *, live: b
                 for one in term:
                     st.caption(words.HELP[one])
     if live:
-        zoom.watch(_CHARTS, key=_ZOOM, view=_view(histories, log=log))
+        zoom.watch(_CHARTS, key=_ZOOM)
 
 
 def _view(histories: dict[str, list[EpochRecord]], *, log: bool) -> str:
@@ -141,10 +141,8 @@ def _figures(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: b
         measure: charts.curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
         for measure, title, unit, _ in _CURVES
     } | {measure: charts.by_epoch(histories, measure, title, unit, log=log) for measure, title, unit in _BENEATH}
-    zoomed = zoom.ranges(key=_ZOOM, view=view)
     for measure, figure in figures.items():
-        for axis, ends in zoomed.get(f"curve {measure}", {}).items():
-            figure.update_layout({axis: {"range": ends}})
+        zoom.set_view(figure, f"curve {measure}", key=_ZOOM, view=view)
     st.session_state[_DRAWN] = shown, figures
     return figures
 

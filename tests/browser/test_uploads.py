@@ -255,7 +255,7 @@ def test_masks_that_are_nearly_binary_are_offered_a_threshold(app, browse, tmp_p
     press(page, "Check and import")
     page.get_by_role("button", name="Count 128 and more as white").click()
     settled(page)
-    assert "128" in field(page, "White from grey value").input_value()
+    assert eventually(lambda: "128" in field(page, "White from grey value").input_value())
     press(page, "Check and import")
     page.get_by_text("Dataset smeared is here").wait_for()
     assert set(np.unique(tifffile.imread(app.data / "smeared" / "labels.tif"))) == {0, 255}
