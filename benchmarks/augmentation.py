@@ -19,10 +19,11 @@ import torch
 from skimage.transform import rotate
 from skimage.util import random_noise
 
-from segcore.augment import apply, draw
+from segcore.augment import apply
 from segcore.config import AugmentConfig, RunConfig
 from segcore.prediction import keep_freed_memory
 from segcore.synthetic import make_stack
+from segcore.transform import draw
 
 PAIRS, BATCH = 16, 4
 

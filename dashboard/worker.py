@@ -181,10 +181,10 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
     """Copies of some slices, made as training makes them; each slice in turn."""
     import torch
 
-    from segcore.augment import draw
     from segcore.config import AugmentConfig, RunConfig, from_dict
     from segcore.datasets import open_dataset
     from segcore.sampling import BatchMaker, Sample
+    from segcore.transform import draw
 
     stack = open_dataset(dataset)
     assert stack.labels is not None

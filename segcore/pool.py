@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segcore.augment import Transform
 from segcore.config import RunConfig
 from segcore.datasets import Dataset
 from segcore.errors import ConfigError, DataError, StorageError
 from segcore.sampling import BatchMaker, Sample, pool_copy
 from segcore.storage import atomic_folder, storage_errors
+from segcore.transform import Transform
 
 Pixel = TypeVar("Pixel", np.float32, np.uint8)
 

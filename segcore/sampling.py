@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segcore.augment import AugmentedBatch, Transform, apply, draw, support_px
+from segcore.augment import AugmentedBatch, apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig
 from segcore.losses import boundary_weights
 from segcore.splits import Split
+from segcore.transform import Transform, draw, support_px
 
 # Rows and columns of a slice; they may lie beyond its border.
 Window = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augment import Transform, apply, draw, support_px
+from segcore.augment import apply
 from segcore.config import AugmentConfig
+from segcore.transform import Transform, draw, support_px
 
 
 def applied(image, transform, *, label=None, size=None):

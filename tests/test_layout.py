@@ -14,11 +14,12 @@ LAYERS = (
     {"__init__", "errors"},
     {"config", "storage", "levels", "watching"},
     {"numbering", "stack", "locking"},
-    {"tiff"},
+    {"tiff", "transform"},
     {
-        "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "augment", "unet",
+        "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "warp", "unet",
         "losses", "evidence", "topology", "similarity", "notebook_confusion", "tensors", "event_file",
     },
+    {"augment"},
     {"datasets", "runs", "sampling"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring", "live"},
     {"application", "training_loop", "evaluation_summary"},
@@ -38,6 +39,7 @@ WITHOUT_TORCH = {
     "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
+    "transform",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
 

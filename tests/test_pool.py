@@ -9,11 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
-from segcore.augment import Transform, apply
+from segcore.augment import apply
 from segcore.config import AugmentConfig, RunConfig, preset
 from segcore.datasets import install
 from segcore.errors import ConfigError, DataError, StorageError
 from segcore.pool import write_pool
+from segcore.transform import Transform
 from segcore.volume import array_stack
 
 STRONG = RunConfig(augment=AugmentConfig(noise=("none", "gaussian", "poisson", "speckle")))

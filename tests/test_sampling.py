@@ -9,11 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augment import Transform, apply
+from segcore.augment import apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.losses import boundary_weights
 from segcore.sampling import BatchMaker, Sample, epoch_samples, pool_copy, spread, validation_samples
 from segcore.splits import make_split
+from segcore.transform import Transform
 
 OFF = AugmentConfig.off()
 
