@@ -37,6 +37,7 @@ def view(name: str) -> Path:
 def run_app() -> None:
     """Draws the app for one run of the script."""
     st.set_page_config(page_title="segcore", page_icon=":material/blur_on:", layout="wide")
+    st.html(VIEWS.parent / "page.css")
     read_address()
     page = st.navigation(
         [

@@ -37,20 +37,19 @@ def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) ->
     beyond = f" farther than {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
     one = found.each[result.evaluation.slices.index(selection.z)]
-    for title, matrix in (
-        (f"Slice {selection.z}", one),
-        (f"All {number} {words.PARTS[result.part]}" if number > 1 else "All", found.matrix),
-    ):
-        percent = matrix.percent()
-        st.markdown(
-            f"**{title}:** **{words.percent(float(matrix.wrong_percent))}** wrong{beyond} "
-            f"({words.count(int(matrix.wrong_pixels))} of {words.count(int(matrix.pixels))} pixels): missed membrane "
-            f"{words.percent(float(percent[0, 1]))} "
-            f"({words.count(int(matrix.missed_membrane))}), false membrane "
-            f"{words.percent(float(percent[1, 0]))} "
-            f"({words.count(int(matrix.false_membrane))})",
-            help=f"{words.HELP['wrong']} {words.HELP['missed']} {words.HELP['false']}",
-        )
+    with st.container(gap="xxsmall"):
+        for title, matrix in (
+            (f"Slice {selection.z}", one),
+            (f"All {number} {words.PARTS[result.part]}" if number > 1 else "All", found.matrix),
+        ):
+            percent = matrix.percent()
+            st.markdown(
+                f"**{title}:** **{words.percent(float(matrix.wrong_percent))}** wrong{beyond} "
+                f"({words.count(int(matrix.wrong_pixels))} of {words.count(int(matrix.pixels))} pixels): missed "
+                f"membrane {words.percent(float(percent[0, 1]))} ({words.count(int(matrix.missed_membrane))}), false "
+                f"membrane {words.percent(float(percent[1, 0]))} ({words.count(int(matrix.false_membrane))})",
+                help=f"{words.HELP['wrong']} {words.HELP['missed']} {words.HELP['false']}",
+            )
 
 
 def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> None:

@@ -11,10 +11,6 @@ const SHELL = `
     </div>
     <label class="slider"><span>Opacity</span>
       <input type="range" min="0" max="100" step="1" data-at="opacity"><output data-at="opacity-text"></output></label>
-    <div class="group end">
-      <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
-      <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
-    </div>
   </div>
   <div class="bar measures" data-at="measures">
     <label class="slider wide"><span>Threshold</span>
@@ -42,6 +38,10 @@ const SHELL = `
     <button type="button" data-do="previous" title="Previous slice (←)" aria-label="Previous slice">‹</button>
     <div class="strip" data-at="strip" role="slider" tabindex="0" aria-label="Slice"><canvas></canvas><i></i></div>
     <button type="button" data-do="next" title="Next slice (→)" aria-label="Next slice">›</button>
+    <div class="group">
+      <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
+      <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
+    </div>
   </div>
   <div class="bar foot">
     <span class="name" data-at="name"></span>

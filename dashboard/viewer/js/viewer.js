@@ -288,7 +288,7 @@ class Viewer {
     at["threshold-text"].textContent = thresholdAfter(this.last).toFixed(3);
     at.threshold.setAttribute("aria-valuetext", `threshold ${thresholdAfter(this.last).toFixed(3)}`);
     at.tolerance.value = this.tolerance;
-    const nm = data.voxel_nm ? ` (${+(this.tolerance * data.voxel_nm).toPrecision(3)} nm)` : "";
+    const nm = data.voxel_nm && this.tolerance ? ` (${+(this.tolerance * data.voxel_nm).toPrecision(3)} nm)` : "";
     at["tolerance-text"].textContent = `${this.tolerance} px${nm}`;
     for (const button of at.points.children) button.setAttribute("aria-pressed", Number(button.dataset.last) === this.last);
     this.showNumbers(this.row && this.evidence.count(this.row.page, this.last, this.tolerance));
