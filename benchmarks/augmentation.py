@@ -3,8 +3,9 @@
     python -m benchmarks.augmentation [--rounds 7]
 
 A pair is an image and a mask of 512 x 512, turned by up to 25 degrees, perhaps flipped, with Gaussian noise on the
-image. The notebook's way is scikit-image's `rotate` of both 8-bit images, NumPy's flip and `random_noise`, one pair
-after the other; segcore takes batches of four, as its presets train.
+image; a round makes four copies of each of 30 slices. The notebook's way is scikit-image's `rotate` of both 8-bit
+images, NumPy's flip and `random_noise`, one pair after the other; segcore takes batches as its presets train: of 20
+for the notebook's settings, of four for the standard ones.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from skimage.transform import rotate
 from skimage.util import random_noise
 
 from segcore.augment import apply
-from segcore.config import AugmentConfig, RunConfig
+from segcore.config import PRESETS, RunConfig
 from segcore.prediction import keep_freed_memory
 from segcore.synthetic import make_stack
 from segcore.transform import draw
 
-PAIRS, BATCH = 16, 4
+SLICES, COPIES = 30, 4
+PAIRS = SLICES * COPIES
 
 
 def notebook(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> None:
     """What the notebook did to every copy."""
-    for image, label in zip(images, labels, strict=True):
+    for image, label in [*zip(images, labels, strict=True)] * COPIES:
         angle, flip = rng.uniform(-25, 25), rng.integers(3)
         turned, mask = rotate(image, angle), rotate(label, angle)
         if flip:
@@ -51,22 +53,24 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     keep_freed_memory()
     rng = np.random.default_rng(0)
-    stack = make_stack(PAIRS, 512, 512, rng)
+    stack = make_stack(SLICES, 512, 512, rng)
     tensors = torch.from_numpy(stack.images)[:, None].float() / 255
     masks = torch.from_numpy(stack.labels > 0)[:, None]
 
-    def with_settings(config: AugmentConfig) -> Callable[[], None]:
+    def with_preset(config: RunConfig) -> Callable[[], None]:
+        batch = config.train.batch_size
+
         def augmented() -> None:
-            for start in range(0, PAIRS, BATCH):
-                part = slice(start, start + BATCH)
-                apply(tensors[part], masks[part], [draw(config, rng) for _ in range(BATCH)])
+            for start in [*range(0, SLICES, batch)] * COPIES:
+                part = slice(start, start + batch)
+                apply(tensors[part], masks[part], [draw(config.augment, rng) for _ in masks[part]])
 
         return augmented
 
     ways = {
         "scikit-image, the notebook's operations": lambda: notebook(stack.images, stack.labels, rng),
-        "segcore, the same operations": with_settings(AugmentConfig.notebook()),
-        "segcore, the standard preset's (elastic, scale, gamma ...)": with_settings(RunConfig().augment),
+        "segcore, the same operations": with_preset(PRESETS["notebook"]()),
+        "segcore, the standard preset's (elastic, scale, gamma ...)": with_preset(PRESETS["standard"]()),
     }
     for action in ways.values():
         action()

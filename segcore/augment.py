@@ -6,6 +6,7 @@ binary. Every copy can be made again from its record, on any device.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segcore.opencv import opencv
 from segcore.transform import Transform
 from segcore.warp import LARGEST_PX, moves, warp_arrays, warp_tensors
 
@@ -80,8 +82,13 @@ def _each(task: Callable[[int], None], count: int, *, threads: int) -> None:
         for number in range(count):
             task(number)
         return
-    with ThreadPoolExecutor(min(count, threads)) as pool:
-        list(pool.map(task, range(count)))
+    list(_pool(threads, os.getpid()).map(task, range(count)))
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay; a forked process has none of its parent's."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="augment")
 
 
 def _fill_arrays(layers: list[Tensor], transform: Transform, made: list[Tensor]) -> None:
@@ -113,11 +120,11 @@ def _vary_intensity(image: Pixels, transform: Transform) -> None:
         image -= mean
         image *= transform.contrast
         image += mean + transform.brightness
-        image[:] = image.clip(0, 1)
+        _clip(image)
         image **= transform.gamma
     if transform.noise == "none" or transform.noise_level == 0:
         return
-    noise = _like(_normal(tuple(image.shape), transform.noise_seed, transform.noise_level), image)
+    noise = _noise(image, transform.noise_seed, transform.noise_level)
     if transform.noise == "poisson":
         # The variance of counts, as many as give a pixel of intensity 1/2 a standard deviation of the level, in its
         # normal limit. Counts drawn by rejection would be quite others on a device whose image differs in the last
@@ -126,22 +133,28 @@ def _vary_intensity(image: Pixels, transform: Transform) -> None:
     elif transform.noise == "speckle":
         noise *= 2 * image
     image += noise
-    image[:] = image.clip(0, 1)
+    _clip(image)
 
 
-def _like(noise: NDArray[np.float32], image: Pixels) -> Pixels:
-    return torch.from_numpy(noise).to(image.device) if isinstance(image, Tensor) else noise
+def _clip(image: NDArray[np.float32] | Tensor) -> None:
+    if isinstance(image, Tensor):
+        image.clip_(0, 1)
+    else:
+        np.clip(image, 0, 1, out=image)
 
 
-def _normal(shape: tuple[int, ...], seed: int, deviation: float) -> NDArray[np.float32]:
-    """Normal values by inverse transform sampling from 16-bit uniform values.
+def _noise(image: Pixels, seed: int, deviation: float) -> Pixels:
+    """Normal values in the shape of an image, by inverse transform sampling from 16-bit uniform values.
 
     Drawn in memory whatever the device, so that a record gives the same noise on each. Several times as fast as NumPy's
     normal values; the largest is 4.3 deviations.
     """
-    count = int(np.prod(shape))
-    uniform = np.random.SFC64(seed).random_raw((count + 3) // 4).view(np.uint16)[:count]
-    return (_normal_quantiles() * np.float32(deviation)).take(uniform).reshape(shape)
+    count = image.shape[0] * image.shape[1]
+    uniform = np.random.SFC64(seed).random_raw((count + 3) // 4).view(np.uint16)[:count].reshape(tuple(image.shape))
+    table = _normal_quantiles() * np.float32(deviation)
+    if isinstance(image, Tensor):
+        return torch.from_numpy(table.take(uniform)).to(image.device)
+    return np.asarray(opencv().LUT(uniform, table))
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segcore.opencv import opencv
 from segcore.transform import Transform
 
 Vector = tuple[float, float]
@@ -41,16 +42,15 @@ def warp_arrays(layers: Sequence[NDArray[Any]], transform: Transform, results: S
     """Fills each result with its layer as the transform moves it.
 
     Args:
-        layers: (H, W) each, float32 or bool; what is bool is interior where the interpolated value is above one half.
+        layers: (H, W) each, float32 or bool; what is bool is true where the interpolated value is above one half.
         transform: of all of them.
         results: (h, w) each, contiguous and of the layers' types: the middle of what the transform makes.
     """
     places = _Places(transform, layers[0].shape, results[0].shape)
     for layer, result in zip(layers, results, strict=True):
-        if layer.dtype == bool:
-            result[:] = places.sampled(layer.astype(np.float32)) > 0.5
-        else:
-            places.sampled(layer, result)
+        # What is bool is 0 or 1 to OpenCV, which rounds to the nearest of them, and one half to 0.
+        numbers = np.uint8 if layer.dtype == bool else layer.dtype
+        places.sample(layer.view(numbers), result.view(numbers))
 
 
 class _Places:
@@ -73,18 +73,17 @@ class _Places:
         self.matrix = np.column_stack([turn, middle_of_source + self.margin - turn @ middle_of_result])
         self.maps = None if fields is None else self._maps(fields)
 
-    def sampled(self, layer: NDArray[np.float32], result: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """The layer's values at the places, in `result` if there is one."""
-        cv2 = _opencv()
+    def sample(self, layer: NDArray[Any], result: NDArray[Any]) -> None:
+        """Writes the layer's values at the places to the result, both float32 or both uint8."""
+        cv2 = opencv()
         border = cv2.BORDER_CONSTANT if self.black else cv2.BORDER_REFLECT
         if self.margin:
             layer = cv2.copyMakeBorder(layer, *[self.margin] * 4, border)
         if self.maps is None:
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            made = cv2.warpAffine(layer, self.matrix, self.size, dst=result, flags=flags, borderMode=border)
+            cv2.warpAffine(layer, self.matrix, self.size, dst=result, flags=flags, borderMode=border)
         else:
-            made = cv2.remap(layer, *self.maps, cv2.INTER_LINEAR, dst=result, borderMode=border)
-        return np.asarray(made, np.float32)
+            cv2.remap(layer, *self.maps, cv2.INTER_LINEAR, dst=result, borderMode=border)
 
     def _maps(self, fields: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Columns and rows of the places, moved by the displacements."""
@@ -94,15 +93,6 @@ class _Places:
             (to_right * columns + start) + (to_down * rows)[:, None] + field
             for (to_right, to_down, start), field in zip(matrix, fields, strict=True)
         ]
-
-
-@cache
-def _opencv() -> Any:
-    """OpenCV; imported where it is used, because a GPU needs none."""
-    import cv2
-
-    cv2.setNumThreads(1)  # images are dealt to threads instead, each as a whole
-    return cv2
 
 
 def warp_tensors(layers: Tensor, transform: Transform, height: int, width: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augment import apply
+from segcore.augment import _fill_arrays, _fill_tensors, apply
 from segcore.config import AugmentConfig
 from segcore.transform import Transform, draw, support_px
 
@@ -376,3 +376,17 @@ def test_cuda_makes_the_same_copies():
     assert there.images.device.type == "cuda"
     torch.testing.assert_close(there.images.cpu(), here.images, atol=1e-5, rtol=0)
     assert (there.labels.cpu() != here.labels).float().mean() < 1e-4
+
+
+def test_arrays_and_tensors_make_the_same_copies():
+    """What a GPU does, on the CPU."""
+    image = torch.rand(96, 80)
+    for transform in drawn(CONFIG, 12):
+        made = []
+        for fill in (_fill_arrays, _fill_tensors):
+            results = [torch.empty(64, 72), torch.empty(64, 72, dtype=torch.bool), torch.empty(64, 72)]
+            fill([image, image > 0.5, image], transform, results)
+            made.append(results)
+        torch.testing.assert_close(made[0][0], made[1][0], atol=5e-4, rtol=0)
+        torch.testing.assert_close(made[0][2], made[1][2], atol=5e-4, rtol=0)
+        assert (made[0][1] != made[1][1]).float().mean() < 2e-3

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "segcore"
 # A module imports only from layers before its own; modules of one layer know nothing of each other.
 LAYERS = (
     {"__init__", "errors"},
-    {"config", "storage", "levels", "watching"},
+    {"config", "storage", "levels", "watching", "opencv"},
     {"numbering", "stack", "locking"},
     {"tiff", "transform"},
     {
@@ -39,7 +39,7 @@ WITHOUT_TORCH = {
     "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
-    "transform",
+    "transform", "opencv",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
 
