@@ -179,6 +179,10 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub.add_argument("job", help="number of the job, or name of its run")
     sub = action("remove", "forget a job that waits or is over; its run stays", "remove 4")
     sub.add_argument("job", help="number of the job, or name of its run")
+    sub = action(
+        "measure", "take a few training steps, by which later trainings are said to take how long", "measure cpu"
+    )
+    sub.add_argument("lane", metavar="device", help="cpu or cuda")
     action("work", "").add_argument("lane")
     for name in ("run", "conclude"):
         action(name, "").add_argument("number", type=int)

@@ -19,9 +19,11 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -39,7 +41,10 @@ Lane = Literal["cpu", "cuda", "slurm"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
+NICE = 10
+"""How much a training gives way to other programs."""
 _RESERVE = 64 * 1024
+_FRESH_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +178,13 @@ class JobQueue:
     def _read(self, number: int) -> Job:
         path = self._place(number) / "job.json"
         try:
-            return from_dict(Job, read_json(path, JobError))
-        except (ConfigError, TypeError) as error:
-            raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+            found = path.stat()
+        except OSError:
+            return _parsed(path)  # which says what is wrong
+        # Clocks of files are coarse: what has just been written may be written again at the same time.
+        if time.time_ns() - found.st_mtime_ns < _FRESH_NS:
+            return _parsed(path)
+        return _remembered(path, found.st_ino, found.st_mtime_ns, found.st_size)
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -409,8 +418,11 @@ class JobQueue:
         return ended(job, message)
 
     def ensure_runner(self, lane: Lane) -> None:
-        """Starts the process that starts the lane's jobs, unless there is one. It ends when there is nothing to do."""
-        if is_locked(self.lane_lock(lane)):
+        """Starts the process that starts the lane's jobs, unless there is one, or nothing may be written.
+
+        It ends when there is nothing to do.
+        """
+        if os.environ.get("SEGCORE_READ_ONLY") or is_locked(self.lane_lock(lane)):
             return
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -421,6 +433,19 @@ class JobQueue:
         """The same for every lane with something to do, as after the machine was switched on again."""
         for lane in {job.lane for job in self.jobs() if job.open}:
             self.ensure_runner(lane)
+
+
+def _parsed(path: Path) -> Job:
+    try:
+        return from_dict(Job, read_json(path, JobError))
+    except (ConfigError, TypeError) as error:
+        raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+
+
+@lru_cache(maxsize=4096)
+def _remembered(path: Path, inode: int, time_ns: int, size: int) -> Job:
+    """The same, read once for as long as the file stays what it is: the app lists all jobs every second."""
+    return _parsed(path)
 
 
 INTERRUPTED = "its process was killed, or the machine was switched off"
@@ -459,6 +484,12 @@ def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.P
     # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
     threading.Thread(target=process.wait, daemon=True).start()
     return process
+
+
+def give_way() -> None:
+    """Lets other programs go first, so that the app answers while this process is busy for long."""
+    with suppress(OSError, AttributeError):
+        os.nice(NICE)
 
 
 def free_run_name(stem: str, models: Path | None = None) -> str:

@@ -12,20 +12,22 @@ PACKAGE = Path(__file__).parents[1] / "segcore"
 # A module imports only from layers before its own; modules of one layer know nothing of each other.
 LAYERS = (
     {"__init__", "errors"},
-    {"config", "storage", "levels", "watching"},
-    {"numbering", "stack", "locking"},
+    {"config", "storage", "watching"},
+    {"levels", "numbering", "stack", "locking"},
     {"tiff"},
     {
         "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "augment", "unet",
         "losses", "evidence", "topology", "similarity", "notebook_confusion", "tensors", "event_file",
     },
     {"datasets", "runs", "sampling"},
+    {"work"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring", "live"},
-    {"application", "training_loop", "evaluation_summary"},
+    {"application", "learner", "evaluation_summary"},
+    {"training_loop", "step_timing"},
     {"training", "evaluation_folder"},
     {"evaluation"},
     {"report", "jobs"},
-    {"job_runner", "job_process"},
+    {"job_runner", "job_process", "timing"},
     {"commands"},
     {"job_commands"},
     {"cli"},
@@ -38,6 +40,7 @@ WITHOUT_TORCH = {
     "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
+    "work", "timing",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
 
