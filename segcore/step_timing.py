@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,9 +26,9 @@ from segcore.work import Costs, Work, work_of_steps
 
 _SLICES = 12
 _BATCH = 4
-_LONGEST_S = 0.7
+_LONGEST_S = 0.3
 """Seconds for all steps of one network."""
-_ALL_THREADS_S = 2.0
+_ALL_THREADS_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ def measure_costs(accelerator: Literal["cpu", "cuda"], *, bfloat16: bool, folder
         folder: a place for files on the disk that runs are written to.
     """
     keep_freed_memory()
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
     threads = torch.get_num_threads()
     if accelerator == "cpu":
         torch.set_num_threads(1)
