@@ -163,7 +163,7 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
     sub.add_argument("--from", dest="started_from", default="", metavar="RUN", help="begin with another run's weights")
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
-    _device(sub)
+    _job_device(sub)
     _settings(sub)
 
     sub = action("stop", "stop a job; its best weights so far are evaluated, and it can be resumed", "stop 3")
@@ -171,7 +171,7 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub = action("resume", "go on with an interrupted, stopped or failed run", "resume first")
     sub.add_argument("run")
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
-    _device(sub)
+    _job_device(sub)
     sub = action("log", "print the log of a job", "log 3 --follow")
     sub.add_argument("job", help="number of the job, or name of its run")
     sub.add_argument("--follow", action="store_true", help="until the job has ended")
@@ -206,6 +206,14 @@ def _json(sub: argparse.ArgumentParser) -> None:
 
 def _device(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _job_device(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, or slurm for the cluster of models/slurm.toml (default: auto)",
+    )
 
 
 def _settings(sub: argparse.ArgumentParser) -> None:

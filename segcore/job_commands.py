@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -101,9 +102,11 @@ def _log_of_job(queue: JobQueue, options: Any) -> None:
 
 def _work_on_jobs(queue: JobQueue, options: Any) -> None:
     from segcore.job_runner import work
+    from segcore.slurm_runner import follow
 
     refuse_when_read_only()
-    work(queue, _lane(options))
+    lane = _lane(options)
+    follow(queue) if lane == "slurm" else work(queue, lane)
 
 
 def _measure_steps(queue: JobQueue, options: Any) -> None:
@@ -122,6 +125,9 @@ def _run_job(queue: JobQueue, options: Any) -> None:
     from segcore.job_process import conclude_job, run_job
 
     refuse_when_read_only()
+    if hasattr(signal, "SIGUSR2"):
+        # A cluster sends it to every process of a job before its time is over; the one that attends to it stops it.
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     (run_job if options.action == "run" else conclude_job)(queue, options.number)
 
 

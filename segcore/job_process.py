@@ -61,7 +61,7 @@ def conclude_job(queue: JobQueue, number: int) -> None:
         run = open_run(job.run)
         dataset = open_dataset(run.info.dataset)
         try:
-            run = conclude(run, dataset, accelerator="cuda" if job.lane == "cuda" else "cpu")
+            run = conclude(run, dataset, accelerator="cpu" if job.lane == "cpu" else "auto")
             judge(run, dataset, job.lane)
         except KeyboardInterrupt:
             return

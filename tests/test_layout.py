@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "segcore"
 LAYERS = (
     {"__init__", "errors"},
     {"config", "storage", "watching"},
-    {"levels", "numbering", "stack", "locking"},
+    {"levels", "numbering", "stack", "locking", "slurm"},
     {"tiff"},
     {
         "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "augment", "unet",
@@ -28,6 +28,7 @@ LAYERS = (
     {"evaluation"},
     {"report", "jobs"},
     {"job_runner", "job_process", "timing"},
+    {"slurm_runner"},
     {"commands"},
     {"job_commands"},
     {"cli"},
@@ -40,9 +41,9 @@ WITHOUT_TORCH = {
     "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
-    "work", "timing",
+    "work", "timing", "slurm", "job_runner", "slurm_runner",
 }  # fmt: skip
-HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
+HEAVY = {"torch", "lightning_fabric", "tensorboardX", "submitit"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
