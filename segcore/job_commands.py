@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,7 @@ def _start_job(queue: JobQueue, options: Any) -> None:
         config=config,
         run=name,
         token=secrets.token_hex(16),
-        started_from=options.started_from,
+        started_from=options.started_from or "",
         accelerator=options.device,
         devices=options.devices,
     )
@@ -91,13 +92,15 @@ def _log_of_job(queue: JobQueue, options: Any) -> None:
     number = queue.find(options.job).number
     shown = 0
     while True:
-        open_still = queue.job(number).open
+        job = queue.job(number)
         text = queue.log(number)
         print(text[shown:], end="", flush=True)
         shown = len(text)
-        if not (options.follow and open_still):
-            return
+        if not (options.follow and job.open):
+            break
         time.sleep(0.5)
+    if not text:
+        print(f"job {number} is {job.state}; there is no log{' yet' if job.open else ''}", file=sys.stderr)
 
 
 def _work_on_jobs(queue: JobQueue, options: Any) -> None:

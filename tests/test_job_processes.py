@@ -273,12 +273,25 @@ def test_begun_with_another_runs_weights(queue):
     assert all((own[name].float() - theirs[name].float()).abs().max() < 1e-3 for name in own if "weight" in name)
 
 
-def test_two_processes_at_once_are_one_job(queue):
-    config = dataclasses.replace(TINY, model=ModelConfig(width=2, depth=2, normalisation="none"))
-    job = start(queue, "both", config, devices=2)
-    wait_for(lambda: not queue.job(job.number).open, "the end", 240)
-    assert queue.job(job.number).state == "finished", queue.log(job.number)
-    assert open_run("both").info.device.startswith("2 x CPU")
+def test_two_processes_are_one_job_with_the_curve_of_one_process(queue):
+    """The same global batches, an uneven one among them; what each of them sees is another share."""
+    # Batch normalisation depends on who sees what; without it processes agree.
+    config = dataclasses.replace(
+        TINY, model=ModelConfig(width=4, depth=3, normalisation="none"),
+        train=dataclasses.replace(TINY.train, epochs=3, epoch_samples=11, learning_rate=3e-3, warmup_steps=2),
+    )  # fmt: skip
+    start(queue, "both", config, devices=2)
+    start(queue, "alone", config)
+    wait_for(lambda: not any(job.open for job in queue.jobs()), "the end", 600)
+    assert [job.state for job in queue.jobs()] == ["finished", "finished"], queue.log(1)
+    both, alone = open_run("both"), open_run("alone")
+    assert both.info.device.startswith("2 x CPU")
+    assert alone.info.device.startswith("CPU")
+    rows = [dataclasses.astuple(dataclasses.replace(row, seconds=0)) for row in alone.history()]
+    assert len(rows) == 3
+    assert rows[2][1] < 0.98 * rows[0][1]  # it learns, so the curves are not alike for want of change
+    for mine, row in zip(both.history(), rows, strict=True):
+        assert dataclasses.astuple(dataclasses.replace(mine, seconds=0)) == pytest.approx(row, abs=1e-5)
 
 
 # --- twenty at once -----------------------------------------------------------------------------
