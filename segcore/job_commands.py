@@ -30,7 +30,7 @@ def _list_jobs(queue: JobQueue, options: Any) -> None:
         print_json([dataclasses.asdict(job) for job in found])
     elif found:
         rows = [
-            (str(job.number), job.run, job.dataset, job.lane, "stopping" if job.stop and job.active else job.state,
+            (str(job.number), job.run, job.dataset, f"{job.lane} {job.cluster}".strip(), "stopping" if job.stop and job.active else job.state,
              _epochs(queue, job), job.message)
             for job in found
         ]  # fmt: skip

@@ -36,7 +36,7 @@ from segcore.locking import is_locked, locked
 from segcore.runs import check_free, models_root, now, open_run
 from segcore.slurm import read_cluster
 from segcore.splits import make_split
-from segcore.storage import read_json, safe_name, storage_errors, write_json
+from segcore.storage import read_json, read_only, safe_name, storage_errors, write_json
 
 State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 Task = Literal["train", "resume"]
@@ -465,7 +465,7 @@ class JobQueue:
 
         It ends when there is nothing to do.
         """
-        if os.environ.get("SEGCORE_READ_ONLY") or is_locked(self.lane_lock(lane)):
+        if read_only() or is_locked(self.lane_lock(lane)):
             return
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -503,8 +503,8 @@ def ended(job: Job, message: str = "") -> Job:
 
 
 def refuse_when_read_only() -> None:
-    """Raises a `JobError` where `SEGCORE_READ_ONLY` is set."""
-    if os.environ.get("SEGCORE_READ_ONLY"):
+    """Raises a `JobError` where nothing is to be written."""
+    if read_only():
         raise JobError("nothing is trained here", found="SEGCORE_READ_ONLY is set", expected="a place to write to")
 
 

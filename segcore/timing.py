@@ -20,7 +20,7 @@ from segcore.errors import ConfigError, JobError, SegcoreError
 from segcore.jobs import JobQueue, Lane, detached, refuse_when_read_only
 from segcore.locking import is_locked, locked
 from segcore.runs import open_run
-from segcore.storage import read_json, storage_errors, write_json
+from segcore.storage import read_json, read_only, storage_errors, write_json
 from segcore.work import Costs, EpochWork, epoch_work
 
 log = logging.getLogger("segcore.timing")
@@ -131,7 +131,7 @@ def start_measuring(lane: Lane, *, models: Path | None = None) -> None:
     Nor does it where a job is active, where nothing may be written, or soon after an attempt that came to nothing.
     """
     queue = JobQueue(models)
-    if os.environ.get("SEGCORE_READ_ONLY") or lane == "slurm" or _stored(queue, lane) is not None:
+    if read_only() or lane == "slurm" or _stored(queue, lane) is not None:
         return
     told = queue.folder / f"timing-{lane}.txt"
     with suppress(OSError):

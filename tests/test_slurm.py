@@ -210,7 +210,7 @@ def test_shortly_before_the_time_limit_it_is_stopped_and_evaluated(queue):
 @pytest.fixture
 def scheduler(queue, settings, tmp_path, monkeypatch):
     """The folder of a scheduler that runs one job at a time; the queue's cluster is that."""
-    settings('partition = "all"\ntime_minutes = 30\ngpus_per_node = 0\n[parameters]\naccount = "em"\n')
+    settings('partition = "all"\ntime_minutes = 30\n[parameters]\naccount = "em"\n')
     folder, commands = tmp_path / "scheduler", tmp_path / "bin"
     folder.mkdir()
     commands.mkdir()
@@ -234,7 +234,7 @@ def scheduled(folder, number):
 
 def test_scheduled_and_done_one_after_another(queue, scheduler):
     start(queue, "a")
-    start(queue, "b")
+    start(queue, "b", dataclasses.replace(TINY, model=ModelConfig(width=2, depth=2, normalisation="none")), devices=2)
     wait_for((scheduler / "1001.state").exists, "both in the cluster's queue")
     wait_for(lambda: not any(job.open for job in queue.jobs()), "the end", 300)
     assert [(job.run, job.state, job.cluster) for job in queue.jobs()] == [
@@ -244,6 +244,9 @@ def test_scheduled_and_done_one_after_another(queue, scheduler):
     assert "#SBATCH --partition=all" in script
     assert "#SBATCH --account=em" in script
     assert "#SBATCH --time=30" in script
+    assert "#SBATCH --gpus-per-node=1\n" in script
+    assert "#SBATCH --gpus-per-node=2\n" in (scheduler / "1001.sh").read_text()
+    assert open_run("b").info.device.startswith("2 x ")
 
 
 def test_what_waits_in_the_clusters_queue_is_taken_out_of_it(queue, scheduler):
