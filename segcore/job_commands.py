@@ -30,10 +30,17 @@ def _list_jobs(queue: JobQueue, options: Any) -> None:
         print_json([dataclasses.asdict(job) for job in found])
     elif found:
         rows = [
-            (str(job.number), job.run, job.dataset, f"{job.lane} {job.cluster}".strip(), "stopping" if job.stop and job.active else job.state,
-             _epochs(queue, job), job.message)
+            (
+                str(job.number),
+                job.run,
+                job.dataset,
+                f"{job.lane} {job.cluster}".strip(),
+                "stopping" if job.stop and job.active else job.state,
+                _epochs(queue, job),
+                job.message,
+            )
             for job in found
-        ]  # fmt: skip
+        ]
         print(table(rows, ("job", "run", "dataset", "device", "state", "epochs", "")))
     else:
         print("no jobs; start one with: python -m segcore jobs start sample --preset quick")

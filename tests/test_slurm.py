@@ -36,6 +36,7 @@ def settings(models_dir):
 def queue(models_dir, cells, settings, monkeypatch):
     """A queue whose cluster is this machine, by submitit's own executor for that."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     settings('executor = "local"\ngpus_per_node = 0\n')
     with all_ended() as queue:
         yield queue
