@@ -182,7 +182,8 @@ class JobQueue:
         """The log of a job's run, and below it what its process said when something went wrong."""
         job = self.job(number)
         texts = []
-        errors = sorted(self.cluster_folder(number).glob("*.err"))
+        wrong = job.state in ("failed", "interrupted")  # otherwise submitit only says that all is well
+        errors = sorted(self.cluster_folder(number).glob("*.err")) if wrong else []
         for path in (self.models / job.run / "log.txt", self.output_of(number), *errors):
             with suppress(OSError):
                 texts.append(path.read_text(encoding="utf-8", errors="replace"))
@@ -290,7 +291,7 @@ class JobQueue:
             if job.state == "waiting":
                 job = self._write(dataclasses.replace(job, state="stopped", ended=now(), message="it never began"))
             elif job.active:
-                job = self._write(dataclasses.replace(job, stop=True))
+                job = self._write(dataclasses.replace(self._read(number), stop=True))
         if job.active:
             self.ensure_runner(job.lane)
         return job
