@@ -126,7 +126,7 @@ def test_stopped_although_its_process_does_not_answer(queue):
     """It is killed then; what lies on the disk is whole, evaluated, and can be gone on with."""
 
     def under_way(job):
-        wait_for(lambda: epochs(job.run) >= 1, "an epoch")
+        wait_for(lambda: epochs(job.run) >= 2, "two epochs")  # then the first one is noted everywhere
         os.kill(queue.job(job.number).pid, signal.SIGSTOP)
 
     job = stopped(queue, "deaf", ENDLESS, under_way)

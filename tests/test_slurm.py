@@ -125,7 +125,7 @@ def test_all_are_sent_at_once_and_stopped_one_by_one(queue):
     """Which of them runs when is the cluster's business."""
     start(queue, "a", ENDLESS)
     start(queue, "b", ENDLESS)
-    wait_for(lambda: epochs("a") >= 1 and epochs("b") >= 1, "an epoch of both", 240)
+    wait_for(lambda: epochs("a") >= 2 and epochs("b") >= 1, "epochs of both", 240)
     queue.stop(1)
     wait_for(lambda: not queue.job(1).open, "the figures", 240)
     assert (state(queue, 1), queue.job(1).message) == ("stopped", "")
@@ -164,7 +164,7 @@ def test_all_of_it_is_killed_on_the_cluster(queue):
 
 def test_the_runner_is_killed_and_the_job_goes_on(queue):
     start(queue, "a", ENDLESS)
-    wait_for(lambda: epochs("a") >= 1, "an epoch", 240)
+    wait_for(lambda: epochs("a") >= 2, "two epochs", 240)
     os.kill(runner_of(queue), signal.SIGKILL)
     wait_for(lambda: not is_locked(queue.lane_lock("slurm")), "the runner's end")
     assert state(queue, 1) == "training"
@@ -197,7 +197,7 @@ def test_several_processes_in_an_allocation_of_one_task(queue, monkeypatch):
 
 def test_shortly_before_the_time_limit_it_is_stopped_and_evaluated(queue):
     start(queue, "a", ENDLESS)
-    wait_for(lambda: epochs("a") >= 1, "an epoch", 240)
+    wait_for(lambda: epochs("a") >= 2, "two epochs", 240)
     os.kill(attendant_of(queue, 1), signal.SIGUSR2)  # what the scheduler sends
     wait_for(lambda: not queue.job(1).open, "the figures", 240)
     job = queue.job(1)
