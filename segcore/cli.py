@@ -158,27 +158,31 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON value")
 
     sub = action("start", "put a training at the end of the queue", "start isbi2012 --preset quick --name first")
-    sub.add_argument("dataset", help="name of a labelled dataset")
+    sub.add_argument("dataset", type=_given, help="name of a labelled dataset")
     sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
-    sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
-    sub.add_argument("--from", dest="started_from", default="", metavar="RUN", help="begin with another run's weights")
+    sub.add_argument("--name", type=_given, help="name of the run (default: dataset, preset and a number)")
+    sub.add_argument("--from", dest="started_from", metavar="RUN", type=_given, help="begin with another run's weights")
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
-    _device(sub)
+    _job_device(sub)
     _settings(sub)
 
     sub = action("stop", "stop a job; its best weights so far are evaluated, and it can be resumed", "stop 3")
-    sub.add_argument("job", help="number of the job, or name of its run")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
     sub = action("resume", "go on with an interrupted, stopped or failed run", "resume first")
-    sub.add_argument("run")
+    sub.add_argument("run", type=_given)
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
-    _device(sub)
+    _job_device(sub)
     sub = action("log", "print the log of a job", "log 3 --follow")
-    sub.add_argument("job", help="number of the job, or name of its run")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
     sub.add_argument("--follow", action="store_true", help="until the job has ended")
     sub = action("up", "let a job that waits change places with the one before it", "up 4")
-    sub.add_argument("job", help="number of the job, or name of its run")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
     sub = action("remove", "forget a job that waits or is over; its run stays", "remove 4")
-    sub.add_argument("job", help="number of the job, or name of its run")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
+    sub = action(
+        "measure", "take a few training steps, by which later trainings are said to take how long", "measure cpu"
+    )
+    sub.add_argument("lane", metavar="device", help="cpu or cuda")
     action("work", "").add_argument("lane")
     for name in ("run", "conclude"):
         action(name, "").add_argument("number", type=int)
@@ -202,6 +206,14 @@ def _json(sub: argparse.ArgumentParser) -> None:
 
 def _device(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _job_device(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, or slurm for the cluster of models/slurm.toml (default: auto)",
+    )
 
 
 def _settings(sub: argparse.ArgumentParser) -> None:

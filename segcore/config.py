@@ -9,6 +9,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from segcore.errors import ConfigError
@@ -366,6 +367,12 @@ def preset(name: str) -> RunConfig:
     return PRESETS[name]()
 
 
+@lru_cache
+def _types_of(cls: Any) -> dict[str, Any]:
+    """Of the settings; looking them up takes longer than all else, and is done for every run and job in a list."""
+    return get_type_hints(cls)
+
+
 def to_dict(config: object) -> dict[str, Any]:
     """A configuration as plain JSON values."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
@@ -377,7 +384,7 @@ def from_dict(cls: type[Config], values: object, *, where: str = "") -> Config:
     """Builds a configuration from JSON values; unknown keys and wrong types are `ConfigError`s."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where or 'the configuration'} is not an object", found=type(values).__name__)
-    types_of = get_type_hints(cls)
+    types_of = _types_of(cls)  # type: ignore[arg-type]  # a class has a hash
     made: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{where}.{key}" if where else str(key)
@@ -402,11 +409,11 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
         kind: Any = RunConfig
         *groups, leaf = key.strip().split(".")
         for group in groups:
-            inner = get_type_hints(kind).get(group)
+            inner = _types_of(kind).get(group)
             if not dataclasses.is_dataclass(inner):
                 raise ConfigError(f"unknown setting {key}", expected="one of " + ", ".join(setting_names()))
             node, kind = node[group], inner
-        leaf_type = get_type_hints(kind).get(leaf)
+        leaf_type = _types_of(kind).get(leaf)
         if key.strip() == "preset":
             raise ConfigError("a preset is no single setting", found=assignment, expected="--preset")
         if leaf_type is None or dataclasses.is_dataclass(leaf_type):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
+import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from segcore.commands import chosen_config, print_json, table
+from segcore.datasets import open_dataset
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs import LANES, Job, JobQueue, free_run_name
+from segcore.jobs import LANES, Job, JobQueue, Lane, free_run_name, give_way, refuse_when_read_only
 from segcore.runs import open_run
+from segcore.timing import estimate, measure
 
 
 def jobs(options: Any) -> None:
@@ -21,17 +24,23 @@ def jobs(options: Any) -> None:
 
 
 def _list_jobs(queue: JobQueue, options: Any) -> None:
-    if not os.environ.get("SEGCORE_READ_ONLY"):
-        queue.ensure_runners()
+    queue.ensure_runners()
     found = queue.jobs()
     if options.json:
         print_json([dataclasses.asdict(job) for job in found])
     elif found:
         rows = [
-            (str(job.number), job.run, job.dataset, job.lane, "stopping" if job.stop and job.active else job.state,
-             _epochs(queue, job), job.message)
+            (
+                str(job.number),
+                job.run,
+                job.dataset,
+                f"{job.lane} {job.cluster}".strip(),
+                "stopping" if job.stop and job.active else job.state,
+                _epochs(queue, job),
+                job.message,
+            )
             for job in found
-        ]  # fmt: skip
+        ]
         print(table(rows, ("job", "run", "dataset", "device", "state", "epochs", "")))
     else:
         print("no jobs; start one with: python -m segcore jobs start sample --preset quick")
@@ -47,16 +56,25 @@ def _epochs(queue: JobQueue, job: Job) -> str:
 
 def _start_job(queue: JobQueue, options: Any) -> None:
     name = options.name or free_run_name(f"{options.dataset}-{options.preset}")
+    config = chosen_config(options)
     job = queue.start(
         dataset=options.dataset,
-        config=chosen_config(options),
+        config=config,
         run=name,
         token=secrets.token_hex(16),
-        started_from=options.started_from,
+        started_from=options.started_from or "",
         accelerator=options.device,
         devices=options.devices,
     )
-    print(f"job {job.number}: {job.run} on {job.dataset}")
+    expected = estimate(config, open_dataset(options.dataset).info, job.lane).train_seconds
+    time_needed = "" if expected is None else f", {_about(expected)} to train"
+    print(f"job {job.number}: {job.run} on {job.dataset}{time_needed}")
+
+
+def _about(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 90 * 60 else f"about {seconds / 3600:.1f} h"
 
 
 def _resume_job(queue: JobQueue, options: Any) -> None:
@@ -81,27 +99,45 @@ def _log_of_job(queue: JobQueue, options: Any) -> None:
     number = queue.find(options.job).number
     shown = 0
     while True:
-        open_still = queue.job(number).open
+        job = queue.job(number)
         text = queue.log(number)
         print(text[shown:], end="", flush=True)
         shown = len(text)
-        if not (options.follow and open_still):
-            return
+        if not (options.follow and job.open):
+            break
         time.sleep(0.5)
+    if not text:
+        print(f"job {number} is {job.state}; there is no log{' yet' if job.open else ''}", file=sys.stderr)
 
 
 def _work_on_jobs(queue: JobQueue, options: Any) -> None:
     from segcore.job_runner import work
+    from segcore.slurm_runner import follow
 
+    refuse_when_read_only()
+    lane = _lane(options)
+    follow(queue) if lane == "slurm" else work(queue, lane)
+
+
+def _measure_steps(queue: JobQueue, options: Any) -> None:
+    give_way()
+    measure(_lane(options), models=queue.models)
+
+
+def _lane(options: Any) -> Lane:
     lane = next((one for one in LANES if one == options.lane), None)
     if lane is None:
         raise ConfigError("unknown device", found=options.lane, expected=", ".join(LANES))
-    work(queue, lane)
+    return lane
 
 
 def _run_job(queue: JobQueue, options: Any) -> None:
     from segcore.job_process import conclude_job, run_job
 
+    refuse_when_read_only()
+    if hasattr(signal, "SIGUSR2"):
+        # A cluster sends it to every process of a job before its time is over; the one that attends to it stops it.
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     (run_job if options.action == "run" else conclude_job)(queue, options.number)
 
 
@@ -113,6 +149,7 @@ ACTIONS: dict[str, Callable[[JobQueue, Any], None]] = {
     "log": _log_of_job,
     "up": _move_job_up,
     "remove": _remove_job,
+    "measure": _measure_steps,
     "work": _work_on_jobs,
     "run": _run_job,
     "conclude": _run_job,

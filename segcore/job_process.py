@@ -10,7 +10,7 @@ from contextlib import suppress
 from segcore.datasets import Dataset, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import evaluate
-from segcore.jobs import Job, JobQueue
+from segcore.jobs import Job, JobQueue, give_way
 from segcore.live import LiveReport
 from segcore.locking import locked
 from segcore.prediction import choose_device
@@ -20,9 +20,6 @@ from segcore.runs import Run, now, open_run
 from segcore.training import Machine, conclude, is_lead_process, resume, train
 
 log = logging.getLogger("segcore.job_process")
-
-NICE = 10
-"""How much the process gives way to others, so that the app answers while it trains."""
 
 
 def run_job(queue: JobQueue, number: int) -> None:
@@ -35,7 +32,7 @@ def run_job(queue: JobQueue, number: int) -> None:
         job = queue.claim(number)
         if job is None:
             return
-        _give_way()
+        give_way()
         try:
             run, dataset = _train(job)
             if is_lead_process():
@@ -60,11 +57,11 @@ def conclude_job(queue: JobQueue, number: int) -> None:
         job = queue.claim(number)
         if job is None:
             return
-        _give_way()
+        give_way()
         run = open_run(job.run)
         dataset = open_dataset(run.info.dataset)
         try:
-            run = conclude(run, dataset, accelerator="cuda" if job.lane == "cuda" else "cpu")
+            run = conclude(run, dataset, accelerator="cpu" if job.lane == "cpu" else "auto")
             judge(run, dataset, job.lane)
         except KeyboardInterrupt:
             return
@@ -93,8 +90,3 @@ def _train(job: Job) -> tuple[Run, Dataset]:
     initial = open_run(job.started_from) if job.started_from else None
     run = train(dataset, job.config, job.run, initial=initial, machine=machine, report=epoch_report())
     return run, dataset
-
-
-def _give_way() -> None:
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)

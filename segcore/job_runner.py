@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from contextlib import suppress
 
@@ -26,21 +27,29 @@ def work(queue: JobQueue, lane: Lane) -> None:
             if not mine:
                 return
             while job := queue.next_job(lane):
-                _see_through(queue, job)
+                see_through(queue, job)
         # Who added a job while the lock was still held has started nobody.
         if not any(job.open and job.lane == lane for job in queue.jobs()):
             return
 
 
-def _see_through(queue: JobQueue, job: Job) -> None:
-    """Starts a job, or takes over one that an earlier runner left behind, and waits for its end."""
-    alive_already = job.state != "starting"
-    process = None if alive_already else _process(queue, job, ["jobs", "run", str(job.number)])
-    _wait(queue, job, process)
-    over = queue.settle(job.number, _last_words(process), evaluate=_worth_evaluating(queue, job))
-    if over.concluding and over.active:
+def see_through(queue: JobQueue, job: Job, limit: threading.Event | None = None) -> None:
+    """Starts a job, or takes over one that an earlier runner left behind, waits for its end, and has it evaluated.
+
+    Args:
+        queue: with the job.
+        job: one that is alive, or about to be; anything else is left as it is.
+        limit: set when there is little time left; the job is then stopped.
+    """
+    to_conclude = job.concluding and job.pid is None
+    if job.active and not to_conclude:
+        process = _process(queue, job, ["jobs", "run", str(job.number)]) if job.state == "starting" else None
+        _wait(queue, job, process, limit)
+        job = queue.settle(job.number, _last_words(process), evaluate=worth_evaluating(queue, job))
+        to_conclude = job.concluding
+    if job.active and to_conclude:
         process = _process(queue, job, ["jobs", "conclude", str(job.number)])
-        _wait(queue, job, process)
+        _wait(queue, job, process, None)
         queue.settle(job.number)
 
 
@@ -49,11 +58,13 @@ def _process(queue: JobQueue, job: Job, arguments: list[str]) -> subprocess.Pope
         return detached(arguments, models=queue.models, output=output)
 
 
-def _wait(queue: JobQueue, job: Job, process: subprocess.Popen[bytes] | None) -> None:
+def _wait(queue: JobQueue, job: Job, process: subprocess.Popen[bytes] | None, limit: threading.Event | None) -> None:
     asked: float | None = None
     while _alive(queue, job, process):
         time.sleep(_LOOK_S)
         current = queue.job(job.number)
+        if limit is not None and limit.is_set() and not current.stop:
+            current = queue.update(job.number, stop=True, message="stopped because its time limit came near")
         pid = process.pid if process is not None else current.pid
         if current.stop and pid is not None:
             if asked is None:
@@ -68,6 +79,13 @@ def _alive(queue: JobQueue, job: Job, process: subprocess.Popen[bytes] | None) -
     if process is not None and process.poll() is None:
         return True
     return is_locked(queue.lock_of(job.number))
+
+
+def kill(queue: JobQueue, number: int) -> None:
+    """Ends the process of a job of this machine, if it is alive, whatever it is doing."""
+    job = queue.job(number)
+    if job.pid is not None and is_locked(queue.lock_of(number)):
+        _signal(job.pid, signal.SIGKILL)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -88,7 +106,7 @@ def _last_words(process: subprocess.Popen[bytes] | None) -> str:
     return f"its process ended with exit code {code}; its output says more"
 
 
-def _worth_evaluating(queue: JobQueue, job: Job) -> bool:
+def worth_evaluating(queue: JobQueue, job: Job) -> bool:
     """Whether a job that is stopped leaves something to be measured."""
     try:
         run = open_run(job.run, root=queue.models)

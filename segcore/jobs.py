@@ -6,9 +6,11 @@
                      /lock         held by the process that does it
                      /output.txt   what that process wrote
                      /reserve      space kept so that a full disk can still be told
+                     /cluster/     what the cluster wrote, if it was sent to one
 
 A job is alive if and only if its lock is held, whatever its file says. The kernel lets go of a lock when its process
-ends, however it ends, so nothing here depends on the numbers of processes, which systems use again.
+ends, however it ends, so nothing here depends on the numbers of processes, which systems use again. Only of what was
+sent to a cluster, where locks are not seen from everywhere, the scheduler is asked, by the holder of `slurm.lock`.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -30,8 +34,9 @@ from segcore.datasets import data_root, open_dataset
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
 from segcore.locking import is_locked, locked
 from segcore.runs import check_free, models_root, now, open_run
+from segcore.slurm import read_cluster
 from segcore.splits import make_split
-from segcore.storage import read_json, safe_name, storage_errors, write_json
+from segcore.storage import read_json, read_only, safe_name, storage_errors, write_json
 
 State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 Task = Literal["train", "resume"]
@@ -39,7 +44,10 @@ Lane = Literal["cpu", "cuda", "slurm"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
+NICE = 10
+"""How much a training gives way to other programs."""
 _RESERVE = 64 * 1024
+_FRESH_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +63,14 @@ class Job:
         dataset: what it is trained on.
         config: of a new run; None to go on with one.
         started_from: the run whose weights a new one begins with; empty for random ones.
-        lane: what it runs on; one job a lane at a time.
+        lane: what it runs on; one job a lane at a time, but for `slurm`, which has a queue of its own.
         devices: processes, one a device.
         state: `waiting`; `starting`, `training`, `evaluating` while it is alive; `finished`, `stopped` (on request),
             `failed` (with a message), `interrupted` (its process was killed, or the machine was switched off).
         stop: it was asked to stop.
         concluding: it was stopped, and what it had learned by then is being evaluated.
-        pid: of its process, while it is alive.
+        pid: of its process, while it is alive, on the machine where that is.
+        cluster: its number on the cluster it was sent to.
         submitted, started, ended: UTC, ISO 8601.
         message: why it failed or was interrupted.
     """
@@ -80,6 +89,7 @@ class Job:
     stop: bool = False
     concluding: bool = False
     pid: int | None = None
+    cluster: str = ""
     submitted: str
     started: str | None = None
     ended: str | None = None
@@ -98,8 +108,10 @@ class Job:
 
 def device_lane(accelerator: str = "auto") -> Lane:
     """The lane of a device: `auto` is the GPU where the system has one. Does not load PyTorch."""
-    if accelerator not in ("auto", "cpu", "cuda"):
-        raise ConfigError("unknown device", found=accelerator, expected="auto, cpu or cuda")
+    if accelerator not in ("auto", *LANES):
+        raise ConfigError("unknown device", found=accelerator, expected="auto, cpu, cuda or slurm")
+    if accelerator == "slurm":
+        return "slurm"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     there = Path("/dev/nvidiactl").exists() and not hidden
     if accelerator == "cuda" and not there:
@@ -133,6 +145,9 @@ class JobQueue:
         number = job.number
         if not job.active or is_locked(self.lock_of(number)):
             return job
+        if job.lane == "slurm":
+            followed = is_locked(self.lane_lock("slurm"))
+            return job if followed else dataclasses.replace(job, message=job.message or NOT_FOLLOWED)
         if (job.pid is None or job.stop) and is_locked(self.lane_lock(job.lane)):
             return job  # its process is being started, or its end is about to be noted
         with suppress(JobError):
@@ -155,11 +170,21 @@ class JobQueue:
         """What the job's process wrote, besides the log of its run."""
         return self._place(number) / "output.txt"
 
+    def cluster_folder(self, number: int) -> Path:
+        """What the cluster wrote about the job."""
+        return self._place(number) / "cluster"
+
+    def attendant_lock(self, number: int) -> Path:
+        """Held by the process on the cluster that starts and stops the job's process there."""
+        return self._place(number) / "attendant.lock"
+
     def log(self, number: int) -> str:
         """The log of a job's run, and below it what its process said when something went wrong."""
         job = self.job(number)
         texts = []
-        for path in (self.models / job.run / "log.txt", self.output_of(number)):
+        wrong = job.state in ("failed", "interrupted")  # otherwise submitit only says that all is well
+        errors = sorted(self.cluster_folder(number).glob("*.err")) if wrong else []
+        for path in (self.models / job.run / "log.txt", self.output_of(number), *errors):
             with suppress(OSError):
                 texts.append(path.read_text(encoding="utf-8", errors="replace"))
         return "".join(texts)
@@ -173,9 +198,13 @@ class JobQueue:
     def _read(self, number: int) -> Job:
         path = self._place(number) / "job.json"
         try:
-            return from_dict(Job, read_json(path, JobError))
-        except (ConfigError, TypeError) as error:
-            raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+            found = path.stat()
+        except OSError:
+            return _parsed(path)  # which says what is wrong
+        # Clocks of files are coarse: what has just been written may be written again at the same time.
+        if time.time_ns() - found.st_mtime_ns < _FRESH_NS:
+            return _parsed(path)
+        return _remembered(path, found.st_ino, found.st_mtime_ns, found.st_size)
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -200,8 +229,8 @@ class JobQueue:
             token: anything that is another for every request. A second request with the same one changes nothing and
                 returns the first one's job.
             started_from: a run of the same architecture whose weights it begins with; empty for random ones.
-            accelerator: `auto`, `cpu` or `cuda`.
-            lane: where it runs, if not on this machine's device.
+            accelerator: `auto`, `cpu`, `cuda`, or `slurm` for the cluster of `slurm.toml`.
+            lane: instead of `accelerator`, where it runs.
             devices: processes.
 
         Raises:
@@ -212,11 +241,10 @@ class JobQueue:
         if not info.labelled:
             raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
         make_split(info.slices, config.split, seed=config.train.seed)
-        if config.train.batch_size < devices or devices < 1:
-            raise ConfigError("a step has fewer patches than there are processes", found=f"{devices} processes")
+        lane = lane or device_lane(accelerator)
+        self._check_devices(lane, devices, config)
         if started_from:
             self._check_architecture(started_from, config)
-        lane = lane or device_lane(accelerator)
         with self._alone():
             again = [job for job in self._records() if job.token == token]
             if again:
@@ -241,6 +269,8 @@ class JobQueue:
             raise RunError("the run is finished", path=opened.folder, expected="an interrupted or failed run")
         if opened.state == "training":
             raise RunError("another process is training this run", path=opened.folder, expected="to stop it first")
+        lane = device_lane(accelerator)
+        self._check_devices(lane, devices, opened.config)
         with self._alone():
             again = [job for job in self._records() if job.token == token]
             if again:
@@ -248,7 +278,7 @@ class JobQueue:
             self._check_not_asked_for(run)
             job = self._add(
                 token=token, task="resume", run=run, dataset=opened.info.dataset,
-                started_from=opened.info.started_from, lane=device_lane(accelerator), devices=devices,
+                started_from=opened.info.started_from, lane=lane, devices=devices,
             )  # fmt: skip
         self.ensure_runner(job.lane)
         return job
@@ -261,7 +291,7 @@ class JobQueue:
             if job.state == "waiting":
                 job = self._write(dataclasses.replace(job, state="stopped", ended=now(), message="it never began"))
             elif job.active:
-                job = self._write(dataclasses.replace(job, stop=True))
+                job = self._write(dataclasses.replace(self._read(number), stop=True))
         if job.active:
             self.ensure_runner(job.lane)
         return job
@@ -291,7 +321,7 @@ class JobQueue:
             with storage_errors(self._place(number)):
                 # The number stays taken, so that no link and no habit leads to another job.
                 for path in self._place(number).iterdir():
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def update(self, number: int, **changes: Any) -> Job:
         """Notes something about a job, for the process that does it; on a full disk too."""
@@ -303,6 +333,19 @@ class JobQueue:
                 with suppress(OSError):
                     (self._place(number) / "reserve").unlink()
                 return self._write(job)
+
+    def _check_devices(self, lane: Lane, devices: int, config: RunConfig) -> None:
+        if config.train.batch_size < devices or devices < 1:
+            raise ConfigError(
+                "a step has fewer patches than there are processes",
+                found=f"{devices} processes",
+                expected=f"1 to {config.train.batch_size}",
+            )
+        most = max(2, os.cpu_count() or 1)
+        if lane == "cpu" and devices > most:
+            raise ConfigError("there are not as many devices here", found=devices, expected=f"at most {most}")
+        if lane == "slurm":
+            read_cluster(self.models)
 
     def _check_not_asked_for(self, run: str) -> None:
         for job in self.jobs():
@@ -369,16 +412,26 @@ class JobQueue:
         For the holder of the lane's lock. Jobs that died unseen are noted as what they are.
         """
         with self._alone():
-            mine = [job for job in self._records() if job.lane == lane]
-            for job in mine:
+            for job in self._records():
+                if job.lane != lane:
+                    continue
                 if job.active and is_locked(self.lock_of(job.number)):
                     return job
                 if job.active:
                     self._write(self._end_of(job))
-            for job in sorted(mine, key=lambda job: (job.order, job.number)):
-                if job.state == "waiting":
-                    return self._write(dataclasses.replace(job, state="starting", started=now()))
-        return None
+            return self._take_next(lane)
+
+    def next_waiting(self, lane: Lane) -> Job | None:
+        """The first job of this lane that waits, now `starting`, whatever else is alive."""
+        with self._alone():
+            return self._take_next(lane)
+
+    def _take_next(self, lane: Lane) -> Job | None:
+        waiting = [job for job in self._records() if job.lane == lane and job.state == "waiting"]
+        if not waiting:
+            return None
+        first = min(waiting, key=lambda job: (job.order, job.number))
+        return self._write(dataclasses.replace(first, state="starting", started=now()))
 
     def claim(self, number: int) -> Job | None:
         """Notes that this process does a job now; None if it should not any more. For the holder of the job's lock."""
@@ -409,8 +462,11 @@ class JobQueue:
         return ended(job, message)
 
     def ensure_runner(self, lane: Lane) -> None:
-        """Starts the process that starts the lane's jobs, unless there is one. It ends when there is nothing to do."""
-        if is_locked(self.lane_lock(lane)):
+        """Starts the process that starts the lane's jobs, unless there is one, or nothing may be written.
+
+        It ends when there is nothing to do.
+        """
+        if read_only() or is_locked(self.lane_lock(lane)):
             return
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -423,7 +479,21 @@ class JobQueue:
             self.ensure_runner(lane)
 
 
+def _parsed(path: Path) -> Job:
+    try:
+        return from_dict(Job, read_json(path, JobError))
+    except (ConfigError, TypeError) as error:
+        raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+
+
+@lru_cache(maxsize=4096)
+def _remembered(path: Path, inode: int, time_ns: int, size: int) -> Job:
+    """The same, read once for as long as the file stays what it is: the app lists all jobs every second."""
+    return _parsed(path)
+
+
 INTERRUPTED = "its process was killed, or the machine was switched off"
+NOT_FOLLOWED = "as it was last heard of; nobody asks the cluster at the moment"
 
 
 def ended(job: Job, message: str = "") -> Job:
@@ -434,8 +504,8 @@ def ended(job: Job, message: str = "") -> Job:
 
 
 def refuse_when_read_only() -> None:
-    """Raises a `JobError` where `SEGCORE_READ_ONLY` is set."""
-    if os.environ.get("SEGCORE_READ_ONLY"):
+    """Raises a `JobError` where nothing is to be written."""
+    if read_only():
         raise JobError("nothing is trained here", found="SEGCORE_READ_ONLY is set", expected="a place to write to")
 
 
@@ -459,6 +529,12 @@ def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.P
     # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
     threading.Thread(target=process.wait, daemon=True).start()
     return process
+
+
+def give_way() -> None:
+    """Lets other programs go first, so that the app answers while this process is busy for long."""
+    with suppress(OSError, AttributeError):
+        os.nice(NICE)
 
 
 def free_run_name(stem: str, models: Path | None = None) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from segcore.augment import AugmentedBatch, apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig
 from segcore.losses import boundary_weights
-from segcore.splits import Split
+from segcore.splits import Split, spread
 from segcore.transform import Transform, draw, support_px
 
 # Rows and columns of a slice; they may lie beyond its border.
@@ -88,12 +88,6 @@ def validation_samples(split: Split, config: RunConfig, slice_px: int) -> list[S
         for number, copy in enumerate(split.pool)
         if copy.part == "validation"
     ]
-
-
-def spread(slices: Sequence[int], megapixels: float, slice_px: int, *, at_least: int) -> list[int]:
-    """As many slices as make up so many pixels, `at_least` so many if there are, evenly spread."""
-    wanted = min(len(slices), max(at_least, int(megapixels * 2**20 / slice_px)))
-    return [slices[round(place)] for place in np.linspace(0, len(slices) - 1, wanted)]
 
 
 class BatchMaker:

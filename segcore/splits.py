@@ -133,6 +133,23 @@ def _notebook_split(slices: int, rest: list[int], test: list[int], config: Split
     )
 
 
+def patches_an_epoch(split: Split, wanted: int) -> int:
+    """How many patches an epoch has: as many as are wanted, or for 0 one for every training slice.
+
+    Of a pool it has the copies there are, or fewer: they are not varied anew.
+    """
+    if not split.pool:
+        return wanted or len(split.train)
+    copies = sum(copy.part == "train" for copy in split.pool)
+    return min(wanted or copies, copies)
+
+
+def spread(slices: Sequence[int], megapixels: float, slice_px: int, *, at_least: int) -> list[int]:
+    """As many slices as make up so many pixels, `at_least` so many if there are, evenly spread."""
+    wanted = min(len(slices), max(at_least, int(megapixels * 2**20 / slice_px)))
+    return [slices[round(place)] for place in np.linspace(0, len(slices) - 1, wanted)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Overlap:
     """A judged slice that training, or the choice of epoch and thresholds, has already seen.

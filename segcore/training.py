@@ -38,9 +38,8 @@ from segcore.runs import (
     open_run,
     versions,
 )
-from segcore.sampling import spread
 from segcore.scoring import choose_thresholds
-from segcore.splits import make_split
+from segcore.splits import make_split, spread
 from segcore.storage import storage_errors
 from segcore.training_loop import Report, TrainingLoop
 

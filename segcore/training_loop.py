@@ -11,32 +11,27 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segcore.augment import AugmentedBatch
 from segcore.checkpoint import Progress, load_checkpoint, save_checkpoint
-from segcore.config import TrainConfig
 from segcore.datasets import Dataset
 from segcore.errors import TrainingError
 from segcore.event_file import EventFile
+from segcore.learner import Learner
+from segcore.levels import describe
 from segcore.live import LiveReport
-from segcore.losses import segmentation_loss, training_counts
-from segcore.prediction import load_weights, save_weights
+from segcore.prediction import save_weights
 from segcore.runs import (
     EpochRecord,
     Run,
     append_history,
     write_history,
 )
-from segcore.sampling import BatchMaker, Sample, epoch_samples, validation_samples
-from segcore.unet import UNet, describe, scale_intensity
+from segcore.sampling import Sample, epoch_samples, validation_samples
+from segcore.splits import patches_an_epoch
 
 log = logging.getLogger("segcore.training_loop")
 
 Report = Callable[[EpochRecord, int], None]
-
-# Side of what is validated at once, pixels.
-_VALIDATION_PX = 1024
 
 
 class TrainingLoop:
@@ -50,30 +45,12 @@ class TrainingLoop:
         self.config = run.config.train
         self.progress = Progress()
         self.shape = (dataset.info.height, dataset.info.width)
-        torch.manual_seed(self.config.seed)
-        self.network = UNet(run.config.model)
-        if run.initial.exists():
-            self.network.load_state_dict(load_weights(run.config.model, run.initial).state_dict())
-        if fabric.device.type == "cuda" and fabric.world_size > 1:
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
-        self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = (
-            AveragedModel(
-                self.network,
-                multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
-            if self.config.ema_decay
-            else None
-        )
-        if self.config.compile:
-            self.network.compile()
-        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, self.config))
-        self.batches = BatchMaker(dataset.images, dataset.labels, run.config, fabric.device)
+        initial = run.initial if run.initial.exists() else None
+        self.learner = Learner(fabric, run.config, dataset.images, dataset.labels, initial)
         self.validation = validation_samples(run.split, run.config, dataset.info.height * dataset.info.width)
         if not self.validation:
             raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")
-        samples = len(epoch_samples(run.split, run.config, epoch=1)) if run.split.train else 0
+        samples = patches_an_epoch(run.split, self.config.epoch_samples)
         if samples < fabric.world_size:
             raise TrainingError(
                 "an epoch has fewer patches than there are processes",
@@ -85,7 +62,7 @@ class TrainingLoop:
 
     def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
         """A single value has no variance, so the deepest level may not be one pixel of one patch."""
-        patch, stride = self.config.patch_px or max(height, width), self.network.stride
+        patch, stride = self.config.patch_px or max(height, width), self.learner.network.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
         alone = min(last, self.config.batch_size) <= self.fabric.world_size
@@ -98,7 +75,8 @@ class TrainingLoop:
 
     def take_up(self) -> None:
         """Goes back to the state after the last whole epoch; errors as for `load_checkpoint`."""
-        self.progress = load_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer)
+        learner = self.learner
+        self.progress = load_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer)
 
     def run_epochs(self) -> Run:
         """All epochs that are left; the run with what they brought."""
@@ -111,6 +89,9 @@ class TrainingLoop:
             self.run.write_levels(describe(self.run.config.model, height=height, width=width))
             board = EventFile(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
+        if self.live is not None:
+            # A first step can take long; that it is under way can be seen.
+            self.live.tell("training", self.progress.epoch + 1, 0, self.steps_an_epoch, at_once=True)
         while self.progress.epoch < self.config.epochs and not self._stalled():
             record = self._epoch(self.progress.epoch + 1)
             self._finish_epoch(record)
@@ -134,13 +115,13 @@ class TrainingLoop:
         started = time.perf_counter()
         # Dropout draws from the global generator; from here on it depends on the epoch alone.
         torch.manual_seed(self.config.seed * 1_000_003 + epoch)
-        self.model.train()
+        self.learner.model.train()
         samples = epoch_samples(self.run.split, self.run.config, epoch)
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         rate = 0.0
         for step, batch in enumerate(self._batches_of(samples)):
             rate = self._learning_rate((epoch - 1) * self.steps_an_epoch + step)
-            sums += self._step(batch, rate)
+            sums += self.learner.step(batch, rate)
             if self.live is not None:
                 self.live.tell("training", epoch, step + 1, self.steps_an_epoch)
         trained = self._totals(sums, f"in epoch {epoch}")
@@ -165,27 +146,6 @@ class TrainingLoop:
             if len(batch) >= self.fabric.world_size:
                 yield batch
 
-    def _step(self, batch: Sequence[Sample], rate: float) -> Tensor:
-        """One step on this process's share of a global batch; sums for the epoch's record."""
-        mine = batch[self.fabric.global_rank :: self.fabric.world_size]
-        made = self.batches.make(mine, patch_px=self.config.patch_px)
-        images = scale_intensity(made.images, self.run.config.model.intensity)
-        logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
-        # Gradients are averaged over processes; shares need not be equal.
-        self.fabric.backward(loss * (len(mine) * self.fabric.world_size / len(batch)))
-        if self.config.gradient_clip:
-            self.fabric.clip_gradients(
-                self.model, self.optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
-            )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
-        return _sums_of(loss.detach(), logits.detach(), made.labels)
-
     def _learning_rate(self, step: int) -> float:
         config = self.config
         rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup_steps))
@@ -196,37 +156,13 @@ class TrainingLoop:
             return rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, passed))) / 2)
         return rate
 
-    @torch.no_grad()
     def _validate(self, epoch: int) -> tuple[float, float, float]:
-        model = self._kept()
-        model.eval()
         if self.live is not None:
             self.live.tell("validating", epoch, self.steps_an_epoch, self.steps_an_epoch)
-            self._preview(epoch)
-        sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
-        for sample in self.validation[self.fabric.global_rank :: self.fabric.world_size]:
-            whole = self.batches.make([sample], patch_px=0)
-            # As prediction does: the slice is scaled as a whole, and cut afterwards.
-            scaled = scale_intensity(whole.images, self.run.config.model.intensity)
-            for made in _blocks(dataclasses.replace(whole, images=scaled)):
-                with self.fabric.autocast():
-                    logits = model(made.images.contiguous(memory_format=torch.channels_last))
-                loss = segmentation_loss(logits, made.labels, self.run.config.loss, made.weights)
-                sums += _sums_of(loss, logits, made.labels)
-        return self._totals(sums, "on the validation slices")
-
-    def _preview(self, epoch: int) -> None:
-        """Shows what the network sees by now of a slice it does not learn from."""
-        if self.live is None or not self.live.wants_preview(epoch):
-            return
-        sample = self.validation[0]
-        whole = self.batches.make([sample], patch_px=0)
-        scaled = scale_intensity(whole.images, self.run.config.model.intensity)
-        made = next(_blocks(dataclasses.replace(whole, images=scaled)))
-        with self.fabric.autocast():
-            logits = self._kept()(made.images.contiguous(memory_format=torch.channels_last))
-        probability = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
-        self.live.preview(epoch, sample.source, probability)
+            if self.live.wants_preview(epoch):
+                sample = self.validation[0]
+                self.live.preview(epoch, sample.source, self.learner.probability(sample))
+        return self._totals(self.learner.validate(self.validation), "on the validation slices")
 
     def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
         """Loss, Dice and binary accuracy from the sums of all processes."""
@@ -241,19 +177,13 @@ class TrainingLoop:
             )
         return loss / images, 2 * found / max(1.0, predicted + in_label), right / pixels
 
-    def _kept(self) -> UNet:
-        """The network whose weights are validated and kept."""
-        kept = self.network if self.average is None else self.average.module
-        assert isinstance(kept, UNet)
-        return kept
-
     def _finish_epoch(self, record: EpochRecord) -> None:
         """Keeps what the epoch brought: best weights, a row of history, then the checkpoint.
 
         In this order a training killed anywhere in between is resumed from the epoch before, and
         does again what was written already.
         """
-        progress = self.progress
+        progress, learner = self.progress, self.learner
         progress.epoch = record.epoch
         progress.history.append(record)
         progress.plateau.observe(record.validation_loss, self.config)
@@ -262,39 +192,14 @@ class TrainingLoop:
             progress.best_epoch, progress.best_dice = record.epoch, record.validation_dice
         if self.fabric.is_global_zero:
             if better:
-                save_weights(self._kept(), self.run.weights)
+                save_weights(learner.kept, self.run.weights)
             append_history(self.run.history_csv, record)
-            save_checkpoint(self.run.checkpoint, self.network, self.average, self.optimizer, progress)
+            save_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer, progress)
             self.run = self.run.update(
                 epochs=record.epoch,
                 best_epoch=progress.best_epoch,
                 best_dice=progress.best_dice,
                 train_seconds=sum(row.seconds for row in progress.history),
-                parameters=sum(parameter.numel() for parameter in self.network.parameters()),
+                parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
             )
         self.fabric.barrier()
-
-
-def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
-    if config.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-
-
-def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
-    images = float(len(labels))
-    head = torch.stack([loss.double() * images, loss.new_tensor(images).double()])
-    return torch.cat([head, training_counts(logits, labels), loss.new_tensor([labels.numel()], dtype=torch.float64)])
-
-
-def _blocks(batch: AugmentedBatch) -> Iterator[AugmentedBatch]:
-    """The batch in squares of at most `_VALIDATION_PX`, so that a large slice fits into memory."""
-    for top in range(0, batch.images.shape[-2], _VALIDATION_PX):
-        for left in range(0, batch.images.shape[-1], _VALIDATION_PX):
-            window = (..., slice(top, top + _VALIDATION_PX), slice(left, left + _VALIDATION_PX))
-            yield AugmentedBatch(
-                images=batch.images[window],
-                labels=batch.labels[window],
-                weights=None if batch.weights is None else batch.weights[window],
-            )

@@ -1,4 +1,4 @@
-"""The U-Net: the network itself, how a slice is scaled for it, and a table of its levels."""
+"""The U-Net: the network itself, and how a slice is scaled for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segcore.config import ModelConfig
-from segcore.levels import LevelSummary
 
 
 def scale_intensity(images: Tensor, intensity: Literal["standardised", "unit"]) -> Tensor:
@@ -122,43 +121,3 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[LevelSummary]:
-    """The network's parts in the order the data passes them, counted without making it.
-
-    Args:
-        config: of the network.
-        height, width: of a slice, in pixels.
-    """
-    features = [config.width * 2**level for level in range(config.depth)]
-    stride = 2 ** (config.depth - 1)
-    sizes = [
-        (-(-height // stride) * stride >> level, -(-width // stride) * stride >> level) for level in range(config.depth)
-    ]
-
-    def row(part: str, level: int, channels: int, weights: int, others: int, at: tuple[int, int]) -> LevelSummary:
-        return LevelSummary(
-            part=part,
-            level=level,
-            channels=channels,
-            height=sizes[level][0],
-            width=sizes[level][1],
-            parameters=weights + others,
-            multiply_adds=weights * at[0] * at[1],
-        )
-
-    def block(part: str, level: int, inputs: int) -> LevelSummary:
-        outputs = features[level]
-        # Each convolution has a bias, or a normalisation with a factor and an offset.
-        others = 2 * outputs * (1 if config.normalisation == "none" else 2)
-        return row(part, level, outputs, 9 * outputs * (inputs + outputs), others, sizes[level])
-
-    rows = [block("encoder", level, features[level - 1] if level else 1) for level in range(config.depth)]
-    for level in reversed(range(config.depth - 1)):
-        below, here = features[level + 1], features[level]
-        # Each pixel of the level below is multiplied with the whole kernel.
-        rows.append(row("upsample", level, here, 4 * below * here, here, sizes[level + 1]))
-        rows.append(block("decoder", level, 2 * here))
-    rows.append(row("head", 0, 1, config.width, 1, sizes[0]))
-    return rows

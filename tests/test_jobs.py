@@ -269,6 +269,16 @@ def test_a_damaged_job_stops_nobody_else(queue):
     assert start(queue, "c").number == 3
 
 
+def test_what_was_read_long_ago_is_read_again_when_it_changes(queue):
+    start(queue, "a")
+    record = queue.folder / "0001/job.json"
+    os.utime(record, (0, 0))
+    assert [job.state for job in queue.jobs() + queue.jobs()] == ["waiting", "waiting"]
+    queue.stop(1)
+    os.utime(record, (0, 0))
+    assert [job.state for job in queue.jobs()] == ["stopped"]
+
+
 def test_names_that_are_free(queue, models_dir):
     start(queue, "cells-quick-1")
     (models_dir / "cells-quick-2").mkdir()

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "segcore"
 # A module imports only from layers before its own; modules of one layer know nothing of each other.
 LAYERS = (
     {"__init__", "errors"},
-    {"config", "storage", "levels", "watching", "opencv"},
-    {"numbering", "stack", "locking"},
+    {"config", "storage", "watching", "opencv"},
+    {"levels", "numbering", "stack", "locking", "slurm"},
     {"tiff", "transform"},
     {
         "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "warp", "unet",
@@ -21,12 +21,15 @@ LAYERS = (
     },
     {"augment"},
     {"datasets", "runs", "sampling"},
+    {"work"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring", "live"},
-    {"application", "training_loop", "evaluation_summary"},
+    {"application", "learner", "evaluation_summary"},
+    {"training_loop", "step_timing"},
     {"training", "evaluation_folder"},
     {"evaluation"},
     {"report", "jobs"},
-    {"job_runner", "job_process"},
+    {"job_runner", "job_process", "timing"},
+    {"slurm_runner"},
     {"commands"},
     {"job_commands"},
     {"cli"},
@@ -39,9 +42,10 @@ WITHOUT_TORCH = {
     "archive", "downloading", "synthetic", "splits", "evidence", "topology", "similarity", "notebook_confusion",
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
+    "work", "timing", "slurm", "job_runner", "slurm_runner",
     "transform", "opencv",
 }  # fmt: skip
-HEAVY = {"torch", "lightning_fabric", "tensorboardX"}
+HEAVY = {"torch", "lightning_fabric", "tensorboardX", "submitit"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

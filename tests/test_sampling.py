@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segcore.augment import apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.losses import boundary_weights
-from segcore.sampling import BatchMaker, Sample, epoch_samples, pool_copy, spread, validation_samples
+from segcore.sampling import BatchMaker, Sample, epoch_samples, pool_copy, validation_samples
 from segcore.splits import make_split
 from segcore.transform import Transform
 
@@ -128,11 +128,3 @@ def test_weights_come_with_the_pixels_they_belong_to(small_pair):
     patch = maker(images, labels, config(loss=loss)).make(samples, patch_px=16)
     assert patch.weights.shape == (2, 1, 16, 16)
     assert maker(images, labels, config()).make(samples, patch_px=16).weights is None
-
-
-def test_long_stacks_of_large_slices_are_validated_in_part():
-    assert spread(range(50), 16, 512 * 512, at_least=1) == list(range(50))
-    assert spread(range(100, 150), 16, 2048 * 2048, at_least=1) == [100, 116, 133, 149]
-    assert spread(range(50), 16, 8192 * 8192, at_least=3) == [0, 24, 49]
-    assert spread([7], 16, 8192 * 8192, at_least=3) == [7]
-    assert spread([], 16, 100, at_least=1) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segcore.config import SplitConfig
 from segcore.datasets import slice_fingerprint
 from segcore.errors import ConfigError, RunError
-from segcore.splits import audit, make_split, slice_ranges, split_from_dict, split_to_dict
+from segcore.splits import audit, make_split, patches_an_epoch, slice_ranges, split_from_dict, split_to_dict, spread
 
 
 def in_one_piece(indices):
@@ -223,3 +223,18 @@ def test_splits_with_a_missing_entry_are_refused(key):
     del values[key]
     with pytest.raises(RunError, match=f"split.json: not a split; found KeyError: '{key}'"):
         split_from_dict(values, path="split.json")
+
+
+def test_long_stacks_of_large_slices_are_validated_in_part():
+    assert spread(range(50), 16, 512 * 512, at_least=1) == list(range(50))
+    assert spread(range(100, 150), 16, 2048 * 2048, at_least=1) == [100, 116, 133, 149]
+    assert spread(range(50), 16, 8192 * 8192, at_least=3) == [0, 24, 49]
+    assert spread([7], 16, 8192 * 8192, at_least=3) == [7]
+    assert spread([], 16, 100, at_least=1) == []
+
+
+def test_patches_of_an_epoch():
+    blocks = make_split(30, SplitConfig())
+    assert [patches_an_epoch(blocks, wanted) for wanted in (0, 5, 64)] == [16, 5, 64]
+    pool = make_split(30, SplitConfig(protocol="notebook", copies=100, validation_fraction=0.2))
+    assert [patches_an_epoch(pool, wanted) for wanted in (0, 5, 500)] == [80, 5, 80]
