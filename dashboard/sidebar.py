@@ -58,7 +58,7 @@ def _choose(page: str) -> Selection:
         result = _part(run, name)
         z = _slice(info, result, whole_stack=page in OWN_DATA, shown=page not in WITHOUT_SLICE)
         threshold, tolerance = _threshold(run, result, shown=page not in WITHOUT_THRESHOLD)
-        if words.read_only():
+        if read_only():
             st.caption(":material/lock: Read-only: nothing is written here.")
     return Selection(
         run=run,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -115,11 +114,6 @@ def duration(seconds: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """a, b and c."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
-
-
-def read_only() -> bool:
-    """Whether the app was told to write nothing."""
-    return os.environ.get("SEGCORE_READ_ONLY", "").strip().lower() in ("1", "true", "yes", "on")
 
 
 READ_ONLY = "This app runs read-only, so it does not write here."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from segcore.commands import chosen_config, print_json, table
 from segcore.errors import ConfigError, SegcoreError
 from segcore.jobs import LANES, Job, JobQueue, free_run_name
 from segcore.runs import open_run
+from segcore.storage import read_only
 
 
 def jobs(options: Any) -> None:
@@ -21,7 +21,7 @@ def jobs(options: Any) -> None:
 
 
 def _list_jobs(queue: JobQueue, options: Any) -> None:
-    if not os.environ.get("SEGCORE_READ_ONLY"):
+    if not read_only():
         queue.ensure_runners()
     found = queue.jobs()
     if options.json:

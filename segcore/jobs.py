@@ -31,7 +31,7 @@ from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreEr
 from segcore.locking import is_locked, locked
 from segcore.runs import check_free, models_root, now, open_run
 from segcore.splits import make_split
-from segcore.storage import read_json, safe_name, storage_errors, write_json
+from segcore.storage import read_json, read_only, safe_name, storage_errors, write_json
 
 State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
 Task = Literal["train", "resume"]
@@ -113,6 +113,7 @@ class JobQueue:
     def __init__(self, models: Path | None = None) -> None:
         self.models = (models or models_root()).absolute()
         self.folder = self.models / ".jobs"
+        self._over: dict[Path, tuple[tuple[int, int, int], Job]] = {}
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -172,10 +173,16 @@ class JobQueue:
 
     def _read(self, number: int) -> Job:
         path = self._place(number) / "job.json"
+        stamp = _stamp(path)
+        if path in self._over and self._over[path][0] == stamp:
+            return self._over[path][1]
         try:
-            return from_dict(Job, read_json(path, JobError))
+            job = from_dict(Job, read_json(path, JobError))
         except (ConfigError, TypeError) as error:
             raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
+        if not job.open:  # what is over stays as it is, and there may be hundreds
+            self._over[path] = stamp, job
+        return job
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -208,21 +215,15 @@ class JobQueue:
             SegcoreError: for everything that would make it fail at once.
         """
         refuse_when_read_only()
-        info = open_dataset(dataset).info
-        if not info.labelled:
-            raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
-        make_split(info.slices, config.split, seed=config.train.seed)
+        self.check_training(dataset=dataset, config=config, started_from=started_from)
         if config.train.batch_size < devices or devices < 1:
             raise ConfigError("a step has fewer patches than there are processes", found=f"{devices} processes")
-        if started_from:
-            self._check_architecture(started_from, config)
         lane = lane or device_lane(accelerator)
         with self._alone():
             again = [job for job in self._records() if job.token == token]
             if again:
                 return self.job(again[0].number)
-            check_free(run, root=self.models)
-            self._check_not_asked_for(run)
+            self.check_name(run)
             job = self._add(
                 token=token, task="train", run=run, dataset=dataset, config=config, started_from=started_from,
                 lane=lane, devices=devices,
@@ -252,6 +253,19 @@ class JobQueue:
             )  # fmt: skip
         self.ensure_runner(job.lane)
         return job
+
+    def again(self, number: int, *, token: str) -> Job:
+        """Goes on with the run of a job that is over, or begins it anew if it never came as far as a run."""
+        job = self.job(number)
+        if job.open:
+            raise JobError("the job is not over", found=job.state, expected="to stop it first")
+        if (self.models / job.run).exists() or job.config is None:
+            accelerator = "cpu" if job.lane == "cpu" else "auto"
+            return self.resume(job.run, token=token, accelerator=accelerator, devices=job.devices)
+        return self.start(
+            dataset=job.dataset, config=job.config, run=job.run, token=token, started_from=job.started_from,
+            lane=job.lane, devices=job.devices,
+        )  # fmt: skip
 
     def stop(self, number: int) -> Job:
         """Asks a job to stop; one that waits is taken out of the queue. What is over already stays as it is."""
@@ -303,6 +317,20 @@ class JobQueue:
                 with suppress(OSError):
                     (self._place(number) / "reserve").unlink()
                 return self._write(job)
+
+    def check_training(self, *, dataset: str, config: RunConfig, started_from: str = "") -> None:
+        """Raises a `SegcoreError` if a training like this would fail at once. Arguments as for `start`."""
+        info = open_dataset(dataset).info
+        if not info.labelled:
+            raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
+        make_split(info.slices, config.split, seed=config.train.seed)
+        if started_from:
+            self._check_architecture(started_from, config)
+
+    def check_name(self, run: str) -> None:
+        """Raises a `SegcoreError` if a new run cannot have this name."""
+        check_free(run, root=self.models)
+        self._check_not_asked_for(run)
 
     def _check_not_asked_for(self, run: str) -> None:
         for job in self.jobs():
@@ -423,6 +451,14 @@ class JobQueue:
             self.ensure_runner(lane)
 
 
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 INTERRUPTED = "its process was killed, or the machine was switched off"
 
 
@@ -434,8 +470,8 @@ def ended(job: Job, message: str = "") -> Job:
 
 
 def refuse_when_read_only() -> None:
-    """Raises a `JobError` where `SEGCORE_READ_ONLY` is set."""
-    if os.environ.get("SEGCORE_READ_ONLY"):
+    """Raises a `JobError` where nothing is to be written."""
+    if read_only():
         raise JobError("nothing is trained here", found="SEGCORE_READ_ONLY is set", expected="a place to write to")
 
 

@@ -34,6 +34,11 @@ _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
+def read_only() -> bool:
+    """Whether nothing is to be written here: `SEGCORE_READ_ONLY` is set, and not to 0, false, no or off."""
+    return os.environ.get("SEGCORE_READ_ONLY", "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turns what the operating system says while `path` is written into a `StorageError` about it."""

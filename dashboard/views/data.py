@@ -24,9 +24,9 @@ from segcore.datasets import Check, Dataset, DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
 from segcore.fetching import CATALOGUE, Fetchable, fetch
 from segcore.importing import check_source, import_source
-from segcore.splits import LeakAudit, Split, audit, make_split, slice_ranges
+from segcore.splits import LeakAudit, Split, audit_split, make_split, slice_ranges
 from segcore.stack import VoxelSize
-from segcore.storage import safe_name
+from segcore.storage import read_only, safe_name
 from segcore.watching import Watch
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
@@ -200,7 +200,7 @@ def _split(selection: Selection, info: DatasetInfo) -> None:
         else "In this protocol copies of a slice are both trained on and validated with."
     )
     prints = info.slice_fingerprints
-    found = run.audit_split() if chosen == "run" and run else _trained(audit(split, prints, _judged(split), prints))
+    found = run.audit_split() if chosen == "run" and run else audit_split(split, prints)
     _audit(split, found, info)
     if chosen != "run" and run is not None and not own:
         st.caption(f"Run {words.plain(run.name)} was trained on another stack ({words.plain(run.info.dataset)}).")
@@ -211,16 +211,6 @@ def _split(selection: Selection, info: DatasetInfo) -> None:
                 "under another name.",
                 icon=":material/warning:",
             )
-
-
-def _judged(split: Split) -> list[int]:
-    return sorted({*split.validation, *split.test})
-
-
-def _trained(found: LeakAudit) -> LeakAudit:
-    return LeakAudit(
-        overlaps=tuple(one for one in found.overlaps if one.seen_in == "train"), neighbours=found.neighbours
-    )
 
 
 def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
@@ -362,7 +352,7 @@ def _fetchable(item: Fetchable) -> None:
     )
     mine: Work | None = st.session_state.get(f"fetch of {item.name}")
     running = _fetches().running(item.name)
-    if words.read_only():
+    if read_only():
         st.caption(words.READ_ONLY)
         return
     if running is not None:
@@ -443,7 +433,7 @@ class Importing:
 
 
 def _import() -> None:
-    if words.read_only():
+    if read_only():
         st.info(words.READ_ONLY, icon=":material/lock:")
         return
     st.markdown(

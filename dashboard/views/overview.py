@@ -13,6 +13,7 @@ from segcore.errors import SegcoreError
 from segcore.fetching import fetch
 from segcore.runs import Run
 from segcore.splits import slice_ranges
+from segcore.storage import read_only
 
 
 @st.cache_resource(show_spinner=False)
@@ -223,7 +224,7 @@ def _make_sample() -> None:
     """On a first start the app draws its own data, once, when everything else is on the screen."""
     if loaders.names_of_datasets():
         return
-    if words.read_only():
+    if read_only():
         st.info(f"There is no dataset here. {words.READ_ONLY}")
         return
     with st.spinner("Drawing the synthetic sample, a few seconds …", show_time=True), _one_at_a_time():
