@@ -56,6 +56,12 @@ PARTS = {
     "all": "all slices",
 }
 
+PROTOCOLS = {
+    "blocks": "Blocks: the last third is held out as test",
+    "kfold": "Folds: three blocks, one held out",
+    "notebook": "Notebook: copies first, split at random afterwards (leaks)",
+}
+
 # What Markdown, LaTeX and Streamlit's own directives would read as more than text.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&^=\"'@/])")
 
@@ -116,4 +122,5 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
 
 
+NO_RUN = "There is no run to show yet. *Train a model* in the sidebar makes one."
 READ_ONLY = "This app runs read-only, so it does not write here."

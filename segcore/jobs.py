@@ -39,6 +39,8 @@ Lane = Literal["cpu", "cuda", "slurm"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
+ARCHITECTURE = ("width", "depth", "normalisation")
+"""Settings of `model` that have to agree for one run to begin with another's weights."""
 _RESERVE = 64 * 1024
 
 
@@ -344,7 +346,7 @@ class JobQueue:
         if not run.weights.exists():
             raise RunError("the run has no weights to begin with", path=run.folder, expected="one epoch at least")
         own, wanted = run.config.model, config.model
-        for key in ("width", "depth", "normalisation"):
+        for key in ARCHITECTURE:
             if getattr(own, key) != getattr(wanted, key):
                 raise ConfigError(
                     f"the weights of {name} are of another architecture",

@@ -30,13 +30,6 @@ from segcore.storage import read_only, safe_name
 from segcore.watching import Watch
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
-PROTOCOLS = {
-    "blocks": "Blocks: the last third is held out as test",
-    "kfold": "Folds: three blocks, one held out",
-    "notebook": "Notebook: copies first, split at random afterwards (leaks)",
-}
-
-
 # Longer tables can be filtered. (Comments, because a page's loose strings are shown on it.)
 _LONG = 12
 
@@ -172,13 +165,13 @@ def _parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
 
 def _split(selection: Selection, info: DatasetInfo) -> None:
     own = bool(_parts_of(selection, info))
-    options = (["run"] if own and selection.run else []) + list(PROTOCOLS)
+    options = (["run"] if own and selection.run else []) + list(words.PROTOCOLS)
     run = selection.run
     chosen = st.selectbox(
         "Which split",
         options,
         format_func=lambda one: (
-            f"that of run {run.name} ({run.split.protocol})" if one == "run" and run else PROTOCOLS[one]
+            f"that of run {run.name} ({run.split.protocol})" if one == "run" and run else words.PROTOCOLS[one]
         ),
         help="What each slice is used for. The split comes before any augmentation.",
     )
