@@ -136,7 +136,7 @@ def _figures(job: Job) -> list[str]:
     share = 0.0 if progress is None or job.state == "starting" else progress.share
     beneath = doing(job, progress)
     rows = [
-        _line(f"<b>{_text(job.run)}</b>", "" if left is None else f"{words.duration(left)} left"),
+        _line(_name(job), "" if left is None else f"{words.duration(left)} left"),
         _bar(share, beneath),
     ]
     curve = [row.validation_dice for row in history]
@@ -172,7 +172,7 @@ def doing(job: Job, progress: LiveProgress | None) -> str:
 
 def _waiting(job: Job, place: int) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", key=f"job {job.number}"):
-        st.html(_line(f"{place} · {_text(job.run)}"), width="stretch")
+        st.html(_line(_name(job, f"{place} · ")), width="stretch")
         if read_only():
             return
         if place > 1:
@@ -183,15 +183,15 @@ def _waiting(job: Job, place: int) -> None:
 def _over(job: Job, chosen: str | None) -> None:
     run = loaders.latest_run(job.run)
     mark, colour = _MARKS[job.state]
-    with st.container(border=True, gap="xsmall", key=f"job {job.number}"):
+    with st.container(gap=None, key=f"over {job.number}"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             best = f"Dice {run.info.best_dice:.3f}" if run is not None and run.info.best_epoch else ""
-            st.html(_line(f"<b>{_text(job.run)}</b>", best), width="stretch")
+            st.html(_line(_name(job), best), width="stretch")
             _icon("remove", job, ":material/close:", "Take it off this list; the run stays", loaders.queue().remove)
         ending = f'<span style="color:{colour}">{mark}</span> {_text(_ending(job, run))}'
         st.html(f'<div class="sg-quiet">{ending}</div>')
         if job.message and job.state != "stopped":
-            st.html(f'<div class="sg-reason">{_text(job.message)}</div>')
+            st.html(f'<div class="sg-reason">{_text(_reason(job))}</div>')
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             _follow_ups(job, run, chosen)
 
@@ -246,6 +246,12 @@ def _ending(job: Job, run: Run | None) -> str:
     return f"{job.state} · epoch {run.info.epochs} of {run.config.train.epochs}"
 
 
+def _reason(job: Job) -> str:
+    # Where something lies on the server does not help who reads this.
+    text = job.message.partition(": ")[2] if job.message.startswith("/") else job.message
+    return text[:1].upper() + text[1:]
+
+
 # --- drawing ------------------------------------------------------------------------------------
 
 _STYLE = """<style>
@@ -260,6 +266,8 @@ font-variant-numeric:tabular-nums}
 .sg-bar>span{display:block;height:100%;background:#2E8BCB;border-radius:3px;transition:width .6s}
 .sg-spark{display:block;width:100%;height:26px;margin-top:2px}
 .st-key-jobs [data-testid="stHtml"]{min-width:0}
+.st-key-jobs [class*="st-key-over-"]{border-top:1px solid rgba(128,128,128,.25);padding-top:.35rem}
+.st-key-jobs [data-testid="stTooltipHoverTarget"]{display:flex}
 .st-key-jobs [data-testid="stBaseButton-tertiary"],.st-key-jobs [data-testid="stPopoverButton"]{min-height:0;
 padding:1px 0;font-size:.8rem}
 .st-key-jobs [data-testid="stBaseButton-tertiary"] p,.st-key-jobs [data-testid="stPopoverButton"] p{font-size:.8rem}
@@ -273,6 +281,11 @@ def _text(text: str) -> str:
 
 def _line(left: str, right: str = "") -> str:
     return f'<div class="sg-line"><span>{left}</span>' + (f"<span>{right}</span></div>" if right else "</div>")
+
+
+def _name(job: Job, before: str = "") -> str:
+    name = html.escape("".join(one if one.isprintable() else " " for one in job.run))
+    return f'<span title="{name}">{before}{name}</span>' if before else f'<b title="{name}">{name}</b>'
 
 
 def _bar(share: float, text: str) -> str:

@@ -153,13 +153,8 @@ def _audit(folder: str, key: Stamp, _of: Run) -> LeakAudit:
 
 
 def queue() -> JobQueue:
-    """The queue of trainings; one for all visitors, because it remembers what is over."""
-    return _queue(str(models_root().absolute()))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _queue(root: str) -> JobQueue:
-    return JobQueue(Path(root))
+    """The queue of trainings, the same for all visitors."""
+    return JobQueue()
 
 
 def open_job(run: str) -> Job | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import re
 import sys
@@ -378,7 +377,7 @@ def from_dict(cls: type[Config], values: object, *, where: str = "") -> Config:
     """Builds a configuration from JSON values; unknown keys and wrong types are `ConfigError`s."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where or 'the configuration'} is not an object", found=type(values).__name__)
-    types_of = _types_of(cls)
+    types_of = get_type_hints(cls)
     made: dict[str, Any] = {}
     for key, value in values.items():
         path = f"{where}.{key}" if where else str(key)
@@ -386,11 +385,6 @@ def from_dict(cls: type[Config], values: object, *, where: str = "") -> Config:
             raise ConfigError(f"unknown setting {path}", expected="one of " + ", ".join(sorted(types_of)))
         made[key] = _value(types_of[key], value, path)
     return cls(**made)
-
-
-@functools.lru_cache(maxsize=64)
-def _types_of(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)  # slow: it reads every annotation as Python
 
 
 def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:

@@ -115,7 +115,6 @@ class JobQueue:
     def __init__(self, models: Path | None = None) -> None:
         self.models = (models or models_root()).absolute()
         self.folder = self.models / ".jobs"
-        self._over: dict[Path, tuple[tuple[int, int, int], Job]] = {}
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -175,16 +174,10 @@ class JobQueue:
 
     def _read(self, number: int) -> Job:
         path = self._place(number) / "job.json"
-        stamp = _stamp(path)
-        if path in self._over and self._over[path][0] == stamp:
-            return self._over[path][1]
         try:
-            job = from_dict(Job, read_json(path, JobError))
+            return from_dict(Job, read_json(path, JobError))
         except (ConfigError, TypeError) as error:
             raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
-        if not job.open:  # what is over stays as it is, and there may be hundreds
-            self._over[path] = stamp, job
-        return job
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -258,6 +251,7 @@ class JobQueue:
 
     def again(self, number: int, *, token: str) -> Job:
         """Goes on with the run of a job that is over, or begins it anew if it never came as far as a run."""
+        refuse_when_read_only()
         job = self.job(number)
         if job.open:
             raise JobError("the job is not over", found=job.state, expected="to stop it first")
@@ -451,14 +445,6 @@ class JobQueue:
         """The same for every lane with something to do, as after the machine was switched on again."""
         for lane in {job.lane for job in self.jobs() if job.open}:
             self.ensure_runner(lane)
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 INTERRUPTED = "its process was killed, or the machine was switched off"

@@ -105,11 +105,12 @@ class LiveReport:
         every = max(1, -(-self.epochs // MOST_PREVIEWS))
         return epoch in (1, self.epochs) or epoch % every == 0
 
-    def preview(
-        self, epoch: int, index: int, probability: NDArray[np.uint8], image: NDArray[np.uint8], label: NDArray[np.uint8]
-    ) -> None:
-        """Keeps the middle of a slice's probability, and once of its image and label; all (H, W) uint8."""
+    def preview(self, epoch: int, index: int, probability: NDArray[np.uint8]) -> None:
+        """Keeps the middle of a slice's probability (H, W) uint8."""
         _write_middle(_previews(self.run) / f"epoch-{epoch:06d}-slice-{index}.png", probability)
+
+    def preview_of(self, index: int, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
+        """Keeps the same part of the slice itself and of its label, (H, W) uint8, unless that was done before."""
         beside = _previewed(self.run, index)
         for path, plane in ((beside.image, image), (beside.label, label)):
             if not path.exists():

@@ -222,11 +222,14 @@ class TrainingLoop:
         sample = self.validation[0]
         whole = self.batches.make([sample], patch_px=0)
         scaled = scale_intensity(whole.images, self.run.config.model.intensity)
-        made, shown = next(_blocks(dataclasses.replace(whole, images=scaled))), next(_blocks(whole))
+        made = next(_blocks(dataclasses.replace(whole, images=scaled)))
         with self.fabric.autocast():
             logits = self._kept()(made.images.contiguous(memory_format=torch.channels_last))
-        planes = torch.stack([logits[0, 0].float().sigmoid(), shown.images[0, 0], shown.labels[0, 0].float()])
-        self.live.preview(epoch, sample.source, *planes.clamp(0, 1).mul(255).round().byte().cpu().numpy())
+        probability = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
+        self.live.preview(epoch, sample.source, probability)
+        shown = next(_blocks(whole))
+        planes = torch.stack([shown.images[0, 0], shown.labels[0, 0].float()]).clamp(0, 1)
+        self.live.preview_of(sample.source, *planes.mul(255).round().byte().cpu().numpy())
 
     def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
         """Loss, Dice and binary accuracy from the sums of all processes."""
