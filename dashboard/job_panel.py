@@ -1,8 +1,9 @@
 """The sidebar's trainings: the one that runs, those that wait, and how the latest ones ended.
 
-Buttons draw this panel anew and nothing else. What changes by itself, the figures of the job that runs, is a small
-fragment inside it, which looks as long as there is something to be done. When it finds that the queue is another one,
-or that a run has begun to learn or is over, it has the page drawn anew, so that lists of runs and live curves know.
+What changes by itself, the figures of the job that runs, is a small fragment, which looks as long as there is something
+to be done. When it finds that the queue is another one, or that a run has begun to learn or is over, it has the page
+drawn anew, so that lists of runs and live curves know. It is not part of another fragment: Streamlit may drop what the
+outer one has drawn and still send what the inner one has, and the browser then shows nothing at all.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def show(chosen: str | None) -> None:
     """
     if not read_only():
         _go_on()
-    st.fragment(_panel)(chosen)
+    with notices.guarded():
+        _panel(chosen)
 
 
 @st.cache_resource(scope="session", show_spinner=False)
@@ -49,29 +51,28 @@ def _go_on() -> None:
 
 
 def _panel(chosen: str | None) -> None:
-    with notices.guarded():
-        jobs = loaders.queue().jobs()
-        alive = [job for job in jobs if job.active]
-        waiting = [job for job in jobs if job.state == "waiting"]
-        over = [] if read_only() else _latest(jobs)
-        if not (alive or waiting or over):
-            return
-        with st.container(key="jobs", gap="xsmall"):
-            st.html(_STYLE)
-            mistake(_PLACE)
-            drawn = _known(jobs)
-            for job in alive:
-                _alive(job, drawn)
-            if waiting and not alive:
-                _look(None, drawn)
-            if waiting:
-                st.caption("Waiting" if len(waiting) == 1 else f"Waiting: {len(waiting)}")
-            for place, job in enumerate(waiting, start=1):
-                _waiting(job, place)
-            if over:
-                st.caption("Lately")
-            for job in over:
-                _over(job, chosen)
+    jobs = loaders.queue().jobs()
+    alive = [job for job in jobs if job.active]
+    waiting = [job for job in jobs if job.state == "waiting"]
+    over = [] if read_only() else _latest(jobs)
+    if not (alive or waiting or over):
+        return
+    with st.container(key="jobs", gap="xsmall"):
+        st.html(_STYLE)
+        mistake(_PLACE)
+        drawn = _known(jobs)
+        for job in alive:
+            _alive(job, drawn)
+        if waiting and not alive:
+            _look(None, drawn)
+        if waiting:
+            st.caption("Waiting" if len(waiting) == 1 else f"Waiting: {len(waiting)}")
+        for place, job in enumerate(waiting, start=1):
+            _waiting(job, place)
+        if over:
+            st.caption("Lately")
+        for job in over:
+            _over(job, chosen)
 
 
 def _known(jobs: Sequence[Job]) -> Known:
@@ -225,7 +226,7 @@ def _follow_ups(job: Job, run: Run | None, chosen: str | None) -> None:
 
 def _icon(name: str, job: Job, icon: str, text: str, change: object) -> None:
     st.button(
-        "", key=f"{name} {job.number}", icon=icon, type="tertiary", help=text, on_click=act,
+        text, key=f"{name} {job.number}", icon=icon, type="tertiary", help=text, on_click=act,
         args=(_PLACE, change, job.number),
     )  # fmt: skip
 
@@ -268,6 +269,8 @@ font-variant-numeric:tabular-nums}
 .st-key-jobs [data-testid="stHtml"]{min-width:0}
 .st-key-jobs [class*="st-key-over-"]{border-top:1px solid rgba(128,128,128,.25);padding-top:.35rem}
 .st-key-jobs [data-testid="stTooltipHoverTarget"]{display:flex}
+.st-key-jobs :is([class*="st-key-up-"],[class*="st-key-remove-"]) [data-testid="stMarkdownContainer"]{
+position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .st-key-jobs [data-testid="stBaseButton-tertiary"],.st-key-jobs [data-testid="stPopoverButton"]{min-height:0;
 padding:1px 0;font-size:.8rem}
 .st-key-jobs [data-testid="stBaseButton-tertiary"] p,.st-key-jobs [data-testid="stPopoverButton"] p{font-size:.8rem}

@@ -17,13 +17,15 @@ from segcore import config as configuration
 from segcore.config import PRESETS, RunConfig
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs import ARCHITECTURE, Lane, device_lane, free_run_name
+from segcore.jobs import ARCHITECTURE, device_lane, free_run_name
 from segcore.runs import Run
 from segcore.splits import make_split, slice_ranges
 from segcore.timing import estimate, start_measuring
 
 OPEN = "train open"
+SECONDS_BETWEEN_LOOKS = 2.0
 _TOKEN, _STARTED, _MISTAKE, _NAMED = "train: token", "train: started", "train: mistake", "train: named"
+_UNKNOWN = "train: time is not known"
 _RUN = "run "
 _LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
 _PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
@@ -49,7 +51,6 @@ _STYLE = """<style>
 </style>"""
 
 
-@st.fragment
 def show(run: str | None, dataset: str | None) -> None:
     """Draws the form, closed at first; it costs nothing then.
 
@@ -57,19 +58,29 @@ def show(run: str | None, dataset: str | None) -> None:
         run: the chosen one, whose settings can be taken over.
         dataset: the chosen one, if it has labels.
     """
+    looks = bool(st.session_state.get(OPEN)) and bool(st.session_state.get(_UNKNOWN))
+    st.fragment(_fragment, run_every=SECONDS_BETWEEN_LOOKS if looks else None)(run, dataset, looks=looks)
+
+
+def _fragment(run: str | None, dataset: str | None, *, looks: bool) -> None:
     if st.session_state.pop(_STARTED, False):
         st.rerun()  # the page as a whole: the queue has grown
     form = st.expander("Train a model", key=OPEN, on_change="rerun", icon=":material/model_training:")
+    unknown = False
     if form.open:
         with form, st.container(key="train form", gap="xsmall"), notices.guarded():
-            _form(run, dataset)
+            unknown = _form(run, dataset)
+    st.session_state[_UNKNOWN] = unknown
+    if unknown != looks:
+        st.rerun()  # it looks by itself only as long as the time is being measured
 
 
-def _form(run: str | None, dataset: str | None) -> None:
+def _form(run: str | None, dataset: str | None) -> bool:
+    """Says whether the time it takes is not known yet."""
     names = [name for name in loaders.names_of_datasets() if (info := loaders.info(name)) and info.labelled]
     if not names:
         st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
-        return
+        return False
     st.html(_STYLE)
     _begin(names, run, dataset)
     planned = _planned()
@@ -94,7 +105,7 @@ def _form(run: str | None, dataset: str | None) -> None:
             if setting in _FIELDS and setting != "train.epochs":
                 st.markdown(f":small[{_FIELDS[setting][0]}:]")
                 _problem(planned, setting)
-    _before_starting(planned)
+    return _before_starting(planned)
 
 
 def _more(planned: Draft) -> None:
@@ -118,19 +129,16 @@ def _more(planned: Draft) -> None:
         st.selectbox("Device", ["auto", "cpu"], format_func={"auto": "GPU", "cpu": "CPU"}.get, **_kept("device"))
 
 
-def _before_starting(planned: Draft) -> None:
+def _before_starting(planned: Draft) -> bool:
     """What is wrong, what it will be worth, how long it will take; and the button."""
     _problem(planned, "")
+    unknown = False
     info = loaders.info(planned.dataset)
     if not planned.problems and info is not None:
         begun_with = loaders.run(planned.started_from) if planned.started_from else None
         if text := leak(planned, info, begun_with):
             st.warning(text, icon=":material/warning:")
-        lane = device_lane(_accelerator())
-        unknown = estimate(planned.config, info, lane).train_seconds is None
-        if unknown:
-            start_measuring(lane)
-        st.fragment(_time, run_every=2.0 if unknown else None)(planned.config, info, lane)
+        unknown = _time(planned.config, info)
     if text := st.session_state.pop(_MISTAKE, None):
         st.error(text, icon=":material/error:")
     token = st.session_state.setdefault(_TOKEN, secrets.token_hex(16))
@@ -139,13 +147,17 @@ def _before_starting(planned: Draft) -> None:
         "Start training", key=f"train start {token}", type="primary", width="stretch", icon=":material/play_arrow:",
         disabled=bool(planned.problems), on_click=_start, args=(token,),
     )  # fmt: skip
+    return unknown
 
 
-def _time(config: RunConfig, info: DatasetInfo, lane: Lane) -> None:
+def _time(config: RunConfig, info: DatasetInfo) -> bool:
+    """How long it will take and on what; whether that is not known yet."""
+    lane = device_lane(_accelerator())
     found = estimate(config, info, lane)
     device = "GPU" if lane == "cuda" else "CPU"
     ahead = sum(job.open and job.lane == lane for job in loaders.queue().jobs())
     if found.train_seconds is None:
+        start_measuring(lane)
         said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
     else:
         how = "measured here" if found.source == "measured" else "going by earlier runs"
@@ -153,6 +165,7 @@ def _time(config: RunConfig, info: DatasetInfo, lane: Lane) -> None:
     if ahead:
         said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
     st.caption(f":material/timer: {said}")
+    return found.train_seconds is None
 
 
 def _start(token: str) -> None:
