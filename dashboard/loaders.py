@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from segcore.errors import DataError, RunError, SegcoreError
 from segcore.evaluation_folder import read_evaluation
 from segcore.evaluation_summary import pixel_measures, summary
 from segcore.evidence import Confusion, PixelEvidence
+from segcore.jobs import Job, JobQueue
 from segcore.levels import LevelSummary
 from segcore.runs import EpochRecord, Run, models_root, run_names
 from segcore.scoring import Evaluation
@@ -120,11 +122,15 @@ def broken_runs() -> dict[str, SegcoreError]:
 
 def history(of: Run) -> list[EpochRecord]:
     """The epochs of a run so far."""
-    return _history(str(of.folder.absolute()), stamp(of.folder), of)
+    try:
+        status = of.history_csv.stat()
+    except OSError:
+        return []
+    return _history(str(of.folder.absolute()), (status.st_size, status.st_mtime_ns), of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _history(folder: str, key: Stamp, _of: Run) -> list[EpochRecord]:
+def _history(folder: str, key: tuple[int, int], _of: Run) -> list[EpochRecord]:
     return _of.history()
 
 
@@ -141,6 +147,37 @@ def leak_audit(of: Run) -> LeakAudit:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _audit(folder: str, key: Stamp, _of: Run) -> LeakAudit:
     return _of.audit_split()
+
+
+# --- trainings --------------------------------------------------------------------------------
+
+
+def queue() -> JobQueue:
+    """The queue of trainings, the same for all visitors."""
+    return JobQueue()
+
+
+def open_job(run: str) -> Job | None:
+    """The job that trains or evaluates a run, or waits for it."""
+    return next((job for job in queue().jobs() if job.open and job.run == run), None)
+
+
+def latest_run(name: str) -> Run | None:
+    """A run, or None as long as there is nothing of it, or nothing whole."""
+    with suppress(SegcoreError):
+        return run(name)
+    return None
+
+
+def last_lines(path: Path, lines: int = 14) -> str:
+    """The end of a log; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
 
 
 # --- evaluations ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import loaders, words
+from dashboard.job_actions import go_on_button
 from dashboard.selection import Selection
 from segcore.errors import SegcoreError
 from segcore.runs import Run
@@ -118,20 +119,20 @@ def needs_result(selection: Selection) -> loaders.Result:
     if selection.result is not None:
         return selection.result
     if selection.run is None:
-        st.info("There is no run to show yet. The Overview says how to get one.", icon=":material/info:")
+        st.info(words.NO_RUN, icon=":material/info:")
     else:
-        needs_result_hint(selection.run.name, selection.dataset_name)
+        needs_result_hint(selection.run, selection.dataset_name)
     st.stop()
 
 
-def needs_result_hint(run: str, dataset: str | None) -> None:
-    """Says how a run is evaluated."""
+def needs_result_hint(run: Run, dataset: str | None) -> None:
+    """Says how a run is evaluated, and does it where that is a matter of one click."""
     on = f"on {words.plain(dataset)}" if dataset else "on any dataset"
-    st.info(
-        f"Run {words.plain(run)} was not evaluated {on} yet. In a terminal, in the project's folder:",
-        icon=":material/info:",
-    )
-    st.code(f"python -m segcore evaluate {run}" + (f" --dataset {dataset}" if dataset else ""), language="sh")
+    st.info(f"Run {words.plain(run.name)} was not evaluated {on} yet.", icon=":material/info:")
+    own = dataset in (None, run.info.dataset) and run.state == "finished" and not run.is_evaluated()
+    offered = own and loaders.info(run.info.dataset) is not None and go_on_button(run, "Evaluate it")
+    st.caption("Or in a terminal, in the project's folder:" if offered else "In a terminal, in the project's folder:")
+    st.code(f"python -m segcore evaluate {run.name}" + (f" --dataset {dataset}" if dataset else ""), language="sh")
 
 
 def _slices(number: int) -> str:

@@ -101,6 +101,13 @@ def choose(**values: Any) -> None:
     chosen().update(values)
 
 
+def choose_run(name: str) -> None:
+    """Chooses another run, with its own dataset, slices and thresholds."""
+    for key in ("dataset", "part", "slice", "threshold"):
+        chosen().pop(key, None)
+    choose(run=name)
+
+
 def range_of_slices(slices: Sequence[int], *, key: str, text: str, about: str | None = None) -> tuple[int, int]:
     """Lets the reader choose the first and the last of some slices; nothing to choose where there is one."""
     if len(slices) == 1:

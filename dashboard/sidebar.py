@@ -6,22 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import loaders, notices, words
-from dashboard.selection import Selection, choose, chosen, read_address, set_current, write_address
+from dashboard import job_panel, loaders, notices, training_form, words
+from dashboard.navigation import PAGES, view
+from dashboard.selection import Selection, choose, choose_run, chosen, read_address, set_current, write_address
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.runs import Run, threshold_value
+from segcore.storage import read_only
 
-VIEWS = Path(__file__).parent / "views"
-PAGES = (
-    ("overview", "Overview", ":material/home:"),
-    ("data", "Data", ":material/stacks:"),
-    ("augmentation", "Augmentation", ":material/flip:"),
-    ("training", "Training", ":material/show_chart:"),
-    ("errors", "Errors", ":material/bug_report:"),
-    ("confusion", "Confusion matrix", ":material/grid_on:"),
-    ("try_it", "Try it", ":material/upload_file:"),
-)
 OWN_DATA = ("data", "augmentation")
 """Pages about a dataset, whether or not a run was evaluated on it."""
 WITHOUT_SLICE = ("", "confusion", "training", "try_it")
@@ -29,15 +21,10 @@ WITHOUT_SLICE = ("", "confusion", "training", "try_it")
 WITHOUT_THRESHOLD = (*OWN_DATA, "training", "try_it")
 
 
-def view(name: str) -> Path:
-    """The file of a page, for links to it."""
-    return VIEWS / f"{name}.py"
-
-
 def run_app() -> None:
     """Draws the app for one run of the script."""
     st.set_page_config(page_title="segcore", page_icon=":material/blur_on:", layout="wide")
-    st.html(VIEWS.parent / "page.css")
+    st.html(Path(__file__).with_name("page.css"))
     read_address()
     page = st.navigation(
         [
@@ -59,7 +46,8 @@ def _choose(page: str) -> Selection:
         result = _part(run, name)
         z = _slice(info, result, whole_stack=page in OWN_DATA, shown=page not in WITHOUT_SLICE)
         threshold, tolerance = _threshold(run, result, shown=page not in WITHOUT_THRESHOLD)
-        if words.read_only():
+        _training(run, info)
+        if read_only():
             st.caption(":material/lock: Read-only: nothing is written here.")
     return Selection(
         run=run,
@@ -73,6 +61,12 @@ def _choose(page: str) -> Selection:
     )
 
 
+def _training(run: Run | None, info: DatasetInfo | None) -> None:
+    if not read_only():
+        training_form.show(run.name if run else None, info.name if info and info.labelled else None)
+    job_panel.show(run.name if run else None)
+
+
 def _take(key: str) -> None:
     choose(**{key: st.session_state[f"sidebar {key}"]})
 
@@ -80,7 +74,7 @@ def _take(key: str) -> None:
 def _run() -> Run | None:
     names = loaders.names_of_runs()
     if not names:
-        st.caption("No run yet. The Overview says how to get one.")
+        st.caption("No run yet. Train one below.")
         return None
     broken = loaders.broken_runs()
     wanted = chosen().get("run")
@@ -115,10 +109,7 @@ def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool,
 
 
 def _take_run() -> None:
-    # Thresholds and slices belong to a run; another one begins with its own.
-    for key in ("dataset", "part", "slice", "threshold"):
-        chosen().pop(key, None)
-    _take("run")
+    choose_run(st.session_state["sidebar run"])
 
 
 def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetInfo | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -55,6 +54,12 @@ PARTS = {
     "validation": "validation slices",
     "train": "training slices",
     "all": "all slices",
+}
+
+PROTOCOLS = {
+    "blocks": "Blocks: the last third is held out as test",
+    "kfold": "Folds: three blocks, one held out",
+    "notebook": "Notebook: copies first, split at random afterwards (leaks)",
 }
 
 # What Markdown, LaTeX and Streamlit's own directives would read as more than text.
@@ -117,9 +122,5 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
 
 
-def read_only() -> bool:
-    """Whether the app was told to write nothing."""
-    return os.environ.get("SEGCORE_READ_ONLY", "").strip().lower() in ("1", "true", "yes", "on")
-
-
+NO_RUN = "There is no run to show yet. *Train a model* in the sidebar makes one."
 READ_ONLY = "This app runs read-only, so it does not write here."

@@ -46,6 +46,8 @@ LANES: tuple[Lane, ...] = get_args(Lane)
 ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
 NICE = 10
 """How much a training gives way to other programs."""
+ARCHITECTURE = ("width", "depth", "normalisation")
+"""Settings of `model` that have to agree for one run to begin with another's weights."""
 _RESERVE = 64 * 1024
 _FRESH_NS = 2_000_000_000
 
@@ -237,20 +239,14 @@ class JobQueue:
             SegcoreError: for everything that would make it fail at once.
         """
         refuse_when_read_only()
-        info = open_dataset(dataset).info
-        if not info.labelled:
-            raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
-        make_split(info.slices, config.split, seed=config.train.seed)
+        self.check_training(dataset=dataset, config=config, started_from=started_from)
         lane = lane or device_lane(accelerator)
         self._check_devices(lane, devices, config)
-        if started_from:
-            self._check_architecture(started_from, config)
         with self._alone():
             again = [job for job in self._records() if job.token == token]
             if again:
                 return self.job(again[0].number)
-            check_free(run, root=self.models)
-            self._check_not_asked_for(run)
+            self.check_name(run)
             job = self._add(
                 token=token, task="train", run=run, dataset=dataset, config=config, started_from=started_from,
                 lane=lane, devices=devices,
@@ -282,6 +278,20 @@ class JobQueue:
             )  # fmt: skip
         self.ensure_runner(job.lane)
         return job
+
+    def again(self, number: int, *, token: str) -> Job:
+        """Goes on with the run of a job that is over, or begins it anew if it never came as far as a run."""
+        refuse_when_read_only()
+        job = self.job(number)
+        if job.open:
+            raise JobError("the job is not over", found=job.state, expected="to stop it first")
+        if (self.models / job.run).exists() or job.config is None:
+            accelerator = "auto" if job.lane == "cuda" else job.lane
+            return self.resume(job.run, token=token, accelerator=accelerator, devices=job.devices)
+        return self.start(
+            dataset=job.dataset, config=job.config, run=job.run, token=token, started_from=job.started_from,
+            lane=job.lane, devices=job.devices,
+        )  # fmt: skip
 
     def stop(self, number: int) -> Job:
         """Asks a job to stop; one that waits is taken out of the queue. What is over already stays as it is."""
@@ -334,6 +344,20 @@ class JobQueue:
                     (self._place(number) / "reserve").unlink()
                 return self._write(job)
 
+    def check_training(self, *, dataset: str, config: RunConfig, started_from: str = "") -> None:
+        """Raises a `SegcoreError` if a training like this would fail at once. Arguments as for `start`."""
+        info = open_dataset(dataset).info
+        if not info.labelled:
+            raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
+        make_split(info.slices, config.split, seed=config.train.seed)
+        if started_from:
+            self._check_architecture(started_from, config)
+
+    def check_name(self, run: str) -> None:
+        """Raises a `SegcoreError` if a new run cannot have this name."""
+        check_free(run, root=self.models)
+        self._check_not_asked_for(run)
+
     def _check_devices(self, lane: Lane, devices: int, config: RunConfig) -> None:
         if config.train.batch_size < devices or devices < 1:
             raise ConfigError(
@@ -359,7 +383,7 @@ class JobQueue:
         if not run.weights.exists():
             raise RunError("the run has no weights to begin with", path=run.folder, expected="one epoch at least")
         own, wanted = run.config.model, config.model
-        for key in ("width", "depth", "normalisation"):
+        for key in ARCHITECTURE:
             if getattr(own, key) != getattr(wanted, key):
                 raise ConfigError(
                     f"the weights of {name} are of another architecture",

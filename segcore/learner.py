@@ -115,6 +115,15 @@ class Learner:
         page: NDArray[np.uint8] = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
         return page
 
+    def planes(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The same block of the slice itself, and of its label: 255 is interior; (H, W) uint8 each."""
+        shown = next(_blocks(self.batches.make([sample], patch_px=0)))
+        image, label = (
+            plane[0, 0].float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
+            for plane in (shown.images, shown.labels)
+        )
+        return image, label
+
     def _whole(self, sample: Sample) -> AugmentedBatch:
         # As prediction does: the slice is scaled as a whole, and cut afterwards.
         whole = self.batches.make([sample], patch_px=0)

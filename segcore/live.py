@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import statistics
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from segcore.config import from_dict
 from segcore.errors import ConfigError, RunError, SegcoreError
-from segcore.runs import Run, now
+from segcore.runs import EpochRecord, Run, now
 from segcore.storage import atomic_file, read_json, write_json
 
 Stage = Literal["starting", "training", "validating", "choosing thresholds", "evaluating"]
@@ -28,6 +30,8 @@ PREVIEW_PX = 512
 """Side of the largest preview, pixels."""
 MOST_PREVIEWS = 16
 _SECONDS_BETWEEN = 0.5
+_LATEST = 5
+"""Epochs that tell how long the next ones take."""
 _PREVIEW = re.compile(r"epoch-(\d{6})-slice-(\d+)\.png")
 
 
@@ -69,6 +73,14 @@ class Preview:
     slice: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class PreviewedSlice:
+    """The same part of the slice that a preview is of: what the network is shown, and what it should find."""
+
+    image: Path
+    label: Path
+
+
 class LiveReport:
     """Writes a run's progress now and then, and its previews."""
 
@@ -95,14 +107,14 @@ class LiveReport:
 
     def preview(self, epoch: int, index: int, probability: NDArray[np.uint8]) -> None:
         """Keeps the middle of a slice's probability (H, W) uint8."""
-        from PIL import Image
+        _write_middle(_previews(self.run) / f"epoch-{epoch:06d}-slice-{index}.png", probability)
 
-        height, width = probability.shape
-        top, left = max(0, (height - PREVIEW_PX) // 2), max(0, (width - PREVIEW_PX) // 2)
-        part = np.ascontiguousarray(probability[top : top + PREVIEW_PX, left : left + PREVIEW_PX])
-        path = _previews(self.run) / f"epoch-{epoch:06d}-slice-{index}.png"
-        with suppress(SegcoreError), atomic_file(path) as temporary:
-            Image.fromarray(part).save(temporary, format="PNG", compress_level=1)
+    def preview_of(self, index: int, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
+        """Keeps the same part of the slice itself and of its label, (H, W) uint8, unless that was done before."""
+        beside = _previewed(self.run, index)
+        for path, plane in ((beside.image, image), (beside.label, label)):
+            if not path.exists():
+                _write_middle(path, plane)
 
 
 def read_progress(run: Run) -> LiveProgress | None:
@@ -116,6 +128,14 @@ def read_progress(run: Run) -> LiveProgress | None:
         raise RunError("not the progress of a training", path=path, expected="what training wrote") from error
 
 
+def seconds_left(history: Sequence[EpochRecord], progress: LiveProgress | None) -> float | None:
+    """About how long the epochs that are left take, from the latest ones; None if no epoch tells, or none is left."""
+    if progress is None or not history or progress.stage in ("choosing thresholds", "evaluating"):
+        return None
+    an_epoch = statistics.median(row.seconds for row in history[-_LATEST:])
+    return an_epoch * progress.epochs * (1 - progress.share)
+
+
 def previews(run: Run) -> list[Preview]:
     """The pictures there are, by epoch."""
     found = []
@@ -123,6 +143,12 @@ def previews(run: Run) -> list[Preview]:
         if match := _PREVIEW.fullmatch(path.name):
             found.append(Preview(path=path, epoch=int(match[1]), slice=int(match[2])))
     return sorted(found, key=lambda one: one.epoch)
+
+
+def previewed_slice(run: Run, index: int) -> PreviewedSlice | None:
+    """The slice that the previews are of; None if training did not keep it."""
+    found = _previewed(run, index)
+    return found if found.image.exists() and found.label.exists() else None
 
 
 def memory_mb() -> float:
@@ -144,3 +170,18 @@ def _path(run: Run) -> Path:
 
 def _previews(run: Run) -> Path:
     return run.folder / "previews"
+
+
+def _previewed(run: Run, index: int) -> PreviewedSlice:
+    image, label = (_previews(run) / f"slice-{index}-{name}.png" for name in ("image", "label"))
+    return PreviewedSlice(image=image, label=label)
+
+
+def _write_middle(path: Path, plane: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    height, width = plane.shape
+    top, left = max(0, (height - PREVIEW_PX) // 2), max(0, (width - PREVIEW_PX) // 2)
+    part = np.ascontiguousarray(plane[top : top + PREVIEW_PX, left : left + PREVIEW_PX])
+    with suppress(SegcoreError), atomic_file(path) as temporary:
+        Image.fromarray(part).save(temporary, format="PNG", compress_level=1)

@@ -19,7 +19,7 @@ from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.levels import LevelSummary
 from segcore.locking import is_locked
-from segcore.splits import LeakAudit, Split, audit, split_from_dict, split_to_dict
+from segcore.splits import LeakAudit, Split, audit, audit_split, split_from_dict, split_to_dict
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
 
 FORMAT_VERSION = 1
@@ -213,13 +213,7 @@ class Run:
 
     def audit_split(self) -> LeakAudit:
         """Whether its own validation and test slices were trained on."""
-        judged = sorted({*self.split.validation, *self.split.test})
-        found = audit(self.split, self.slice_fingerprints, judged, self.slice_fingerprints, self.inherited)
-        # That validation slices decide thresholds is what they are for.
-        return LeakAudit(
-            overlaps=tuple(overlap for overlap in found.overlaps if overlap.seen_in == "train"),
-            neighbours=found.neighbours,
-        )
+        return audit_split(self.split, self.slice_fingerprints, self.inherited)
 
     def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
         """Whether these slices of any stack, given all its fingerprints, were seen before."""

@@ -235,6 +235,17 @@ def audit(
     return LeakAudit(overlaps=overlaps, neighbours=neighbours)
 
 
+def audit_split(split: Split, fingerprints: Sequence[str], inherited: Sequence[str] = ()) -> LeakAudit:
+    """Whether the validation and test slices of a split were trained on. Arguments as for `audit`."""
+    judged = sorted({*split.validation, *split.test})
+    found = audit(split, fingerprints, judged, fingerprints, inherited)
+    # That validation slices decide thresholds is what they are for.
+    return LeakAudit(
+        overlaps=tuple(overlap for overlap in found.overlaps if overlap.seen_in == "train"),
+        neighbours=found.neighbours,
+    )
+
+
 def slice_ranges(indices: Iterable[int]) -> str:
     """Slice numbers as text, such as `0-15, 17`; `none` if there are none."""
     spans: list[list[int]] = []

@@ -160,9 +160,14 @@ class TrainingLoop:
         if self.live is not None:
             self.live.tell("validating", epoch, self.steps_an_epoch, self.steps_an_epoch)
             if self.live.wants_preview(epoch):
-                sample = self.validation[0]
-                self.live.preview(epoch, sample.source, self.learner.probability(sample))
+                self._preview(self.live, epoch)
         return self._totals(self.learner.validate(self.validation), "on the validation slices")
+
+    def _preview(self, live: LiveReport, epoch: int) -> None:
+        """Shows what the network sees by now of a slice it does not learn from."""
+        sample = self.validation[0]
+        live.preview(epoch, sample.source, self.learner.probability(sample))
+        live.preview_of(sample.source, *self.learner.planes(sample))
 
     def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
         """Loss, Dice and binary accuracy from the sums of all processes."""

@@ -112,6 +112,31 @@ def test_what_would_fail_at_once_is_not_taken(queue, cells, cell_stack, models_d
     assert queue.jobs() == []
 
 
+def test_a_job_that_never_came_as_far_as_a_run_is_begun_anew(queue, mid_grey_run):
+    start(queue, "first")
+    with pytest.raises(JobError, match="the job is not over"):
+        queue.again(1, token="again")
+    queue.update(1, state="failed", message="the disk is full")
+    job = queue.again(1, token="again")
+    assert (job.number, job.task, job.run, job.config, job.state) == (2, "train", "first", TINY, "waiting")
+    assert queue.again(1, token="again") == job
+    queue.stop(2)
+    # This one has a folder to go on from.
+    mid_grey_run.update(state="interrupted")
+    queue.resume("mid-grey", token="r", accelerator="cpu")
+    queue.update(3, state="interrupted")
+    job = queue.again(3, token="again, too")
+    assert (job.number, job.task, job.run, job.config) == (4, "resume", "mid-grey", None)
+
+
+def test_a_name_is_checked_before_anything_is_asked_for(queue, mid_grey_run):
+    queue.check_name("free")
+    start(queue, "first")
+    for name, kind in (("first", JobError), ("mid-grey", StorageError), ("../up", StorageError), ("", StorageError)):
+        with pytest.raises(kind):
+            queue.check_name(name)
+
+
 def test_weights_of_another_architecture_are_not_taken(queue, mid_grey_run):
     with pytest.raises(ConfigError, match=r"another architecture; found model.width=1; expected model.width=2"):
         start(queue, "new", started_from="mid-grey")
@@ -296,6 +321,7 @@ def test_read_only_refuses_everything_that_writes(queue, mid_grey_run, monkeypat
         lambda: queue.stop(1),
         lambda: queue.move_up(1),
         lambda: queue.remove(1),
+        lambda: queue.again(1, token="t"),
     ):
         with pytest.raises(JobError, match="nothing is trained here; found SEGCORE_READ_ONLY is set"):
             action()

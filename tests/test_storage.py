@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segcore.errors import DataError, RunError, StorageError
-from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, scratch_folder, write_json
+from segcore.storage import atomic_file, atomic_folder, read_json, read_only, safe_name, scratch_folder, write_json
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("", False), ("0", False), ("false", False), (" No ", False), ("off", False), ("1", True), ("true", True),
+     ("yes", True), ("please", True)],
+)  # fmt: skip
+def test_read_only_is_anything_but_a_no(value, expected, monkeypatch):
+    monkeypatch.setenv("SEGCORE_READ_ONLY", value)
+    assert read_only() is expected
+    monkeypatch.delenv("SEGCORE_READ_ONLY")
+    assert read_only() is False
 
 
 def test_file_appears_when_complete(tmp_path, listing):

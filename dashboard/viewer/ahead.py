@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from dashboard.viewer.layers import Layers, NotThere
 from dashboard.viewer.tiles import coarsest_is_kept, tile
 from dashboard.viewer.turns import SOME_DAY, Wish
-from dashboard.words import read_only
 from segcore.errors import SegcoreError
+from segcore.storage import read_only
 
 REACH = 32
 """Slices each way."""

@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.viewer.turns import TURNS, Wish
-from dashboard.words import read_only
 from segcore.datasets import data_root
 from segcore.errors import StorageError
-from segcore.storage import atomic_file
+from segcore.storage import atomic_file, read_only
 
 Planes = Mapping[str, NDArray[np.uint8]]
 

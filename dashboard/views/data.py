@@ -24,19 +24,12 @@ from segcore.datasets import Check, Dataset, DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
 from segcore.fetching import CATALOGUE, Fetchable, fetch
 from segcore.importing import check_source, import_source
-from segcore.splits import LeakAudit, Split, audit, make_split, slice_ranges
+from segcore.splits import LeakAudit, Split, audit_split, make_split, slice_ranges
 from segcore.stack import VoxelSize
-from segcore.storage import safe_name
+from segcore.storage import read_only, safe_name
 from segcore.watching import Watch
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
-PROTOCOLS = {
-    "blocks": "Blocks: the last third is held out as test",
-    "kfold": "Folds: three blocks, one held out",
-    "notebook": "Notebook: copies first, split at random afterwards (leaks)",
-}
-
-
 # Longer tables can be filtered. (Comments, because a page's loose strings are shown on it.)
 _LONG = 12
 
@@ -172,13 +165,13 @@ def _parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
 
 def _split(selection: Selection, info: DatasetInfo) -> None:
     own = bool(_parts_of(selection, info))
-    options = (["run"] if own and selection.run else []) + list(PROTOCOLS)
+    options = (["run"] if own and selection.run else []) + list(words.PROTOCOLS)
     run = selection.run
     chosen = st.selectbox(
         "Which split",
         options,
         format_func=lambda one: (
-            f"that of run {run.name} ({run.split.protocol})" if one == "run" and run else PROTOCOLS[one]
+            f"that of run {run.name} ({run.split.protocol})" if one == "run" and run else words.PROTOCOLS[one]
         ),
         help="What each slice is used for. The split comes before any augmentation.",
     )
@@ -200,7 +193,7 @@ def _split(selection: Selection, info: DatasetInfo) -> None:
         else "In this protocol copies of a slice are both trained on and validated with."
     )
     prints = info.slice_fingerprints
-    found = run.audit_split() if chosen == "run" and run else _trained(audit(split, prints, _judged(split), prints))
+    found = run.audit_split() if chosen == "run" and run else audit_split(split, prints)
     _audit(split, found, info)
     if chosen != "run" and run is not None and not own:
         st.caption(f"Run {words.plain(run.name)} was trained on another stack ({words.plain(run.info.dataset)}).")
@@ -211,16 +204,6 @@ def _split(selection: Selection, info: DatasetInfo) -> None:
                 "under another name.",
                 icon=":material/warning:",
             )
-
-
-def _judged(split: Split) -> list[int]:
-    return sorted({*split.validation, *split.test})
-
-
-def _trained(found: LeakAudit) -> LeakAudit:
-    return LeakAudit(
-        overlaps=tuple(one for one in found.overlaps if one.seen_in == "train"), neighbours=found.neighbours
-    )
 
 
 def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
@@ -362,7 +345,7 @@ def _fetchable(item: Fetchable) -> None:
     )
     mine: Work | None = st.session_state.get(f"fetch of {item.name}")
     running = _fetches().running(item.name)
-    if words.read_only():
+    if read_only():
         st.caption(words.READ_ONLY)
         return
     if running is not None:
@@ -443,7 +426,7 @@ class Importing:
 
 
 def _import() -> None:
-    if words.read_only():
+    if read_only():
         st.info(words.READ_ONLY, icon=":material/lock:")
         return
     st.markdown(

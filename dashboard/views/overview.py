@@ -7,12 +7,14 @@ import threading
 import streamlit as st
 
 from dashboard import charts, loaders, notices, pictures, words
+from dashboard.job_actions import go_on_button
+from dashboard.navigation import view
 from dashboard.selection import choose, current
-from dashboard.sidebar import view
 from segcore.errors import SegcoreError
 from segcore.fetching import fetch
 from segcore.runs import Run
 from segcore.splits import slice_ranges
+from segcore.storage import read_only
 
 
 @st.cache_resource(show_spinner=False)
@@ -173,11 +175,13 @@ def _model_card(run: Run) -> None:
 
 def _not_evaluated(run: Run) -> None:
     if run.state == "finished":
-        notices.needs_result_hint(run.name, None)
+        notices.needs_result_hint(run, None)
     elif run.state == "training":
         st.info("No evaluation yet: that comes when training has ended. Its curves are on the Training page.")
     else:
-        st.info("Training did not get to its end. This goes on from its last epoch:", icon=":material/info:")
+        st.info("Training did not get to its end.", icon=":material/info:")
+        offered = go_on_button(run, "Go on from its last epoch")
+        st.caption("Or in a terminal, in the project's folder:" if offered else "In a terminal, this goes on with it:")
         st.code(f"python -m segcore train --resume {run.name}", language="sh")
 
 
@@ -206,8 +210,14 @@ def _first_steps() -> None:
     )
     st.markdown("**1.** A dataset: the synthetic sample is made here; others are fetched or imported on the Data page.")
     st.page_link(view("data"), label="Data", icon=":material/stacks:")
-    st.markdown("**2.** A run: train one in a terminal, in the project's folder. This takes about two minutes.")
-    st.code("python -m segcore train sample --preset quick", language="sh")
+    if read_only():
+        st.markdown(f"**2.** A run. {words.READ_ONLY}")
+    else:
+        st.markdown(
+            "**2.** A run: open :material/model_training: **Train a model** at the bottom of the sidebar and click "
+            "*Start training*. With the preset `quick` this takes about two minutes. Or in a terminal:"
+        )
+        st.code("python -m segcore train sample --preset quick", language="sh")
     st.markdown("**3.** Come back to this page. It shows the run as soon as there is one.")
 
 
@@ -223,7 +233,7 @@ def _make_sample() -> None:
     """On a first start the app draws its own data, once, when everything else is on the screen."""
     if loaders.names_of_datasets():
         return
-    if words.read_only():
+    if read_only():
         st.info(f"There is no dataset here. {words.READ_ONLY}")
         return
     with st.spinner("Drawing the synthetic sample, a few seconds …", show_time=True), _one_at_a_time():

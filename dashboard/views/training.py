@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, loaders, notices, words, zoom
+from dashboard import charts, live_training, loaders, notices, words, zoom
 from dashboard.downloads import csv_button
+from dashboard.navigation import COMPARED
 from dashboard.selection import current
 from segcore import config as configuration
 from segcore.errors import SegcoreError
@@ -38,7 +39,7 @@ def page() -> None:
     selection = current()
     st.title("Training")
     if selection.run is None:
-        st.info("There is no run to show yet. The Overview says how to get one.", icon=":material/info:")
+        st.info(words.NO_RUN, icon=":material/info:")
         return
     runs = _compared(selection.run)
     names = tuple(run.name for run in runs)
@@ -58,6 +59,9 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
             st.rerun()  # The page as a whole, which then no longer looks again.
         for run in runs:
             _notes(run, many=len(runs) > 1)
+            if run.state == "training":
+                live_training.how_far(run)
+        live_training.how_it_ended(runs[0])
         histories = {run.name: loaders.history(run) for run in runs}
         empty = [name for name, history in histories.items() if not history]
         if empty:
@@ -65,6 +69,9 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
         histories = {name: history for name, history in histories.items() if history}
         if histories:
             _curves(runs, histories, live=live)
+        live_training.what_it_sees(runs[0])
+        live_training.log(runs[0])
+        if histories:
             _tables(histories)
 
 
@@ -74,12 +81,12 @@ def _compared(first: Run) -> list[Run]:
     chosen: Sequence[str] = []
     if others:
         # One that was chosen before may be gone by now.
-        kept = st.session_state.get("training others", [])
-        st.session_state["training others"] = [name for name in kept if name in others]
+        kept = st.session_state.get(COMPARED, [])
+        st.session_state[COMPARED] = [name for name in kept if name in others]
         chosen = st.multiselect(
             "Compare with",
             others,
-            key="training others",
+            key=COMPARED,
             persist_state="session",
             max_selections=MOST_RUNS - 1,
             placeholder="other runs, on the same axes",
@@ -100,7 +107,7 @@ def _notes(run: Run, *, many: bool) -> None:
     if training:
         said.append(":blue-badge[training now]")
     elif run.state != "finished":
-        said.append(f":orange-badge[{run.state}] {words.plain(info.message)}")
+        said.append(f":orange-badge[{run.state}]")
     st.markdown((f"**{words.plain(run.name)}**: " if many else "") + " · ".join(said))
     notices.about_run(run)
 

@@ -17,6 +17,7 @@ from dashboard.selection import current
 from segcore.evidence import predicted_interior
 from segcore.runs import Run
 from segcore.stack import VoxelSize
+from segcore.storage import read_only
 from segcore.volume import StackWriter, intensity_range, map_stack, to_uint8
 from segcore.watching import Watch
 
@@ -79,7 +80,7 @@ def page() -> None:
     )
     st.caption(
         ":material/lock: Your files and what the model makes of them are deleted from the server when you close this "
-        "page." + (" That is why this works in read-only mode, too." if words.read_only() else "")
+        "page." + (" That is why this works in read-only mode, too." if read_only() else "")
     )
     attempt: Attempt | None = st.session_state.get(_STATE)
     if attempt is not None and (attempt.run != (run.name, run.info.started) or not attempt.folder.is_dir()):

@@ -1,0 +1,340 @@
+"""The sidebar's form that starts a training: prefilled, checked as it is typed, one job however often it is clicked.
+
+It is a fragment of its own, so that a letter typed here draws nothing else anew, and nothing else draws this.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard import loaders, notices, words
+from dashboard.training_draft import RANGES, Draft, draft, leak, with_augmentation
+from segcore import config as configuration
+from segcore.config import PRESETS, RunConfig
+from segcore.datasets import DatasetInfo
+from segcore.errors import SegcoreError
+from segcore.jobs import ARCHITECTURE, device_lane, free_run_name
+from segcore.runs import Run
+from segcore.splits import make_split, slice_ranges
+from segcore.timing import estimate, start_measuring
+
+OPEN = "train open"
+SECONDS_BETWEEN_LOOKS = 2.0
+_TOKEN, _STARTED, _MISTAKE, _NAMED = "train: token", "train: started", "train: mistake", "train: named"
+_UNKNOWN = "train: time is not known"
+_RUN = "run "
+_LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
+_PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
+_AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
+_FIELDS = {
+    "train.epochs": ("Epochs", words.HELP["epoch"]),
+    "model.width": ("Width", "Features at full resolution; each level down doubles them. Twice the width takes about "
+                    "three times as long."),
+    "train.batch_size": ("Batch size", "Patches in a step. Fewer take less memory."),
+    "train.learning_rate": ("Learning rate", words.HELP["learning_rate"]),
+    "train.seed": ("Seed", "Of everything random. The same seed gives the same run."),
+    "augment.rotation_deg": ("Rotation ±°", "Slices are turned by up to so many degrees, either way."),
+    "augment.scale": ("Zoom, 1 +", "0.1 zooms by up to a factor of 1.1, in and out."),
+    "augment.elastic_px": ("Bending, px", "Standard deviation of the elastic displacement."),
+    "augment.brightness": ("Brightness ±", "0.1 adds up to a tenth of the intensity range, or takes it away."),
+    "augment.contrast": ("Contrast, 1 +", "0.4 changes the contrast by up to a factor of 1.4, up and down."),
+    "augment.noise_level": ("Noise", "Standard deviation of the noise, as a share of the intensity range."),
+}  # fmt: skip
+_MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
+# Columns are too wide for two of them in a sidebar.
+_STYLE = """<style>
+.st-key-train-form [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
+</style>"""
+
+
+def show(run: str | None, dataset: str | None) -> None:
+    """Draws the form, closed at first; it costs nothing then.
+
+    Args:
+        run: the chosen one, whose settings can be taken over.
+        dataset: the chosen one, if it has labels.
+    """
+    looks = bool(st.session_state.get(OPEN)) and bool(st.session_state.get(_UNKNOWN))
+    st.fragment(_fragment, run_every=SECONDS_BETWEEN_LOOKS if looks else None)(run, dataset, looks=looks)
+
+
+def _fragment(run: str | None, dataset: str | None, *, looks: bool) -> None:
+    if st.session_state.pop(_STARTED, False):
+        st.rerun()  # the page as a whole: the queue has grown
+    form = st.expander("Train a model", key=OPEN, on_change="rerun", icon=":material/model_training:")
+    unknown = False
+    if form.open:
+        with form, st.container(key="train form", gap="xsmall"), notices.guarded():
+            unknown = _form(run, dataset)
+    st.session_state[_UNKNOWN] = unknown
+    if unknown != looks:
+        st.rerun()  # it looks by itself only as long as the time is being measured
+
+
+def _form(run: str | None, dataset: str | None) -> bool:
+    """Says whether the time it takes is not known yet."""
+    names = [name for name in loaders.names_of_datasets() if (info := loaders.info(name)) and info.labelled]
+    if not names:
+        st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
+        return False
+    st.html(_STYLE)
+    _begin(names, run, dataset)
+    planned = _planned()
+    st.selectbox("Dataset", names, on_change=_suggest_name, **_kept("dataset"))
+    st.selectbox(
+        "Settings", _bases(run), format_func=_base_title, on_change=_prefill, **_kept("base"),
+        help="What everything below is filled in with. `quick`: a usable model in about two minutes. `standard`: the "
+        "best honest result. `notebook`: as the student notebook did it, which leaks.",
+    )  # fmt: skip
+    st.text_input("Name of the run", live=True, on_change=_name_was_typed, **_kept("name"))
+    _problem(planned, "name")
+    left, right = st.columns(2, gap="small", vertical_alignment="bottom")
+    with left:
+        _input("train.epochs")
+    with right:
+        more = st.toggle("More", help="Split, network, loss, augmentation and what it begins with.", **_kept("more"))
+    _problem(planned, "train.epochs")
+    if more:
+        _more(planned)
+    else:
+        for setting in planned.problems:
+            if setting in _FIELDS and setting != "train.epochs":
+                st.markdown(f":small[{_FIELDS[setting][0]}:]")
+                _problem(planned, setting)
+    return _before_starting(planned)
+
+
+def _more(planned: Draft) -> None:
+    st.selectbox("Split", list(_PROTOCOLS), format_func=_PROTOCOLS.__getitem__, **_kept("split.protocol"),
+                 help="Which slices are learned from, and which the run is judged by.")  # fmt: skip
+    if st.session_state[_key("split.protocol")] == "kfold":
+        titles = _folds(planned)
+        if st.session_state.get(_key("split.fold")) not in titles:
+            st.session_state[_key("split.fold")] = "0"
+        st.selectbox("Fold held out as test", list(titles), format_func=titles.__getitem__, **_kept("split.fold"))
+    st.selectbox("Loss", list(_LOSSES), format_func=_LOSSES.__getitem__, help=words.HELP["loss"], **_kept("loss.kind"))
+    _fields(_MORE, planned)
+    st.selectbox(
+        "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=_fill_ranges,
+        help="How slices are varied while learning. The Augmentation page shows what it does.", **_kept("augment"),
+    )  # fmt: skip
+    if st.session_state[_key("augment")] != "off":
+        _fields(RANGES, planned)
+    _begin_with(planned)
+    if device_lane() == "cuda":
+        st.selectbox("Device", ["auto", "cpu"], format_func={"auto": "GPU", "cpu": "CPU"}.get, **_kept("device"))
+
+
+def _before_starting(planned: Draft) -> bool:
+    """What is wrong, what it will be worth, how long it will take; and the button."""
+    _problem(planned, "")
+    unknown = False
+    info = loaders.info(planned.dataset)
+    if not planned.problems and info is not None:
+        begun_with = loaders.run(planned.started_from) if planned.started_from else None
+        if text := leak(planned, info, begun_with):
+            st.warning(text, icon=":material/warning:")
+        unknown = _time(planned.config, info)
+    if text := st.session_state.pop(_MISTAKE, None):
+        st.error(text, icon=":material/error:")
+    token = st.session_state.setdefault(_TOKEN, secrets.token_hex(16))
+    # The token is the button's name, too: a second click is for a button that is gone, not for another training.
+    st.button(
+        "Start training", key=f"train start {token}", type="primary", width="stretch", icon=":material/play_arrow:",
+        disabled=bool(planned.problems), on_click=_start, args=(token,),
+    )  # fmt: skip
+    return unknown
+
+
+def _time(config: RunConfig, info: DatasetInfo) -> bool:
+    """How long it will take and on what; whether that is not known yet."""
+    lane = device_lane(_accelerator())
+    found = estimate(config, info, lane)
+    device = "GPU" if lane == "cuda" else "CPU"
+    ahead = sum(job.open and job.lane == lane for job in loaders.queue().jobs())
+    if found.train_seconds is None:
+        start_measuring(lane)
+        said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
+    else:
+        how = "measured here" if found.source == "measured" else "going by earlier runs"
+        said = f"About **{words.duration(found.train_seconds)}** on the {device} ({how})"
+    if ahead:
+        said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
+    st.caption(f":material/timer: {said}")
+    return found.train_seconds is None
+
+
+def _start(token: str) -> None:
+    planned = _planned()  # as it is now: the last letter may have been typed just before the click
+    if planned.problems:
+        return
+    try:
+        loaders.queue().start(
+            dataset=planned.dataset, config=planned.config, run=planned.name, token=token,
+            started_from=planned.started_from, accelerator=_accelerator(),
+        )  # fmt: skip
+    except SegcoreError as error:
+        st.session_state[_MISTAKE] = words.message(error)
+        return
+    st.session_state[_STARTED] = True
+    st.session_state[OPEN] = False
+    for key in (_TOKEN, _NAMED):
+        st.session_state.pop(key, None)
+
+
+# --- what is filled in --------------------------------------------------------------------------
+
+
+def _begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
+    """Fills in what was never filled in, and what cannot be any more."""
+    state = st.session_state
+    if state.get(_key("dataset")) not in names:
+        state[_key("dataset")] = dataset if dataset in names else names[0]
+    if state.get(_key("base")) not in _bases(run):
+        state[_key("base")] = next(iter(PRESETS))
+        _prefill()
+    if state.get(_key("from"), "") not in ("", *_with_weights()):
+        state[_key("from")] = ""
+    if not state.get(_NAMED):
+        _suggest_name()
+
+
+def _bases(run: str | None) -> list[str]:
+    """The presets, the chosen run, and one that was taken over before and is still there."""
+    runs = dict.fromkeys([run, str(st.session_state.get(_key("base"), "")).removeprefix(_RUN)])
+    return [*PRESETS, *(_RUN + name for name in runs if name and loaders.latest_run(name) is not None)]
+
+
+def _base_title(base: str) -> str:
+    return f"as {base.removeprefix(_RUN)}" if base.startswith(_RUN) else f"preset {base}"
+
+
+def _base() -> RunConfig:
+    base: str = st.session_state[_key("base")]
+    return loaders.run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
+
+
+def _prefill() -> None:
+    """Takes over the settings of a preset or of a run."""
+    flat = configuration.flatten(configuration.to_dict(_base()))
+    for setting in (*_FIELDS, "split.protocol", "split.fold", "loss.kind"):
+        st.session_state[_key(setting)] = str(flat[setting])
+    st.session_state[_key("augment")] = "base"
+    st.session_state.setdefault(_key("from"), "")
+    st.session_state.setdefault(_key("device"), "auto")
+    if not st.session_state.get(_NAMED):
+        _suggest_name()
+
+
+def _fill_ranges() -> None:
+    flat = configuration.flatten(configuration.to_dict(with_augmentation(_base(), st.session_state[_key("augment")])))
+    for setting in RANGES:
+        st.session_state[_key(setting)] = str(flat[setting])
+
+
+def _suggest_name() -> None:
+    if st.session_state.get(_NAMED):
+        return
+    dataset: str = st.session_state[_key("dataset")]
+    name = free_run_name(f"{dataset[:60]}-{_base().preset}"[:90])
+    if st.session_state.get(_key("name")) != name:  # what is set anew, also to the same, replaces what is being typed
+        st.session_state[_key("name")] = name
+
+
+def _name_was_typed() -> None:
+    st.session_state[_NAMED] = True
+
+
+def _planned() -> Draft:
+    state: Mapping[str, Any] = st.session_state
+    mode = state[_key("augment")]
+    ranges = RANGES if mode != "off" else ()
+    names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *_MORE, *ranges)
+    if state[_key("split.protocol")] != "kfold":
+        names = tuple(name for name in names if name != "split.fold")
+    return draft(
+        loaders.queue(),
+        with_augmentation(_base(), mode),
+        {name: state[_key(name)] for name in names},
+        dataset=state[_key("dataset")],
+        name=state[_key("name")],
+        started_from=state[_key("from")],
+    )
+
+
+def _accelerator() -> str:
+    return str(st.session_state.get(_key("device"), "auto"))
+
+
+# --- fields -------------------------------------------------------------------------------------
+
+
+def _key(name: str) -> str:
+    return f"train {name}"
+
+
+def _kept(name: str) -> dict[str, Any]:
+    # Kept while the form is closed, and on the next page.
+    return {"key": _key(name), "persist_state": "session"}
+
+
+def _input(setting: str) -> None:
+    label, text = _FIELDS[setting]
+    st.text_input(label, live=True, help=text, **_kept(setting))
+
+
+def _fields(settings: Sequence[str], planned: Draft) -> None:
+    """Two in a row, and what is wrong with them beneath."""
+    for at in range(0, len(settings), 2):
+        pair = settings[at : at + 2]
+        for column, setting in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column:
+                _input(setting)
+        for setting in pair:
+            _problem(planned, setting)
+
+
+def _problem(planned: Draft, what: str) -> None:
+    # Its place is always there: fields that move down lose what is being typed into them.
+    place = st.empty()
+    if what in planned.problems:
+        place.markdown(f":small[:red[{planned.problems[what]}]]")
+
+
+def _folds(planned: Draft) -> dict[str, str]:
+    """The folds by number, with the slices that each would hold out."""
+    info = loaders.info(planned.dataset)
+    titles = {}
+    for fold in range(planned.config.split.folds):
+        slices = ""
+        if info is not None:
+            wanted = configuration.SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
+            slices = f": slices {slice_ranges(make_split(info.slices, wanted).test)}"
+        titles[str(fold)] = f"{fold + 1} of {planned.config.split.folds}{slices}"
+    return titles
+
+
+def _with_weights() -> list[str]:
+    return [name for name in loaders.names_of_runs() if (run := loaders.latest_run(name)) and run.weights.exists()]
+
+
+def _begin_with(planned: Draft) -> None:
+    model = planned.config.model
+
+    def fits(run: Run | None) -> bool:
+        own = run.config.model if run else None
+        return own is not None and all(getattr(own, key) == getattr(model, key) for key in ARCHITECTURE)
+
+    names = _with_weights()
+    titles = {"": "nothing (random weights)"} | {
+        name: name if fits(loaders.latest_run(name)) else f"{name} (another network)" for name in names
+    }
+    st.selectbox(
+        "Begin with what another run learned", sorted(titles, key=lambda name: ("(another" in titles[name], name)),
+        format_func=titles.__getitem__, **_kept("from"),
+        help="Only the weights of a network of the same width, depth and normalisation fit.",
+    )  # fmt: skip

@@ -1,0 +1,229 @@
+"""Trainings from the sidebar in a real Chromium, with real processes: they survive reloads, servers and clicks."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from segcore.jobs import JobQueue
+from segcore.locking import is_locked, locked
+from segcore.runs import open_run
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems"),
+]
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+# A busy machine is no failure.
+PATIENCE = 60_000
+DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+SIDEBAR, MAIN = '[data-testid="stSidebar"]', '[data-testid="stMain"]'
+
+
+@pytest.fixture
+def place(data_dir, models_dir, cells, monkeypatch):
+    """Folders with a small dataset and no run; at the end nothing runs in them any more."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    queue = JobQueue()
+    queue.folder.mkdir(parents=True)
+    yield SimpleNamespace(queue=queue, folder=data_dir.parent)
+    for job in queue.jobs():
+        if job.state == "waiting":
+            queue.stop(job.number)
+        elif job.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(job.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_locked, queue.folder.rglob("*lock"))))
+
+
+@contextmanager
+def app(place, serve):
+    with serve(APP, place.folder) as address:
+        yield address
+
+
+@pytest.fixture
+def browse(chromium):
+    """Opens pages; at the end no page may have raised an error."""
+    contexts, errors = [], []
+
+    def open_page(url: str):
+        context = chromium.new_context(viewport={"width": 1400, "height": 1200})
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        settled(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def settled(page) -> None:
+    page.wait_for_selector(DONE)
+    page.wait_for_selector(f"{MAIN} h1")
+    assert page.get_by_text("bug in the app").count() == 0
+
+
+def wait_until(true, seconds: float = 90):
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+    return found
+
+
+def text_of(page) -> str:
+    return page.locator(SIDEBAR).inner_text()
+
+
+def box(page, name: str):
+    return page.locator(SIDEBAR).get_by_role("textbox", name=name, exact=True)
+
+
+def click(page, name: str) -> None:
+    page.locator(SIDEBAR).get_by_role("button", name=name).click()
+
+
+def fill_in(page, name: str, epochs: int) -> None:
+    """Opens the form and asks for a network so small that an epoch takes a fraction of a second."""
+    page.locator(SIDEBAR).get_by_text("Train a model").click()
+    more = page.get_by_role("switch", name="More", exact=True)
+    if not more.is_checked():  # it stays as it was left
+        more.press("Space")  # while the form unfolds, a click misses it
+    box(page, "Width").fill("2")
+    box(page, "Epochs").fill(str(epochs))
+    box(page, "Name of the run").fill(name)
+
+
+def epoch(page) -> int:
+    """The epoch that the sidebar says the training is in; 0 if it says none."""
+    found = re.search(r"epoch (\d+) of", text_of(page))
+    return int(found[1]) if found else 0
+
+
+def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
+    queue = place.queue
+    with app(place, serve) as address:
+        page = browse(f"{address}/training")
+        fill_in(page, "mine", 5000)
+        page.locator(SIDEBAR).get_by_role("button", name="Start training").dblclick()
+        wait_until(lambda: epoch(page) > 1)
+        assert [job.run for job in queue.jobs()] == ["mine"]
+
+        # What is typed stays, with the cursor in it, while the figures beside it change.
+        page.locator(SIDEBAR).get_by_text("Train a model").click()
+        name = box(page, "Name of the run")
+        name.fill("half a na")
+        before = epoch(page)
+        wait_until(lambda: epoch(page) > before)
+        name.press_sequentially("me", delay=30)
+        assert name.input_value() == "half a name"
+        page.locator(SIDEBAR).get_by_text("is not a safe folder name").wait_for()
+        before = epoch(page)
+        wait_until(lambda: epoch(page) > before)
+        assert name.input_value() == "half a name"
+        assert name.evaluate("one => one === document.activeElement")
+
+        click(page, "Watch")
+        page.locator(f"{MAIN} [data-testid='stProgress']").wait_for()
+        seen = page.locator(f"{MAIN} img.seen")
+        wait_until(lambda: seen.evaluate("one => one.naturalWidth") == 52)
+        assert page.locator(f"{MAIN} img.label").evaluate("one => one.naturalHeight") == 45
+
+        page.reload()
+        settled(page)
+        wait_until(lambda: epoch(page) > before)
+        kill_server(address)
+    done = len(open_run("mine").history())
+    with app(place, serve) as address:
+        page = browse(f"{address}/training?run=mine")
+        wait_until(lambda: epoch(page) > done)
+        click(page, "Stop")
+        page.locator(SIDEBAR).get_by_text("stopped · epoch").wait_for()
+        wait_until(lambda: queue.job(1).state == "stopped")
+        done = len(open_run("mine").history())
+        page.locator(MAIN).get_by_text("It was interrupted after epoch").wait_for()  # this page knows, too
+        page.locator(".st-key-open-1 button:visible").click()
+        page.locator(f"{MAIN} h1").get_by_text("Errors").wait_for()
+        page.locator(MAIN).get_by_text("wrong").first.wait_for()
+        page.wait_for_function("() => location.search.includes('run=mine')")
+        click(page, "Resume")
+        wait_until(lambda: epoch(page) > done)
+        assert [(job.number, job.task, job.run, job.state) for job in queue.jobs()] == [
+            (2, "resume", "mine", "training"), (1, "train", "mine", "stopped"),
+        ]  # fmt: skip
+
+
+def kill_server(address: str) -> None:
+    """Ends a server as a crash does: it cannot say goodbye to anybody."""
+    port = f"--server.port={address.rpartition(':')[2]}".encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found = port in path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if found:
+            os.kill(int(path.parent.name), signal.SIGKILL)
+            return
+    raise AssertionError("no server has this port")
+
+
+def test_a_short_training_is_announced_when_it_is_done(place, serve, browse):
+    with app(place, serve) as address:
+        page = browse(f"{address}/")
+        page.get_by_text("No run yet").first.wait_for()
+        fill_in(page, "short", 2)
+        click(page, "Start training")
+        page.locator(SIDEBAR).get_by_text("finished · 2 epochs").wait_for()
+        # The page itself came to know, without a click.
+        page.locator(f"{MAIN} h1").get_by_text("short").wait_for()
+        page.locator(MAIN).get_by_text("Wrong pixels").first.wait_for()
+        page.wait_for_selector(DONE)
+        assert page.evaluate(RUNS_OF_THE_SCRIPT) == 0
+
+
+RUNS_OF_THE_SCRIPT = """async () => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  let runs = 0;
+  const watch = new MutationObserver(() => { if (app.dataset.testScriptState === "running") runs += 1; });
+  watch.observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+  await new Promise((done) => setTimeout(done, 4000));
+  watch.disconnect();
+  return runs;
+}"""
+
+
+def test_two_tabs_see_one_queue(place, serve, browse):
+    """Nothing runs here: this test says that it starts the jobs, and does not."""
+    queue = place.queue
+    with locked(queue.lane_lock("cpu")), app(place, serve) as address:
+        one = browse(f"{address}/data")
+        fill_in(one, "first", 9)
+        one.locator(SIDEBAR).get_by_role("button", name="Start training").dblclick()
+        one.locator(SIDEBAR).get_by_text("1 · first").wait_for()
+        other = browse(f"{address}/augmentation")
+        other.locator(SIDEBAR).get_by_text("1 · first").wait_for()
+        fill_in(one, "second", 9)
+        click(one, "Start training")
+        other.locator(SIDEBAR).get_by_text("2 · second").wait_for()  # by itself
+        assert [job.run for job in queue.jobs()] == ["first", "second"]
+        other.locator(".st-key-up-2 button:visible").click()
+        one.locator(SIDEBAR).get_by_text("1 · second").wait_for()
+        one.locator(".st-key-remove-2 button:visible").click()
+        other.locator(SIDEBAR).get_by_text("1 · first").wait_for()
+        assert [(job.run, job.state) for job in queue.jobs()] == [("first", "waiting")]
+        other.locator(".st-key-remove-1 button:visible").click()
+        one.locator(SIDEBAR).get_by_text("Waiting").wait_for(state="detached")
