@@ -327,7 +327,7 @@ def standard() -> RunConfig:
 
 def quick() -> RunConfig:
     """A usable model in about two minutes on two CPU cores."""
-    return RunConfig(preset="quick", model=ModelConfig(width=16), train=TrainConfig(epochs=10, epoch_samples=128))
+    return RunConfig(preset="quick", model=ModelConfig(width=16), train=TrainConfig(epochs=20, epoch_samples=64))
 
 
 def notebook() -> RunConfig:
