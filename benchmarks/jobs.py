@@ -20,7 +20,8 @@ from segcore import config
 from segcore.datasets import open_dataset
 from segcore.errors import SegcoreError
 from segcore.fetching import fetch
-from segcore.jobs import Job, JobQueue
+from segcore.job import Job
+from segcore.jobs import JobQueue
 from segcore.live import read_progress
 from segcore.runs import Run, open_run
 from segcore.timing import estimate, measure

@@ -19,7 +19,7 @@ from dashboard import loaders, notices, words
 from dashboard.job_actions import act, mistake
 from dashboard.navigation import compare, look_at
 from segcore.errors import SegcoreError
-from segcore.jobs import Job
+from segcore.job import Job
 from segcore.live import LiveProgress, read_progress, seconds_left
 from segcore.runs import EpochRecord, Run
 from segcore.storage import read_only

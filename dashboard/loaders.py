@@ -22,7 +22,8 @@ from segcore.errors import DataError, RunError, SegcoreError
 from segcore.evaluation_folder import read_evaluation
 from segcore.evaluation_summary import pixel_measures, summary
 from segcore.evidence import Confusion, PixelEvidence
-from segcore.jobs import Job, JobQueue
+from segcore.job import Job
+from segcore.jobs import JobQueue
 from segcore.levels import LevelSummary
 from segcore.runs import EpochRecord, Run, models_root, run_names
 from segcore.scoring import Evaluation

@@ -17,7 +17,8 @@ from segcore import config as configuration
 from segcore.config import PRESETS, RunConfig
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs import ARCHITECTURE, device_lane, free_run_name
+from segcore.job import device_lane
+from segcore.jobs import ARCHITECTURE, free_run_name
 from segcore.runs import Run
 from segcore.splits import make_split, slice_ranges
 from segcore.timing import estimate, start_measuring

@@ -12,8 +12,10 @@ from typing import Any
 
 from segcore.commands import chosen_config, print_json, table
 from segcore.datasets import open_dataset
+from segcore.detaching import give_way
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs import LANES, Job, JobQueue, Lane, free_run_name, give_way, refuse_when_read_only
+from segcore.job import LANES, Job, Lane
+from segcore.jobs import JobQueue, free_run_name, refuse_when_read_only
 from segcore.runs import open_run
 from segcore.timing import estimate, measure
 

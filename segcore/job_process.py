@@ -8,9 +8,11 @@ import traceback
 from contextlib import suppress
 
 from segcore.datasets import Dataset, open_dataset
+from segcore.detaching import give_way
 from segcore.errors import SegcoreError
 from segcore.evaluation import evaluate
-from segcore.jobs import Job, JobQueue, give_way
+from segcore.job import Job
+from segcore.jobs import JobQueue
 from segcore.live import LiveReport
 from segcore.locking import locked
 from segcore.prediction import choose_device

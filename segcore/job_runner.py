@@ -9,8 +9,10 @@ import threading
 import time
 from contextlib import suppress
 
+from segcore.detaching import detached
 from segcore.errors import SegcoreError
-from segcore.jobs import Job, JobQueue, Lane, detached
+from segcore.job import Job, Lane
+from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
 from segcore.runs import open_run
 

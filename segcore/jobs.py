@@ -18,107 +18,25 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from segcore.config import RunConfig, from_dict, to_dict
-from segcore.datasets import data_root, open_dataset
+from segcore.config import RunConfig, to_dict
+from segcore.datasets import open_dataset
+from segcore.detaching import detached
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
+from segcore.job import NOT_FOLLOWED, Job, Lane, State, device_lane, ended, read_job
 from segcore.locking import is_locked, locked
 from segcore.runs import check_free, models_root, now, open_run
 from segcore.slurm import read_cluster
 from segcore.splits import make_split
-from segcore.storage import read_json, read_only, safe_name, storage_errors, write_json
+from segcore.storage import read_only, safe_name, storage_errors, write_json
 
-State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
-Task = Literal["train", "resume"]
-Lane = Literal["cpu", "cuda", "slurm"]
-
-LANES: tuple[Lane, ...] = get_args(Lane)
-ACTIVE: tuple[State, ...] = ("starting", "training", "evaluating")
-NICE = 10
-"""How much a training gives way to other programs."""
 ARCHITECTURE = ("width", "depth", "normalisation")
 """Settings of `model` that have to agree for one run to begin with another's weights."""
 _RESERVE = 64 * 1024
-_FRESH_NS = 2_000_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A training that was asked for.
-
-    Attributes:
-        number: from 1; never used again.
-        order: jobs that wait are started in this order.
-        token: of the request; the same request twice is one job.
-        task: a new run, or going on with one.
-        run: name of its run.
-        dataset: what it is trained on.
-        config: of a new run; None to go on with one.
-        started_from: the run whose weights a new one begins with; empty for random ones.
-        lane: what it runs on; one job a lane at a time, but for `slurm`, which has a queue of its own.
-        devices: processes, one a device.
-        state: `waiting`; `starting`, `training`, `evaluating` while it is alive; `finished`, `stopped` (on request),
-            `failed` (with a message), `interrupted` (its process was killed, or the machine was switched off).
-        stop: it was asked to stop.
-        concluding: it was stopped, and what it had learned by then is being evaluated.
-        pid: of its process, while it is alive, on the machine where that is.
-        cluster: its number on the cluster it was sent to.
-        submitted, started, ended: UTC, ISO 8601.
-        message: why it failed or was interrupted.
-    """
-
-    number: int
-    order: float
-    token: str
-    task: Task
-    run: str
-    dataset: str
-    config: RunConfig | None = None
-    started_from: str = ""
-    lane: Lane = "cpu"
-    devices: int = 1
-    state: State = "waiting"
-    stop: bool = False
-    concluding: bool = False
-    pid: int | None = None
-    cluster: str = ""
-    submitted: str
-    started: str | None = None
-    ended: str | None = None
-    message: str = ""
-
-    @property
-    def active(self) -> bool:
-        """Whether a process is busy with it, or about to be."""
-        return self.state in ACTIVE
-
-    @property
-    def open(self) -> bool:
-        """Whether there is still something to be done."""
-        return self.active or self.state == "waiting"
-
-
-def device_lane(accelerator: str = "auto") -> Lane:
-    """The lane of a device: `auto` is the GPU where the system has one. Does not load PyTorch."""
-    if accelerator not in ("auto", *LANES):
-        raise ConfigError("unknown device", found=accelerator, expected="auto, cpu, cuda or slurm")
-    if accelerator == "slurm":
-        return "slurm"
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    there = Path("/dev/nvidiactl").exists() and not hidden
-    if accelerator == "cuda" and not there:
-        raise ConfigError("there is no CUDA device here", expected="auto or cpu")
-    return "cuda" if there and accelerator != "cpu" else "cpu"
 
 
 class JobQueue:
@@ -198,15 +116,7 @@ class JobQueue:
         return self.folder / f"{number:04d}"
 
     def _read(self, number: int) -> Job:
-        path = self._place(number) / "job.json"
-        try:
-            found = path.stat()
-        except OSError:
-            return _parsed(path)  # which says what is wrong
-        # Clocks of files are coarse: what has just been written may be written again at the same time.
-        if time.time_ns() - found.st_mtime_ns < _FRESH_NS:
-            return _parsed(path)
-        return _remembered(path, found.st_ino, found.st_mtime_ns, found.st_size)
+        return read_job(self._place(number) / "job.json")
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -503,62 +413,10 @@ class JobQueue:
             self.ensure_runner(lane)
 
 
-def _parsed(path: Path) -> Job:
-    try:
-        return from_dict(Job, read_json(path, JobError))
-    except (ConfigError, TypeError) as error:
-        raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
-
-
-@lru_cache(maxsize=4096)
-def _remembered(path: Path, inode: int, time_ns: int, size: int) -> Job:
-    """The same, read once for as long as the file stays what it is: the app lists all jobs every second."""
-    return _parsed(path)
-
-
-INTERRUPTED = "its process was killed, or the machine was switched off"
-NOT_FOLLOWED = "as it was last heard of; nobody asks the cluster at the moment"
-
-
-def ended(job: Job, message: str = "") -> Job:
-    """What is true of a job whose process ended without a word."""
-    if job.stop or job.concluding:
-        return dataclasses.replace(job, state="stopped", ended=now(), pid=None, message=job.message)
-    return dataclasses.replace(job, state="interrupted", ended=now(), pid=None, message=message or INTERRUPTED)
-
-
 def refuse_when_read_only() -> None:
     """Raises a `JobError` where nothing is to be written."""
     if read_only():
         raise JobError("nothing is trained here", found="SEGCORE_READ_ONLY is set", expected="a place to write to")
-
-
-def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.Popen[bytes]:
-    """Starts `python -m segcore ARGUMENTS` in a session of its own, which outlives this process."""
-    package = Path(__file__).resolve().parents[1]
-    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
-        "SEGCORE_MODELS_DIR": str(models),
-        "SEGCORE_DATA_DIR": str(data_root().absolute()),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "segcore", *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
-    # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
-    threading.Thread(target=process.wait, daemon=True).start()
-    return process
-
-
-def give_way() -> None:
-    """Lets other programs go first, so that the app answers while this process is busy for long."""
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)
 
 
 def free_run_name(stem: str, models: Path | None = None) -> str:

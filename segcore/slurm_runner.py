@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 from segcore.errors import SegcoreError
+from segcore.job import Job
 from segcore.job_runner import kill, see_through, worth_evaluating
-from segcore.jobs import Job, JobQueue
+from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
 from segcore.runs import now
 from segcore.slurm import Cluster, read_cluster

@@ -16,8 +16,10 @@ from typing import Literal
 
 from segcore.config import RunConfig, from_dict
 from segcore.datasets import DatasetInfo, open_dataset
+from segcore.detaching import detached
 from segcore.errors import ConfigError, JobError, SegcoreError
-from segcore.jobs import JobQueue, Lane, detached, refuse_when_read_only
+from segcore.job import Lane
+from segcore.jobs import JobQueue, refuse_when_read_only
 from segcore.locking import is_locked, locked
 from segcore.runs import open_run
 from segcore.storage import read_json, read_only, storage_errors, write_json

@@ -13,7 +13,8 @@ from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.datasets import install
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
 from segcore.evaluation import evaluate
-from segcore.jobs import INTERRUPTED, Job, JobQueue, device_lane, free_run_name
+from segcore.job import INTERRUPTED, Job, device_lane
+from segcore.jobs import JobQueue, free_run_name
 from segcore.locking import is_locked, locked
 from segcore.volume import array_stack
 

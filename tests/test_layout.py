@@ -21,7 +21,7 @@ LAYERS = (
     },
     {"augment"},
     {"datasets", "runs", "sampling"},
-    {"work"},
+    {"work", "job", "detaching"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring", "live"},
     {"application", "learner", "evaluation_summary"},
     {"training_loop", "step_timing"},
@@ -43,7 +43,7 @@ WITHOUT_TORCH = {
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
     "work", "timing", "slurm", "job_runner", "slurm_runner",
-    "transform", "opencv",
+    "transform", "opencv", "job", "detaching",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX", "submitit"}
 

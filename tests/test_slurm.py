@@ -11,7 +11,8 @@ from conftest import all_ended, epochs, wait_for
 
 from segcore.config import ModelConfig, RunConfig, TrainConfig
 from segcore.errors import ConfigError
-from segcore.jobs import NOT_FOLLOWED, JobQueue
+from segcore.job import NOT_FOLLOWED
+from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
 from segcore.runs import open_run
 from segcore.slurm import ClusterConfig, read_cluster

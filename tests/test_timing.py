@@ -220,7 +220,7 @@ def test_jobs_start_says_how_long(info, models_dir):
     with locked(JobQueue().lane_lock("cpu")):
         done = subprocess.run(
             [sys.executable, "-m", "segcore", "jobs", "start", "cells", "--name", "a", "--device", "cpu",
-             "--preset", "quick"],
+             "--preset", "quick", "--set", "train.epochs=10"],
             cwd=REPOSITORY, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "job 1: a on cells, about 12 min to train\n"), done.stderr
