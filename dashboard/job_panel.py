@@ -58,7 +58,6 @@ def _panel(chosen: str | None) -> None:
     if not (alive or waiting or over):
         return
     with st.container(key="jobs", gap="xsmall"):
-        st.html(_STYLE)
         mistake(_PLACE)
         drawn = _known(jobs)
         for job in alive:
@@ -255,7 +254,7 @@ def _reason(job: Job) -> str:
 
 # --- drawing ------------------------------------------------------------------------------------
 
-_STYLE = """<style>
+STYLE = """<style>
 .sg-line{display:flex;justify-content:space-between;align-items:baseline;gap:.6em;font-size:.875rem;line-height:1.45;
 font-variant-numeric:tabular-nums}
 .sg-line>:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;min-width:0}

@@ -119,7 +119,7 @@ def needs_result(selection: Selection) -> loaders.Result:
     if selection.result is not None:
         return selection.result
     if selection.run is None:
-        st.info(words.NO_RUN, icon=":material/info:")
+        st.info(words.no_run(), icon=":material/info:")
     else:
         needs_result_hint(selection.run, selection.dataset_name)
     st.stop()

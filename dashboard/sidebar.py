@@ -62,6 +62,7 @@ def _choose(page: str) -> Selection:
 
 
 def _training(run: Run | None, info: DatasetInfo | None) -> None:
+    st.html(training_form.STYLE + job_panel.STYLE)
     if not read_only():
         training_form.show(run.name if run else None, info.name if info and info.labelled else None)
     job_panel.show(run.name if run else None)
@@ -74,7 +75,7 @@ def _take(key: str) -> None:
 def _run() -> Run | None:
     names = loaders.names_of_runs()
     if not names:
-        st.caption("No run yet. Train one below.")
+        st.caption("No run yet." if read_only() else "No run yet. Train one below.")
         return None
     broken = loaders.broken_runs()
     wanted = chosen().get("run")

@@ -46,8 +46,9 @@ _FIELDS = {
     "augment.noise_level": ("Noise", "Standard deviation of the noise, as a share of the intensity range."),
 }  # fmt: skip
 _MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
-# Columns are too wide for two of them in a sidebar.
-_STYLE = """<style>
+# Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
+# fragment that draws its own takes it from the others.
+STYLE = """<style>
 .st-key-train-form [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
 </style>"""
 
@@ -82,7 +83,6 @@ def _form(run: str | None, dataset: str | None) -> bool:
     if not names:
         st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
         return False
-    st.html(_STYLE)
     _begin(names, run, dataset)
     planned = _planned()
     st.selectbox("Dataset", names, on_change=_suggest_name, **_kept("dataset"))
@@ -331,11 +331,11 @@ def _begin_with(planned: Draft) -> None:
         return own is not None and all(getattr(own, key) == getattr(model, key) for key in ARCHITECTURE)
 
     names = _with_weights()
-    titles = {"": "nothing (random weights)"} | {
+    titles = {"": "none (random)"} | {
         name: name if fits(loaders.latest_run(name)) else f"{name} (another network)" for name in names
     }
     st.selectbox(
-        "Begin with what another run learned", sorted(titles, key=lambda name: ("(another" in titles[name], name)),
+        "Begin with the weights of", sorted(titles, key=lambda name: ("(another" in titles[name], name)),
         format_func=titles.__getitem__, **_kept("from"),
         help="Only the weights of a network of the same width, depth and normalisation fit.",
     )  # fmt: skip

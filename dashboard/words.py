@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
+from segcore.storage import read_only
 
 SYNTHETIC = "Synthetic: these images were drawn by a program. Figures on them say nothing about real tissue."
 
@@ -117,10 +118,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def no_run() -> str:
+    """Why there is nothing to see, and what to do about it."""
+    return "There is no run to show yet." + ("" if read_only() else " *Train a model* in the sidebar makes one.")
+
+
 def listed(names: Sequence[str]) -> str:
     """a, b and c."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1] if names else "none"
 
 
-NO_RUN = "There is no run to show yet. *Train a model* in the sidebar makes one."
 READ_ONLY = "This app runs read-only, so it does not write here."

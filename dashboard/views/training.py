@@ -39,7 +39,7 @@ def page() -> None:
     selection = current()
     st.title("Training")
     if selection.run is None:
-        st.info(words.NO_RUN, icon=":material/info:")
+        st.info(words.no_run(), icon=":material/info:")
         return
     runs = _compared(selection.run)
     names = tuple(run.name for run in runs)
