@@ -1,6 +1,6 @@
 """Every figure that was promised for the dashboard's speed, each with its target, in one table.
 
-    python -m benchmarks.dashboard [--only next,hold,drag,pages,start,memory] [--stacks small,large,huge]
+    python -m benchmarks.dashboard [--only next,hold,drag,pages,start,memory,training,epoch] [--stacks small,large,huge]
         [--keep FOLDER] [--json FILE]
 
 Needs a Chromium, 11 GB of disk and half an hour; nothing else should be running.
@@ -16,7 +16,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.dashboard import data, pages, slices, stay
+from benchmarks.dashboard import data, pages, slices, stay, training
 from benchmarks.dashboard.measuring import Figure, chromium
 
 PARTS = {
@@ -26,6 +26,8 @@ PARTS = {
     "pages": (pages.moving, [data.LONG]),
     "start": (pages.starting, []),
     "memory": (stay.memory, [data.LARGE, data.LONG]),
+    "training": (training.browsing, [data.SMALL]),
+    "epoch": (training.first_epoch, []),
 }
 
 

@@ -58,15 +58,15 @@ async def next_slice(browser: Browser, root: Path, stacks: list[Stack]) -> Async
         if stack.side > 512:
             shutil.rmtree(root / "new", ignore_errors=True)
             with serving(APP, root / "server.log", environment(root) | {"SEGCORE_CACHE_DIR": str(root / "new")}) as one:
-                first, whole = await _presses(browser, one.address, stack)
+                first, whole = await presses(browser, one.address, stack)
             yield at_most(
                 f"next slice, {name}, on a first visit", percentile(whole), limit,
                 note=f"{spread(whole)}; first picture {spread(first)}",
             )  # fmt: skip
             with serving(APP, root / "server.log", environment(root)) as one:
-                await _presses(browser, one.address, stack)
+                await presses(browser, one.address, stack)
         with serving(APP, root / "server.log", environment(root)) as one:
-            first, whole = await _presses(browser, one.address, stack)
+            first, whole = await presses(browser, one.address, stack)
         yield at_most(
             f"next slice, {name}", percentile(whole), limit, note=f"{spread(whole)}; first picture {spread(first)}"
         )  # fmt: skip
@@ -129,7 +129,7 @@ async def _ready(page: Page) -> None:
     await page.evaluate("bench.presses.length = bench.paints.length = 0")
 
 
-async def _presses(browser: Browser, address: str, stack: Stack) -> tuple[list[float], list[float]]:
+async def presses(browser: Browser, address: str, stack: Stack) -> tuple[list[float], list[float]]:
     """Milliseconds to the first and to the complete picture of each slice."""
     async with opened(browser, _errors(address, stack)) as page:
         await _ready(page)
