@@ -6,63 +6,21 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import tifffile
 from hypothesis import HealthCheck, settings
 from scipy import ndimage
+from waiting import REPOSITORY
 
-if TYPE_CHECKING:
-    from segcore.jobs import JobQueue
-
-REPOSITORY = Path(__file__).parents[1]
 ISBI_FOLDER = REPOSITORY.parent / "shared/data/isbi2012"
 
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """Waits until `condition` gives something true, and returns that."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.02)
-    return found
-
-
-@contextmanager
-def all_ended() -> Iterator[JobQueue]:
-    """The queue, whose jobs are stopped in the end."""
-    from segcore.jobs import JobQueue
-    from segcore.locking import is_locked
-
-    queue = JobQueue()
-    try:
-        yield queue
-    finally:
-        for job in queue.jobs():
-            if job.open:
-                queue.stop(job.number)
-        wait_for(lambda: not any(map(is_locked, queue.folder.rglob("*lock"))), "an end of everything", 300)
-
-
-def epochs(name: str) -> int:
-    """Epochs that a run has done; 0 before there is one."""
-    from segcore.errors import RunError
-    from segcore.runs import open_run
-
-    try:
-        return len(open_run(name).history())
-    except RunError:
-        return 0
 
 
 @pytest.fixture(scope="session")

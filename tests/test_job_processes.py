@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, all_ended, epochs, wait_for
+from waiting import REPOSITORY, all_ended, epochs, wait_for
 
 from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig, to_dict
 from segcore.live import previews, read_progress

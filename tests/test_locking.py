@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from conftest import REPOSITORY
+from waiting import REPOSITORY
 
 from segcore.errors import StorageError
 from segcore.locking import is_locked, locked

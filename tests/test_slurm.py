@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import all_ended, epochs, wait_for
+from waiting import all_ended, epochs, wait_for
 
 from segcore.config import ModelConfig, RunConfig, TrainConfig
 from segcore.errors import ConfigError

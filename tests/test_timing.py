@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import REPOSITORY, wait_for
+from waiting import REPOSITORY, wait_for
 
 from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig, quick
 from segcore.errors import ConfigError, JobError

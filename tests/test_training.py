@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY
 from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
+from waiting import REPOSITORY
 
 from segcore.config import ModelConfig, RunConfig, TrainConfig, override, standard
 from segcore.datasets import install
