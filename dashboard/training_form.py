@@ -20,6 +20,7 @@ from segcore.errors import SegcoreError
 from segcore.job import device_lane
 from segcore.jobs import ARCHITECTURE, free_run_name
 from segcore.runs import Run
+from segcore.slurm import cluster_file
 from segcore.splits import make_split, slice_ranges
 from segcore.timing import estimate, start_measuring
 
@@ -126,8 +127,9 @@ def _more(planned: Draft) -> None:
     if st.session_state[_key("augment")] != "off":
         _fields(RANGES, planned)
     _begin_with(planned)
-    if device_lane() == "cuda":
-        st.selectbox("Device", ["auto", "cpu"], format_func={"auto": "GPU", "cpu": "CPU"}.get, **_kept("device"))
+    devices = _devices()
+    if len(devices) > 1:
+        st.selectbox("Device", list(devices), format_func=devices.__getitem__, **_kept("device"))
 
 
 def _before_starting(planned: Draft) -> bool:
@@ -155,6 +157,9 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
     """How long it will take and on what; whether that is not known yet."""
     lane = device_lane(_accelerator())
     found = estimate(config, info, lane)
+    if lane == "slurm":
+        st.caption(":material/timer: Sent to the cluster, whose queue decides when it runs")
+        return False
     device = "GPU" if lane == "cuda" else "CPU"
     ahead = sum(job.open and job.lane == lane for job in loaders.queue().jobs())
     if found.train_seconds is None:
@@ -226,7 +231,7 @@ def _prefill() -> None:
         st.session_state[_key(setting)] = str(flat[setting])
     st.session_state[_key("augment")] = "base"
     st.session_state.setdefault(_key("from"), "")
-    st.session_state.setdefault(_key("device"), "auto")
+    st.session_state[_key("device")] = _accelerator()  # a device that is gone is not offered
     if not st.session_state.get(_NAMED):
         _suggest_name()
 
@@ -267,8 +272,15 @@ def _planned() -> Draft:
     )
 
 
+def _devices() -> dict[str, str]:
+    """What there is to train on, by the name that the queue knows it by."""
+    found = {"auto": "GPU", "cpu": "CPU"} if device_lane() == "cuda" else {"auto": "CPU"}
+    return found | ({"slurm": "cluster (SLURM)"} if cluster_file(loaders.queue().models).exists() else {})
+
+
 def _accelerator() -> str:
-    return str(st.session_state.get(_key("device"), "auto"))
+    chosen = str(st.session_state.get(_key("device"), "auto"))
+    return chosen if chosen in _devices() else "auto"
 
 
 # --- fields -------------------------------------------------------------------------------------

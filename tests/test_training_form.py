@@ -260,3 +260,15 @@ def test_read_only_has_no_form(queue, monkeypatch):
     test = opened()
     assert not [one for one in test.expander if one.label == "Train a model"]
     assert not [one for one in test.button if one.label == "Start training"]
+
+
+def test_a_cluster_that_is_set_up_is_offered(queue):
+    assert "train device" not in [one.key for one in more(opened()).selectbox]
+    (queue.models / "slurm.toml").write_text('executor = "local"\n')
+    with locked(queue.lane_lock("slurm")):
+        test = choose(more(opened()), "device", "slurm")
+        assert "Sent to the cluster" in text_of(test)
+        start_button(test).click().run()
+        assert [job.lane for job in queue.jobs()] == ["slurm"]
+        queue.stop(1)
+    assert not bugs(test)
