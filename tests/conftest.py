@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,8 @@ from waiting import REPOSITORY
 
 ISBI_FOLDER = REPOSITORY.parent / "shared/data/isbi2012"
 
+# A shell's background programs ignore Ctrl-C, and so would the processes that tests start and then interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
