@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -66,23 +66,27 @@ def apply(
         labels=labels.new_empty(shape),
         weights=None if weights is None else weights.new_empty(shape),
     )
-    on_arrays = images.device.type == "cpu" and max(*images.shape, *shape) <= LARGEST_PX
-    fill = _fill_arrays if on_arrays else _fill_tensors
-
-    def one(n: int) -> None:
-        fill([layer[n, 0] for layer in batch.layers], transforms[n], [layer[n, 0] for layer in made.layers])
-
-    _each(one, len(transforms), threads=torch.get_num_threads() if on_arrays else 1)
+    if images.device.type == "cpu" and max(*images.shape, *shape) <= LARGEST_PX:
+        sources, results = ([layer.numpy()[:, 0] for layer in one.layers] for one in (batch, made))
+        _in_threads(lambda n: _fill_arrays([s[n] for s in sources], transforms[n], [r[n] for r in results]), shape[0])
+    else:
+        for n, transform in enumerate(transforms):
+            _fill_tensors([layer[n, 0] for layer in batch.layers], transform, [layer[n, 0] for layer in made.layers])
     return made
 
 
-def _each(task: Callable[[int], None], count: int, *, threads: int) -> None:
-    """Does a task for 0, 1 ... count - 1, several at once."""
-    if min(count, threads) < 2:
-        for number in range(count):
+def _in_threads(task: Callable[[int], None], count: int) -> None:
+    """Does a task for 0, 1 ... count - 1, as many at once as PyTorch would use threads."""
+    threads = min(count, torch.get_num_threads())
+
+    def share(first: int) -> None:
+        for number in range(first, count, threads):
             task(number)
-        return
-    list(_pool(threads, os.getpid()).map(task, range(count)))
+
+    if threads < 2:
+        share(0)
+    else:
+        list(_pool(threads, os.getpid()).map(share, range(threads)))
 
 
 @cache
@@ -91,9 +95,8 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="augment")
 
 
-def _fill_arrays(layers: list[Tensor], transform: Transform, made: list[Tensor]) -> None:
+def _fill_arrays(sources: list[NDArray[Any]], transform: Transform, results: list[NDArray[Any]]) -> None:
     """Image, label and perhaps weights of one copy, (h, w) each, in memory."""
-    sources, results = [layer.numpy() for layer in layers], [layer.numpy() for layer in made]
     if moves(transform) or sources[0].shape != results[0].shape:
         warp_arrays(sources, transform, results)
     else:

@@ -47,7 +47,8 @@ def warp_arrays(layers: Sequence[NDArray[Any]], transform: Transform, results: S
         results: (h, w) each, contiguous and of the layers' types: the middle of what the transform makes.
     """
     places = _Places(transform, layers[0].shape, results[0].shape)
-    for layer, result in zip(layers, results, strict=True):
+    # The image is the first, and last to be made: then it is still in the cache for what comes after.
+    for layer, result in reversed(list(zip(layers, results, strict=True))):
         # What is bool is 0 or 1 to OpenCV, which rounds to the nearest of them, and one half to 0.
         numbers = np.uint8 if layer.dtype == bool else layer.dtype
         places.sample(layer.view(numbers), result.view(numbers))
