@@ -73,6 +73,11 @@ async def first_epoch(browser: Browser, root: Path, stacks: list[Stack]) -> Asyn
                     began = time.perf_counter()
                     await start.click()
                     await sidebar.get_by_role("button", name="Watch").first.click()
+                    await page.wait_for_function(
+                        "run => location.search.includes('run=' + run)", arg=queue.job(number).run
+                    )
+                    # Not the curve of the one before, which ended early and has no epochs to come.
+                    await page.get_by_text("1 of 20 epochs").wait_for()
                     await page.wait_for_selector(".st-key-curve-loss .js-plotly-plot .scatterlayer .trace")
                     took.append(time.perf_counter() - began)
                 queue.stop(number)

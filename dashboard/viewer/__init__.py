@@ -95,9 +95,9 @@ def viewer(
 ) -> ViewerResult:
     """Draws the viewer and says what the user changed in it.
 
-    The viewer follows its own controls at once and reports them 250 ms after the last change, so that a page in
-    a fragment reruns once and not for every step of a slider. It follows `z`, `threshold` and `tolerance` when
-    they are others than in the last run, which may be an echo of what it reported itself.
+    The viewer follows its own controls at once and reports them half a second after the last change, so that the
+    page reruns once and not for every step of a slider, or for every slice on the way. It follows `z`, `threshold` and
+    `tolerance` when they are others than in the last run, which may be an echo of what it reported itself.
 
     Args:
         key: of the component; what it shows stays as long as the key does.

@@ -341,7 +341,7 @@ def test_echoes_of_the_script_never_pull_the_reader_back(open_page):
     for step in range(24):
         page.page.keyboard.press("ArrowRight" if step % 12 < 6 else "ArrowLeft")
         path.append(int(page.data("slice")))
-        page.page.wait_for_timeout(90 if step % 3 else 330)
+        page.page.wait_for_timeout(90 if step % 3 else 580)
     expected = [*range(1, 7), *range(5, -1, -1)] * 2
     assert path == expected
 

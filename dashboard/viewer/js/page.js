@@ -1,5 +1,13 @@
 /* What the viewer consists of on the page. */
 
+// So long nothing changes before the page is told, which then draws itself anew: someone who steps from slice to slice
+// is not held up by that at every step.
+const REST_MS = 500;
+// Steps from slice to slice that follow each other within so long are those of a key held down; so many slices ahead
+// are fetched then, in a coarse form.
+const HURRY_MS = 110;
+const HURRY_AHEAD = 8;
+
 const SHELL = `
 <div class="viewer" tabindex="0" role="group" aria-label="Slice viewer. Press question mark for the keys.">
   <div class="bar">

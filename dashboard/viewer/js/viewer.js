@@ -24,6 +24,8 @@ class Viewer {
     this.size = { width: 0, height: 0 };
     this.pending = { slice: [], last: [], tolerance: [] };
     this.direction = 1;
+    this.stepped = -Infinity;
+    this.hurries = false;
     this.pointers = new Map();
     this.buildControls();
     listen(this);
@@ -94,7 +96,7 @@ class Viewer {
       }
       if ("last" in changes) changes.threshold = thresholdAfter(changes.last);
       if (Object.keys(changes).length) this.report({ number: `${Date.now()}-${Math.random()}`, changes });
-    }, 250);
+    }, REST_MS);
   }
 
   // ------------------------------------------------------------ state
@@ -107,6 +109,9 @@ class Viewer {
     const to = clamp(position, 0, this.rows.length - 1);
     if (to === this.position) return;
     this.direction = Math.sign(to - this.position);
+    const now = performance.now();
+    this.hurries = now - this.stepped < HURRY_MS;
+    this.stepped = now;
     this.position = to;
     this.syncSlice();
     this.changed();
@@ -710,6 +715,20 @@ class Viewer {
     };
     // The coarsest tile first: it is one small request, and shows the whole slice.
     if (level < coarsest) add(z, coarsest, [[0, 0]], true);
+    if (level < coarsest && this.hurries) {
+      // A key is held down: what is fine would be out of date before it is here, and keep the server from the rest.
+      for (let step = 1; step <= HURRY_AHEAD; step++) {
+        const slice = this.rows[this.position + step * this.direction]?.index;
+        if (slice != null) add(slice, coarsest, [[0, 0]], step <= 2);
+      }
+      this.tiles.want(list);
+      clearTimeout(this.resting);
+      this.resting = setTimeout(() => {
+        this.hurries = false;
+        this.invalidate();
+      }, HURRY_MS);
+      return;
+    }
     add(z, level, seen, true);
     const near = [1, 2, -1, 3, -2].map((step) => this.rows[this.position + step * this.direction]?.index);
     for (const slice of near) if (slice != null && level < coarsest) add(slice, coarsest, [[0, 0]], false);
