@@ -19,9 +19,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
 if __name__ == "__mp_main__":
     pass  # The worker process starts by reading this file; it needs nothing of it.
 elif get_script_run_ctx(suppress_warning=True) is None:
-    from dashboard import previews, viewer
+    from dashboard import memory, previews, viewer
     from dashboard.scratch import for_a_while
 
+    memory.share_arenas()
     # The viewer's last route answers for all that nobody knows.
     app = st.App(__file__, routes=[*previews.routes(), *viewer.routes()], lifespan=for_a_while)
 else:

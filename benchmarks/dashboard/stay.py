@@ -26,9 +26,9 @@ async def memory(browser: Browser, root: Path, stacks: list[Stack]) -> AsyncIter
         async with opened(browser, f"{server.address}/errors?{LARGE.query}&slice=0") as page:
             await page.wait_for_selector('.viewer[data-complete="true"]')
             await page.locator(".viewer").focus()
-            await _walk(page, LARGE, WARM_CHANGES)
+            await _walk(page, LARGE, range(WARM_CHANGES))
             before = server.memory_mb()
-            await _walk(page, LARGE, CHANGES)
+            await _walk(page, LARGE, range(WARM_CHANGES, WARM_CHANGES + CHANGES))
             yield _growth(f"memory over {CHANGES} slice changes", server, before)
     with serving(APP, root / "server.log", environment(root)) as server:
         for _ in range(WARM_SESSIONS):
@@ -45,16 +45,17 @@ def _growth(what: str, server: Server, before: float) -> Figure:
     return at_most(f"{what}, growth", after - before, GROWTH_MB, "MB", note=note)
 
 
-async def _walk(page: Page, stack: Stack, steps: int) -> None:
+async def _walk(page: Page, stack: Stack, steps: range) -> None:
     """Up and down the stack by key, each slice complete before the next; the script follows at every tenth."""
-    places = [*range(1, stack.slices), *reversed(range(stack.slices - 1))]
-    for step in range(steps):
-        z = places[step % len(places)]
+    up = stack.slices - 1
+    for step in steps:
+        forth = step % (2 * up) < up
+        z = step % up + 1 if forth else up - step % up - 1
         await page.evaluate("bench.paints.length = 0")
-        await page.keyboard.press("ArrowRight" if step % len(places) < stack.slices - 1 else "ArrowLeft")
+        await page.keyboard.press("ArrowRight" if forth else "ArrowLeft")
         await page.evaluate("z => bench.until(z)", z)
         if step % 10 == 9:
-            await page.wait_for_timeout(400)
+            await page.wait_for_timeout(800)
 
 
 async def _visit(browser: Browser, server: Server) -> None:
