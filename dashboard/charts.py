@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from segcore.evidence import Calibration, Confusion, best_threshold, last_membrane_value, threshold_after
+from segcore.evidence import Calibration, ClassName, Confusion, best_threshold, last_membrane_value, threshold_after
 from segcore.levels import LevelSummary
 from segcore.runs import EpochRecord
 
@@ -59,61 +59,6 @@ def swatches(entries: Sequence[tuple[str, str]]) -> None:
         for colour, text in entries
     )
     st.html(f'<div style="font-size:.875rem;line-height:1.6">{squares}</div>')
-
-
-def matrix_table(matrix: Confusion) -> str:
-    """A confusion matrix as a Markdown table, in percent of all pixels with the counts."""
-    rows = ["| the label says ↓ | predicted membrane | predicted interior |", "|---|---:|---:|"]
-    percent = matrix.percent()
-    for true, name in enumerate(("membrane", "interior")):
-        cells = []
-        for predicted in range(2):
-            text = _percent(float(percent[true, predicted]))
-            cells.append((f"**{text}**" if true != predicted else text) + f" ({int(matrix.counts[true, predicted]):,})")
-        rows.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def matrix(shares: NDArray[np.float64], counts: NDArray[np.int64], title: str) -> go.Figure:
-    """A confusion matrix (true class down, predicted class across; membrane, interior) in percent, with counts.
-
-    The right cells are grey and the wrong ones in the colours of their error, the stronger the more.
-    """
-    go = _plotly()
-    figure = go.Figure()
-    colours = ((GREY, MISSED), (FALSE, GREY))
-    names = ("membrane", "interior")
-    for true in range(2):
-        for predicted in range(2):
-            value = float(shares[true, predicted])
-            top = 1 - true
-            strength = 0.0 if np.isnan(value) else (value / 100) ** 0.5
-            figure.add_shape(
-                type="rect", x0=predicted, x1=predicted + 1, y0=top, y1=top + 1, line={"width": 2, "color": GREY},
-                fillcolor=colours[true][predicted], opacity=0.15 + 0.45 * strength,
-                layer="below",
-            )  # fmt: skip
-            error = {(0, 1): "missed membrane", (1, 0): "false membrane"}.get((true, predicted), "")
-            figure.add_annotation(
-                x=predicted + 0.5, y=top + 0.5, showarrow=False, font={"size": 15, "color": ink()},
-                text=f"<b>{_percent(value)}</b>"
-                f"<br><span style='font-size:12px'>{int(counts[true, predicted]):,} px</span>"
-                f"<br><span style='font-size:11px'>{error}</span>",
-            )  # fmt: skip
-    figure.add_scatter(x=[0, 2], y=[0, 2], mode="markers", marker={"opacity": 0}, hoverinfo="skip", showlegend=False)
-    figure.update_xaxes(
-        range=[0, 2], tickvals=[0.5, 1.5], ticktext=names, title="predicted", showgrid=False, zeroline=False,
-        fixedrange=True,
-    )  # fmt: skip
-    figure.update_yaxes(
-        range=[0, 2], tickvals=[1.5, 0.5], ticktext=names, title="label", showgrid=False, zeroline=False,
-        fixedrange=True, tickangle=-90,
-    )  # fmt: skip
-    return _laid_out(figure, title, height=300)
-
-
-def _percent(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f} %"
 
 
 def sweep(
@@ -171,7 +116,8 @@ def precision_recall(found: Confusion, chosen: int) -> go.Figure:
     """Precision against recall of both classes over all thresholds; the chosen one as a dot."""
     go = _plotly()
     figure = go.Figure()
-    for name, colour, dash in (("interior", GREEN, "solid"), ("membrane", PINK, "dash")):
+    styles: tuple[tuple[ClassName, str, str], ...] = (("interior", GREEN, "solid"), ("membrane", PINK, "dash"))
+    for name, colour, dash in styles:
         precision, recall = found.precision(name), found.recall(name)
         figure.add_scatter(
             x=recall, y=precision, name=name, mode="lines", line={"color": colour, "dash": dash, "width": 2.5},

@@ -188,14 +188,14 @@ def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_sta
         names = dict(enumerate(info.slice_names))
     else:
         return 0
-    wanted = chosen().get("slice")
-    if wanted is None:
+    chosen_slice: int | None = chosen().get("slice")
+    if chosen_slice is None:
         wanted = indices[0] if result is None or whole_stack else worst_slice(result)
         if not whole_stack:
             choose(slice=wanted)
-    elif wanted not in names:
-        # On this page only; the pages that have the slice still show it.
-        wanted = min(indices, key=lambda z: abs(z - wanted))
+    else:
+        # The nearest there is on this page; the pages that have the slice itself still show it.
+        wanted = min(indices, key=lambda z: abs(z - chosen_slice))
     if len(indices) > 1 and shown:
         st.session_state["sidebar slice"] = wanted
         st.select_slider(

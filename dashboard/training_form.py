@@ -6,7 +6,7 @@ It is a fragment of its own, so that a letter typed here draws nothing else anew
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -256,7 +256,7 @@ def _name_was_typed() -> None:
 
 
 def _planned() -> Draft:
-    state: Mapping[str, Any] = st.session_state
+    state = st.session_state
     mode = state[_key("augment")]
     ranges = RANGES if mode != "off" else ()
     names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *_MORE, *ranges)

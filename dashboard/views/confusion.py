@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard import charts, loaders, notices, words
+from dashboard.confusion_table import confusion_tables
 from dashboard.downloads import csv_button
 from dashboard.selection import Selection, current, range_of_slices
 from segcore.evidence import CLASSES, Confusion, last_membrane_value
@@ -47,25 +50,15 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
     )
     counts = matrix.counts
     shares = {
-        "Of all pixels": matrix.percent(),
-        "Of each row: what became of a class": matrix.percent("row"),
-        "Of each column: what a call is worth": matrix.percent("column"),
+        "Percent of all pixels": matrix.percent(),
+        "Percent of each labelled class": matrix.percent("row"),
+        "Percent of each predicted class": matrix.percent("column"),
     }
-    for place, (column, (title, values)) in enumerate(zip(st.columns(3), shares.items(), strict=True)):
-        with column:
-            charts.show(
-                charts.matrix(values, counts, title),
-                key=f"matrix {place}",
-                name=f"confusion-{place}",
-                description=f"Confusion matrix, {title.lower()}",
-            )
+    confusion_tables(shares, counts)
     table = pd.DataFrame(
         [
             {"label": true, "predicted": predicted, "pixels": int(counts[row, column])}
-            | {
-                f"percent {title.partition(':')[0].lower()}": float(values[row, column])
-                for title, values in shares.items()
-            }
+            | {title.lower(): float(values[row, column]) for title, values in shares.items()}
             for row, true in enumerate(CLASSES)
             for column, predicted in enumerate(CLASSES)
         ]
@@ -114,17 +107,17 @@ def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, valu
         "Overlap", ["dice", "iou"], default="dice", required=True, key="confusion measure", persist_state="session",
         format_func={"dice": "Dice", "iou": "IoU"}.__getitem__, help=f"{words.HELP['dice']} {words.HELP['iou']}",
     )  # fmt: skip
-    marks = {"chosen": selection.threshold, "points": result.points}
+    sweep_chart = partial(charts.sweep, sweep, chosen=selection.threshold, points=result.points)
     title = "Dice" if measure == "dice" else "IoU"
     rows = st.columns(2), st.columns(2)
     with rows[0][0]:
         charts.show(
-            charts.sweep(sweep, "wrong", "Wrong pixels by threshold", "percent of all pixels", **marks),
+            sweep_chart("wrong", "Wrong pixels by threshold", "percent of all pixels"),
             key="sweep wrong", name="wrong-by-threshold", description="Wrong pixels by threshold",
         )  # fmt: skip
     with rows[0][1]:
         charts.show(
-            charts.sweep(sweep, measure or "dice", f"{title} of each class by threshold", f"{title}, 0 to 1", **marks),
+            sweep_chart(measure or "dice", f"{title} of each class by threshold", f"{title}, 0 to 1"),
             key="sweep overlap", name=f"{measure}-by-threshold", description=f"{title} by threshold",
         )  # fmt: skip
     with rows[1][0]:

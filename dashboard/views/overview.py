@@ -7,6 +7,7 @@ import threading
 import streamlit as st
 
 from dashboard import charts, loaders, notices, pictures, words
+from dashboard.confusion_table import confusion_tables
 from dashboard.job_actions import go_on_button
 from dashboard.navigation import view
 from dashboard.selection import choose, current
@@ -128,11 +129,7 @@ def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
     with left:
         _worst_and_best(result, found, threshold, tolerance)
     with right:
-        st.markdown(
-            "**Confusion matrix**, percent of all pixels",
-            help="Rows: what the label says. Columns: what the model predicts.",
-        )
-        st.markdown(charts.matrix_table(matrix))
+        confusion_tables({"Confusion matrix, percent of all pixels": matrix.percent()}, matrix.counts)
         events = result.summary["events"]
         st.markdown(
             f"Neurites in these slices: **{words.count(result.summary['neurites'])}**. At the "
