@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +19,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from browsing import APP, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = {
     "": "pages-run",
     "data": "Data",
@@ -33,9 +32,6 @@ PAGES = {
     "confusion": "Confusion matrix",
     "try_it": "Try it",
 }
-# A busy machine is no failure.
-PATIENCE = 60_000
-DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @pytest.fixture(scope="module")
@@ -66,36 +62,6 @@ def app(tmp_path_factory, serve):
             run=run,
             environment=os.environ | environment | {"OMP_NUM_THREADS": "1"},
         )
-
-
-@pytest.fixture
-def browse(chromium):
-    """Opens pages; at the end no page may have raised an error."""
-    contexts, errors = [], []
-
-    def open_page(url: str, *, theme: str = "light", width: int = 1400):
-        context = chromium.new_context(viewport={"width": width, "height": 1000}, color_scheme=theme)
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
-        settled(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not errors
-
-
-def settled(page) -> None:
-    """Waits for the script to have ended, everything to be drawn, and no exception to be shown."""
-    page.wait_for_selector(DONE)
-    page.wait_for_selector('[data-testid="stMain"] h1')
-    page.wait_for_function('() => !document.querySelector(\'[data-testid="stMain"] [data-testid="stSkeleton"]\')')
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.get_by_text("bug in the app").count() == 0
 
 
 def segcore(app, *arguments: str) -> str:
@@ -294,13 +260,6 @@ def loss_chart(page) -> dict:
           return { epochs: chart.data[0].x.length, ...shown };
         }"""
     )
-
-
-def wait_until(true, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.2)
 
 
 # --- tables, numbers, pictures ------------------------------------------------------------------

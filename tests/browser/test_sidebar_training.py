@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from browsing import APP, DONE, MAIN, settled, wait_until
 
 from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
@@ -21,11 +21,7 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems"),
 ]
 
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-# A busy machine is no failure.
-PATIENCE = 60_000
-DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-SIDEBAR, MAIN = '[data-testid="stSidebar"]', '[data-testid="stMain"]'
+SIDEBAR = '[data-testid="stSidebar"]'
 
 
 @pytest.fixture
@@ -48,41 +44,6 @@ def place(data_dir, models_dir, cells, monkeypatch):
 def app(place, serve):
     with serve(APP, place.folder) as address:
         yield address
-
-
-@pytest.fixture
-def browse(chromium):
-    """Opens pages; at the end no page may have raised an error."""
-    contexts, errors = [], []
-
-    def open_page(url: str):
-        context = chromium.new_context(viewport={"width": 1400, "height": 1200})
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
-        settled(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not errors
-
-
-def settled(page) -> None:
-    page.wait_for_selector(DONE)
-    page.wait_for_selector(f"{MAIN} h1")
-    assert page.get_by_text("bug in the app").count() == 0
-
-
-def wait_until(true, seconds: float = 90):
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.1)
-    return found
 
 
 def text_of(page) -> str:

@@ -16,15 +16,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from browsing import APP, settled, wait_until
 from PIL import Image
 
 pytestmark = pytest.mark.browser
 
 REPOSITORY = Path(__file__).parents[2]
-APP = REPOSITORY / "dashboard" / "app.py"
-# A busy machine is no failure.
-PATIENCE = 20_000
-DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 ERROR = '[data-testid="stMain"] [data-testid="stAlertContentError"]'
 SUCCESS = '[data-testid="stMain"] [data-testid="stAlertContentSuccess"]'
 HTML = "<img src=x onerror=alert(1)>"
@@ -47,48 +44,6 @@ def app(tmp_path_factory, serve):
     pytest.importorskip("streamlit", reason="streamlit is not installed")
     with app_over(tmp_path_factory.mktemp("uploads"), serve) as running:
         yield running
-
-
-@pytest.fixture
-def browse(chromium):
-    """Opens pages; at the end none may have raised an error or opened a dialog."""
-    contexts, errors = [], []
-
-    def refuse(dialog):
-        errors.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def open_page(url):
-        context = chromium.new_context(viewport={"width": 1400, "height": 1000})
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", refuse)
-        page.goto(url)
-        settled(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not errors
-
-
-def settled(page):
-    page.wait_for_selector(DONE)
-    page.wait_for_selector('[data-testid="stMain"] h1')
-    assert page.locator('[data-testid="stException"]').count() == 0
-
-
-def eventually(holds, seconds=30):
-    """Waits until something holds; says whether it did."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if holds():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 def workers(app):
@@ -234,7 +189,7 @@ def test_what_cannot_be_imported_says_why_and_keeps_the_form(bring, says, app, b
     assert field(page, "Title (optional)").input_value() == "Kept"
     assert page.get_by_text(images.name).first.is_visible()
     assert not (app.data / "refused").exists()
-    assert eventually(lambda: not left_in(app.temporary))
+    wait_until(lambda: not left_in(app.temporary), 30)
     assert not list(app.data.glob(".*"))
 
 
@@ -255,7 +210,7 @@ def test_masks_that_are_nearly_binary_are_offered_a_threshold(app, browse, tmp_p
     press(page, "Check and import")
     page.get_by_role("button", name="Count 128 and more as white").click()
     settled(page)
-    assert eventually(lambda: "128" in field(page, "White from grey value").input_value())
+    wait_until(lambda: "128" in field(page, "White from grey value").input_value(), 30)
     press(page, "Check and import")
     page.get_by_text("Dataset smeared is here").wait_for()
     assert set(np.unique(tifffile.imread(app.data / "smeared" / "labels.tif"))) == {0, 255}
@@ -323,7 +278,7 @@ def test_pictures_of_every_kind_come_back_in_their_own_size(app, browse, tmp_pat
         assert set(np.unique(masks)) <= {0, 255}
         page.locator('[data-testid="stFileUploader"]').get_by_role("button", name="Remove").first.click()
         page.get_by_role("button", name="Overlay (PNG)").wait_for(state="detached")
-    assert eventually(lambda: not left_in(app.temporary))
+    wait_until(lambda: not left_in(app.temporary), 30)
 
 
 def test_thresholds_with_a_name_are_one_click_away(app, browse, tmp_path, cell_stack):
@@ -382,7 +337,7 @@ def test_a_long_prediction_can_be_cancelled(app, browse, long_stack):
 def test_a_killed_worker_gives_a_message_and_the_form_stays(app, browse, long_stack, tmp_path, cell_stack):
     page = browse(f"{app.address}/try_it")
     start_long(page, long_stack)
-    assert eventually(lambda: workers(app))
+    wait_until(lambda: workers(app), 30)
     for process in workers(app):
         os.kill(process, signal.SIGKILL)
     page.locator(ERROR).first.wait_for()
@@ -406,8 +361,8 @@ def test_a_closed_tab_leaves_no_files_and_no_process(when, app, browse, long_sta
     assert left_in(app.temporary)
     assert workers(app)
     page.context.close()
-    assert eventually(lambda: not left_in(app.temporary), 10)
-    assert eventually(lambda: not workers(app), 10)
+    wait_until(lambda: not left_in(app.temporary), 10)
+    wait_until(lambda: not workers(app), 10)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -419,9 +374,9 @@ def test_a_server_that_stops_leaves_nothing(how, browse, tmp_path, serve, long_s
         assert left_in(running.temporary)
         (server,) = {int(path.name.split("-")[1]) for path in running.temporary.glob("segcore-*")}
         os.kill(server, how)
-        assert eventually(lambda: not workers(running), 20)
+        wait_until(lambda: not workers(running), 20)
         if how == signal.SIGTERM:
-            assert eventually(lambda: not list(running.temporary.iterdir()), 20)
+            wait_until(lambda: not list(running.temporary.iterdir()), 20)
         page.close()
 
 
@@ -453,7 +408,7 @@ def test_read_only_takes_uploads_to_try_but_keeps_nothing(browse, tmp_path, serv
         try_it(page, tmp_path / "one.tif")
         page.get_by_role("button", name="Overlay (PNG)").wait_for()
         page.context.close()
-        assert eventually(lambda: not left_in(running.temporary), 10)
+        wait_until(lambda: not left_in(running.temporary), 10)
         assert not running.data.exists()
 
 
@@ -511,7 +466,7 @@ def test_a_fetch_shows_its_progress_to_all_can_be_cancelled_and_outlives_its_tab
         page.get_by_text("MB (").first.wait_for()
         page.context.close()
         mirror.hurry()
-        assert eventually((running.data / "isbi2012-test" / "dataset.json").is_file, 60)
+        wait_until((running.data / "isbi2012-test" / "dataset.json").is_file, 60)
         other.reload()
         settled(other)
         other.get_by_text("isbi2012-test").first.wait_for(state="attached")

@@ -1,0 +1,32 @@
+"""The app's pages in a browser: when a page is ready, and waiting for what changes on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+# A busy machine is no failure.
+PATIENCE = 60_000
+DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+MAIN = '[data-testid="stMain"]'
+
+
+def settled(page: Any) -> None:
+    """Waits for the script to have ended, everything to be drawn, and no exception to be shown."""
+    page.wait_for_selector(DONE)
+    page.wait_for_selector(f"{MAIN} h1")
+    page.wait_for_function(f"() => !document.querySelector('{MAIN} [data-testid=\"stSkeleton\"]')")
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.get_by_text("bug in the app").count() == 0
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 90) -> Any:
+    """Waits until it gives something true, and returns that."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
+    return found
