@@ -23,7 +23,10 @@ __all__ = ["Place", "SliceRow", "ViewerResult", "routes", "viewer"]
 
 _HERE = Path(__file__).parent
 # The component takes one text. Each of these knows those before it.
-_SCRIPTS = ("numbers", "tiles", "painter", "evidence", "strip", "page", "downloads", "input", "viewer", "start")
+_SCRIPTS = (
+    "numbers", "tiles", "pyramid", "painter", "evidence", "strip", "page", "exchange", "panes", "layers", "measures",
+    "stage", "view", "marks", "drawing", "readout", "ahead", "downloads", "actions", "input", "viewer", "start",
+)  # fmt: skip
 
 Mode = Literal["single", "panes", "notebook"]
 

@@ -2,13 +2,13 @@
 
 /** What is shown, a pixel for a pixel: the whole slice, or what is in view of a very large one. */
 async function download(viewer, kind) {
-  const { data, row, view, last, tolerance } = viewer;
+  const { data, row, view, layers, last, tolerance } = viewer;
   let area = { left: 0, top: 0, right: data.width, bottom: data.height };
   if (data.width * data.height > LARGEST_DOWNLOAD) {
-    const { w, h } = viewer.box(0);
+    const seen = view.area();
     area = {
-      left: Math.max(0, Math.floor(view.x - w / 2 / view.scale)), right: Math.min(data.width, Math.ceil(view.x + w / 2 / view.scale)),
-      top: Math.max(0, Math.floor(view.y - h / 2 / view.scale)), bottom: Math.min(data.height, Math.ceil(view.y + h / 2 / view.scale)),
+      left: Math.max(0, Math.floor(seen.left)), right: Math.min(data.width, Math.ceil(seen.right)),
+      top: Math.max(0, Math.floor(seen.top)), bottom: Math.min(data.height, Math.ceil(seen.bottom)),
     };
   }
   const width = area.right - area.left, height = area.bottom - area.top;
@@ -26,16 +26,13 @@ async function download(viewer, kind) {
     const tiles = new Map();
     for (let ty = area.top >> 9; ty <= (area.bottom - 1) >> 9; ty++) {
       for (let tx = area.left >> 9; tx <= (area.right - 1) >> 9; tx++) {
-        const { key, url } = viewer.request(row.index, 0, ty, tx, true);
+        const { key, url } = viewer.pyramid.request(row.index, 0, ty, tx, true);
         tiles.set(`${ty} ${tx}`, viewer.tiles.get(key) ?? (await Tiles.load(key, url)));
       }
     }
     for (const [place, tile] of tiles) {
       const [ty, tx] = place.split(" ").map(Number);
-      const sides = { up: [ty - 1, tx], down: [ty + 1, tx], left: [ty, tx - 1], right: [ty, tx + 1] };
-      const around = Object.fromEntries(
-        Object.entries(sides).map(([side, at]) => [side, tiles.get(at.join(" "))]).filter(([, other]) => other),
-      );
+      const around = besides(ty, tx, (...at) => tiles.get(at.join(" ")));
       panes.forEach((style, pane) => {
         const picture = new ImageData(tile.width, tile.height);
         viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around);
@@ -45,7 +42,7 @@ async function download(viewer, kind) {
       });
     }
     const blob = kind === "png" ? await new Promise((done) => canvas.toBlob(done, "image/png")) : tiffBlob(context, canvas);
-    const part = panes.length > 1 ? viewer.mode : [...viewer.layers].join("-") || "blank";
+    const part = panes.length > 1 ? layers.mode : [...layers.shown].join("-") || "blank";
     const name = `${data.stack.split("/")[0]}-${row.index}-${part}-threshold-${thresholdAfter(last).toFixed(3)}.${kind === "png" ? "png" : "tif"}`;
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();

@@ -7,7 +7,8 @@ function listen(viewer) {
   const on = (target, names, listener, options = {}) => {
     for (const name of names.split(" ")) target.addEventListener(name, listener, { signal, ...options });
   };
-  const { stage, strip } = viewer.at;
+  const { view, readout } = viewer;
+  const { stage, strip, canvas } = viewer.at;
   viewer.observer = new ResizeObserver(() => viewer.resize());
   viewer.observer.observe(viewer.root);
   on(window, "resize", () => viewer.resize());
@@ -17,17 +18,14 @@ function listen(viewer) {
     event.preventDefault();
     // A pinch on a trackpad is a wheel with the control key, and finer.
     const unit = event.deltaMode === 1 ? 16 : 1;
-    viewer.zoom(Math.exp(-clamp(event.deltaY * unit, -240, 240) * (event.ctrlKey ? 0.01 : 0.002)), viewer.point(event));
+    const factor = Math.exp(-clamp(event.deltaY * unit, -240, 240) * (event.ctrlKey ? 0.01 : 0.002));
+    view.zoom(factor, viewer.stage.point(event));
   }, { passive: false });
-  on(viewer.canvas, "pointerdown", (event) => press(viewer, event));
-  on(viewer.canvas, "pointermove", (event) => drag(viewer, event));
-  on(viewer.canvas, "pointerup pointercancel", (event) => viewer.pointers.delete(event.pointerId));
-  on(viewer.canvas, "dblclick", (event) => viewer.zoom(event.shiftKey ? 0.5 : 2, viewer.point(event)));
-  on(viewer.canvas, "pointerleave", () => {
-    viewer.hover = null;
-    viewer.showReadout();
-    viewer.invalidate();
-  });
+  on(canvas, "pointerdown", (event) => press(viewer, event));
+  on(canvas, "pointermove", (event) => drag(viewer, event));
+  on(canvas, "pointerup pointercancel", (event) => viewer.pointers.delete(event.pointerId));
+  on(canvas, "dblclick", (event) => view.zoom(event.shiftKey ? 0.5 : 2, viewer.stage.point(event)));
+  on(canvas, "pointerleave", () => readout.leave());
 
   on(strip, "pointerdown", (event) => {
     strip.setPointerCapture(event.pointerId);
@@ -41,17 +39,10 @@ function listen(viewer) {
 
   on(viewer.at.threshold, "input", (event) => viewer.setLast(Number(event.target.value)));
   on(viewer.at.tolerance, "input", (event) => viewer.setTolerance(Number(event.target.value)));
-  on(viewer.at.opacity, "input", (event) => {
-    viewer.opacity = Number(event.target.value) / 100;
-    viewer.at["opacity-text"].textContent = `${Math.round(viewer.opacity * 100)} %`;
-    for (const style of viewer.panes ?? []) {
-      Object.assign(style, { opacity: viewer.opacity, table: null, version: ++Viewer.styles });
-    }
-    viewer.invalidate();
-  });
+  on(viewer.at.opacity, "input", (event) => viewer.layers.setOpacity(Number(event.target.value) / 100));
   on(viewer.root, "click", (event) => {
     const name = event.target.closest?.("[data-do]")?.dataset.do;
-    if (name) viewer.act(name);
+    if (name) act(viewer, name);
   });
   on(viewer.root, "pointerenter", () => (viewer.under = true));
   on(viewer.root, "pointerleave", () => (viewer.under = false));
@@ -65,14 +56,15 @@ function listen(viewer) {
 function press(viewer, event) {
   if (event.button > 1) return;
   viewer.root.focus({ preventScroll: true });
-  viewer.canvas.setPointerCapture(event.pointerId);
+  viewer.at.canvas.setPointerCapture(event.pointerId);
   viewer.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
 }
 
 function drag(viewer, event) {
+  const { view, stage } = viewer;
   const held = viewer.pointers.get(event.pointerId);
   if (!held) {
-    viewer.moveHover(event);
+    viewer.readout.follow(event);
     return;
   }
   const now = { x: event.clientX, y: event.clientY };
@@ -80,9 +72,9 @@ function drag(viewer, event) {
   if (other) {
     const apart = (a, b) => Math.hypot(a.x - b.x, a.y - b.y) || 1;
     const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
-    viewer.pan((now.x - held.x) / 2, (now.y - held.y) / 2);
-    viewer.zoom(apart(now, other) / apart(held, other), viewer.point(middle));
-  } else viewer.pan(now.x - held.x, now.y - held.y);
+    view.pan((now.x - held.x) / 2, (now.y - held.y) / 2);
+    view.zoom(apart(now, other) / apart(held, other), stage.point(middle));
+  } else view.pan(now.x - held.x, now.y - held.y);
   viewer.pointers.set(event.pointerId, now);
 }
 
@@ -98,8 +90,8 @@ function keydown(viewer, event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const layer = LAYERS["12345".indexOf(key)];
   if (key === "Escape" && !viewer.at.help.hidden) viewer.at.help.hidden = true;
-  else if (layer) viewer.toggleLayer(layer);
-  else if (actions[key]) viewer.act(actions[key]);
+  else if (layer) viewer.layers.toggle(layer);
+  else if (actions[key]) act(viewer, actions[key]);
   else return;
   event.preventDefault();
   event.stopPropagation();

@@ -1,13 +1,5 @@
 /* What the viewer consists of on the page. */
 
-// So long nothing changes before the page is told, which then draws itself anew: someone who steps from slice to slice
-// is not held up by that at every step.
-const REST_MS = 500;
-// Steps from slice to slice that follow each other within so long are those of a key held down; so many slices ahead
-// are fetched then, in a coarse form.
-const HURRY_MS = 110;
-const HURRY_AHEAD = 8;
-
 const SHELL = `
 <div class="viewer" tabindex="0" role="group" aria-label="Slice viewer. Press question mark for the keys.">
   <div class="bar">
@@ -65,5 +57,25 @@ const KEYS = [
   ["Z", "contours or filled"], ["+ − 0", "zoom in, out, whole slice"], ["[ ]", "threshold down, up"],
   ["F", "full screen"], ["wheel, pinch", "zoom"], ["drag", "move"], ["?", "this list"],
 ];
-const MODES = [["single", "One"], ["panes", "Side by side"], ["notebook", "Notebook"]];
-const TITLES = { image: "Image", label: "Label", probability: "Probability", prediction: "Prediction", errors: "Errors" };
+
+/** The list of keys, for the help. */
+function keyList() {
+  const list = document.createElement("dl");
+  for (const [keys, does] of KEYS) {
+    const term = document.createElement("dt"), text = document.createElement("dd");
+    term.textContent = keys;
+    text.textContent = does;
+    list.append(term, text);
+  }
+  return list;
+}
+
+/** A button, with the key that does the same if there is one. */
+function makeButton(text, action, key) {
+  const button = document.createElement("button");
+  button.type = "button";
+  if (key) button.append(Object.assign(document.createElement("kbd"), { textContent: key }));
+  button.append(text);
+  button.addEventListener("click", action);
+  return button;
+}

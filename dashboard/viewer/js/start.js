@@ -6,7 +6,7 @@ export default function ({ data, parentElement, setStateValue }) {
     viewer = new Viewer(parentElement);
     VIEWERS.set(parentElement, viewer);
   }
-  viewer.report = (view) => setStateValue("view", view);
+  viewer.exchange.report = (view) => setStateValue("view", view);
   viewer.update(data);
   // Called on new data too: only what is gone from the page is removed.
   return () => setTimeout(() => {

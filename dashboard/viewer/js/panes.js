@@ -1,0 +1,47 @@
+/* What each pane shows: a grey base, and the overlays on it. */
+
+const TITLES = { image: "Image", label: "Label", probability: "Probability", prediction: "Prediction", errors: "Errors" };
+
+let styles = 0; // a number for each, so that pictures painted in another one are known
+
+/** The panes of an arrangement; `available(name)` says whether the slices have that layer. */
+function panesOf({ mode, shown, masks, contours, opacity }, available) {
+  const pane = (title, layers, notebook = false) => {
+    const names = layers.filter(available);
+    const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
+    const overlays = new Set(masks ? names.filter((name) => name !== base && name !== "image") : []);
+    return { title, base, overlays, opacity, contours, notebook, version: ++styles };
+  };
+  const whole = (panes, notebook) => panes
+    .filter(([, names]) => names.every(available))
+    .map(([title, names]) => pane(title, names, notebook));
+  const arrangements = {
+    single: () => [pane("", [...shown])],
+    panes: () => available("prediction")
+      ? ["image", "label", "prediction", "errors"].filter(available).map(
+        (name) => pane(TITLES[name], name === "errors" ? ["image", name] : [name]))
+      : whole([["Image", ["image"]], ["Label", ["label"]], ["Superposition", ["image", "label"]]]),
+    notebook: () => whole([["Predicted", ["prediction"]], ["Expected", ["label"]], ["Error", ["label", "errors"]]], true),
+  };
+  const panes = arrangements[mode]();
+  return panes.length ? panes : [pane("Image", ["image"])];
+}
+
+/** The same panes with another opacity. */
+function fade(panes, opacity) {
+  for (const style of panes) Object.assign(style, { opacity, table: null, version: ++styles });
+}
+
+/** What the colours in the panes stand for, as [text, colour]. */
+function legendOf(panes, notebook, withErrors) {
+  const overlays = new Set(panes.flatMap((pane) => [...pane.overlays]));
+  const entries = [];
+  if (withErrors) {
+    entries.push(...(notebook ? [["wrong pixel", WRONG]] : [["missed membrane", MISSED], ["false membrane", FALSE]]));
+    entries.push(["within tolerance", NEAR]);
+  }
+  if (overlays.has("label")) entries.push(["membrane in the label", LABEL]);
+  if (overlays.has("prediction")) entries.push(["predicted membrane", PREDICTION]);
+  if (overlays.has("probability")) entries.push(["probability of membrane", PREDICTION]);
+  return entries;
+}
