@@ -3,6 +3,7 @@
 data/<name>/dataset.json   the facts below
 data/<name>/images.tif     uint8 (Z, H, W), uncompressed
 data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane; only if labelled
+data/<name>/*-eighth.tif   both at an eighth of their size; only of large slices
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy.typing as npt
 
 from segcore.config import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
+from segcore.reduction import reduced_stacks
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 from segcore.volume import StackReader, StackWriter, VoxelSize, map_stack
 
@@ -277,6 +279,15 @@ def _write_pixels(
     fingerprints: list[str] = []
     membrane: list[float] = []
     with ExitStack() as files:
+        write_reduced = files.enter_context(
+            reduced_stacks(
+                folder,
+                ("image", "label")[: len(stacks)],
+                height=images.height,
+                width=images.width,
+                slices=len(images),
+            )
+        )
         writers = [
             files.enter_context(
                 StackWriter(
@@ -294,6 +305,7 @@ def _write_pixels(
             for page, running, writer in zip(pages, hashes, writers, strict=True):
                 running.update(np.ascontiguousarray(page).data)
                 writer.write(page)
+            write_reduced(dict(zip(("image", "label"), pages, strict=False)))
             fingerprints.append(slice_fingerprint(pages[0]))
             if labels is not None:
                 membrane.append(_membrane_percent(pages[1], labels, z))

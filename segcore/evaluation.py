@@ -109,7 +109,8 @@ def evaluate(
         shown = found
         if point not in found.thresholds:
             shown = add_point(found, point, value, probability, labels, workers=workers)
-        write_evaluation(folder, found, _facts(run, dataset, chosen_part, audit), probability=probability)
+        facts = _facts(run, dataset, chosen_part, audit)
+        write_evaluation(folder, found, facts, probability=probability, labels=labels)
     return Evaluated(
         folder=folder,
         dataset=dataset.info.name,

@@ -4,7 +4,7 @@
     slices.csv      a row a slice
     events.csv      a row a split or merge, with its place
     summary.json    the measures of all slices together, and the facts the caller adds
-    probability.tif the predictions, if they were handed over
+    probability.tif the predictions, if they were handed over; of large slices also at an eighth of their size
 
 Empty cells and null are values that are not defined, such as V_Rand of a slice without neurites. An
 infinite PSNR (nothing wrong) is `inf` in the table and null in JSON, which has no infinity.
@@ -30,6 +30,7 @@ import numpy as np
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation_summary import FORMAT_VERSION, finite, pixel_measures, summary
 from segcore.evidence import CHALLENGE_THRESHOLDS, PixelEvidence
+from segcore.reduction import write_reduced_prediction
 from segcore.scoring import Evaluation, PointScore
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 from segcore.topology import Event, SegmentationScore
@@ -40,7 +41,12 @@ _TUPLES = ("neurites", "segments", "overlaps_px")
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, facts: Mapping[str, Any], *, probability: Path | None = None
+    folder: Path,
+    evaluation: Evaluation,
+    facts: Mapping[str, Any],
+    *,
+    probability: Path | None = None,
+    labels: Path | None = None,
 ) -> None:
     """Writes an evaluation folder and puts it in place of the one that was there, if any.
 
@@ -54,6 +60,7 @@ def write_evaluation(
         facts: JSON values for `summary.json` under `facts`: the run, the dataset, whether it leaks.
         probability: a file to be moved into the folder as `probability.tif`; it may lie in the old
             folder.
+        labels: the stack they were measured against; needed to show large slices at an eighth of their size.
 
     Raises:
         StorageError: it cannot be written; then the old folder and `probability` are as they were.
@@ -67,6 +74,8 @@ def write_evaluation(
             _write_table(making / "slices.csv", _slice_rows(evaluation))
             _write_table(making / "events.csv", _event_rows(evaluation), [field.name for field in fields(Event)])
             write_json(making / "summary.json", summary(evaluation) | {"facts": finite(facts)})
+            if probability is not None and labels is not None:
+                write_reduced_prediction(making, probability, labels, evaluation.slices)
         try:
             if probability is not None:
                 os.replace(probability, fresh / "probability.tif")

@@ -6,6 +6,7 @@ Neither says much about segmentations, see the wrong pixels and V_Rand for that.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,8 @@ def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
     The value of `skimage.metrics.structural_similarity(one, other, data_range=1)`: windows of 7 x 7
     pixels, K1 = 0.01, K2 = 0.03, sample covariances, only windows that lie inside the image. On
-    binary images the five window sums it needs are three sums of bits, which is several times
-    faster.
+    binary images the five window sums it needs are three sums of bits, so few that windows are
+    counted by them: many times faster.
 
     Args:
         one, other: (H, W).
@@ -31,8 +32,21 @@ def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         raise ValueError(f"shapes differ: {one.shape}, {other.shape}")
     if min(one.shape) < SSIM_WINDOW_PX:
         return math.nan
-    pixels = SSIM_WINDOW_PX**2
-    x, y, both = (_window_sums(image) / pixels for image in (one, other, one & other))
+    x, y, both = (_window_sums(image) for image in (one, other, one & other))
+    key = (x.astype(np.int32) * _SUMS + y) * _SUMS + both
+    windows = np.bincount(key.ravel(), minlength=_SUMS**3)
+    return float(windows @ _ssim_by_sums() / key.size)
+
+
+_SUMS = SSIM_WINDOW_PX**2 + 1
+"""How many values a sum of bits has."""
+
+
+@cache
+def _ssim_by_sums() -> NDArray[np.float64]:
+    """Similarity of a window by its sums of one image, the other and both."""
+    pixels = _SUMS - 1
+    x, y, both = (sums.ravel() / pixels for sums in np.indices((_SUMS,) * 3))
     to_sample = pixels / (pixels - 1)
     # A bit is its own square, so the mean of squares is the mean.
     variance_x, variance_y = to_sample * (x - x * x), to_sample * (y - y * y)
@@ -40,7 +54,8 @@ def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     c1, c2 = 0.01**2, 0.03**2
     above = (2 * x * y + c1) * (2 * covariance + c2)
     below = (x * x + y * y + c1) * (variance_x + variance_y + c2)
-    return float((above / below).mean())
+    similarity: NDArray[np.float64] = above / below
+    return similarity
 
 
 def _window_sums(image: NDArray[np.bool_]) -> NDArray[np.uint8]:

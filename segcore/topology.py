@@ -94,25 +94,30 @@ class _Contingency:
 def _contingency(neurites: LabelImage, segments: LabelImage) -> _Contingency:
     if neurites.shape != segments.shape:
         raise ValueError(f"shapes differ: neurites {neurites.shape}, segments {segments.shape}")
-    scored = neurites > 0
-    true, predicted = neurites[scored].astype(np.int64), segments[scored].astype(np.int64)
-    columns = int(predicted.max(initial=0)) + 1
-    key = true * columns + predicted
-    cells = (int(true.max(initial=0)) + 1) * columns
-    if cells <= 8 * neurites.size:
-        dense = np.bincount(key, minlength=cells)
+    rows, columns = int(neurites.max(initial=0)) + 1, int(segments.max(initial=0)) + 1
+    key = neurites.astype(np.int64)
+    key *= columns
+    key += segments
+    if rows * columns <= 8 * neurites.size:
+        dense = np.bincount(key.ravel(), minlength=rows * columns)
+        dense[:columns] = 0  # not scored
         pair = np.flatnonzero(dense)
         pixels = dense[pair]
     else:
         # Thousands of neurites times thousands of specks: the full table would not fit.
-        pair, pixels = np.unique(key, return_counts=True)
+        pair, pixels = np.unique(key[key >= columns], return_counts=True)
     neurite, segment = np.divmod(pair, columns)
+
+    def total(number: IntArray) -> IntArray:
+        # Counts of pixels are exact in float64, which `bincount` adds up.
+        return np.bincount(number, weights=pixels, minlength=1).astype(np.int64)
+
     return _Contingency(
         neurite=neurite,
         segment=segment,
         pixels=pixels.astype(np.int64),
-        neurite_px=np.bincount(true, minlength=1),
-        segment_px=np.bincount(predicted, minlength=1),
+        neurite_px=total(neurite),
+        segment_px=total(segment),
     )
 
 

@@ -185,7 +185,8 @@ def trains_in_bfloat16(accelerator: str, precision: str) -> bool:
 def _device_name(fabric: Fabric) -> str:
     one = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
     if one == "CPU":
-        one = f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+        threads = torch.get_num_threads()
+        one = f"CPU ({platform.machine()}, {threads} {'thread' if threads == 1 else 'threads'})"
     return one if fabric.world_size == 1 else f"{fabric.world_size} x {one}"
 
 

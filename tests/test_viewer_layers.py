@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import os
 import threading
@@ -13,11 +14,9 @@ import numpy as np
 import pytest
 import tifffile
 import uvicorn
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from dashboard.viewer import kept, levels
+from dashboard.viewer import kept
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, open_layers
@@ -28,6 +27,7 @@ from segcore.datasets import install, installed, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation_folder import read_evaluation, write_evaluation
 from segcore.evidence import boundary_distance
+from segcore.reduction import reduced
 from segcore.scoring import score
 from segcore.volume import StackWriter, array_stack
 
@@ -170,19 +170,75 @@ def test_coarse_levels_keep_every_error(get, threshold, tolerance):
     assert ("near_peak" in answer.headers["x-planes"]) == bool(tolerance)
 
 
-def test_the_coarsest_level_is_that_of_its_pixels(roots, monkeypatch, tmp_path):
-    """The same planes whether made in bands or at once, and whether made or kept."""
-    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+@pytest.fixture(scope="module")
+def deep(roots: Path) -> Path:
+    """A stack whose slices are large enough to be kept at an eighth of their size, and an evaluation of one of them."""
     rng = np.random.default_rng(3)
-    pixels = rng.integers(0, 256, (1, 2100, 2600), dtype=np.uint8)
-    labels = (rng.random((1, 2100, 2600)) < 0.8).astype(np.uint8) * 255
-    install("deep", array_stack(pixels), array_stack(labels))
-    layers = open_layers("deep", None, "test")
-    assert layers.coarsest == 3
-    found = tile(layers, "bundle", 0, 3, 0, 0)
-    for name, plane in (("image", pixels[0]), ("label", labels[0])):
-        np.testing.assert_array_equal(found[name], levels.reduced(plane, 3, "mean"))
-    assert (263, 325) in [np.load(file)["image"].shape for file in tmp_path.glob("*/*.npz")]
+    shape = (2, 2100, 4200)
+    labels = (rng.random(shape) < 0.8).astype(np.uint8) * 255
+    install("deep", array_stack(rng.integers(0, 256, shape, dtype=np.uint8)), array_stack(labels))
+    path = roots / "predicted.tif"
+    with StackWriter(path, height=2100, width=4200, slices=1) as writer:
+        writer.write(rng.integers(0, 256, shape[1:], dtype=np.uint8))
+    measured, _ = read_evaluation(roots / "models/net/evaluation/big")
+    # Its numbers are those of another one; only pixels matter here.
+    one = dataclasses.replace(
+        measured, slices=(1,), names=("1",), evidence=measured.evidence.subset([0]), neurites=measured.neurites[:1],
+        events=(), points={name: scores[:1] for name, scores in measured.points.items()},
+        over_thresholds=measured.over_thresholds[:1],
+    )  # fmt: skip
+    folder = roots / "models/net/evaluation/deep"
+    write_evaluation(folder, one, {}, probability=path, labels=roots / "data/deep/labels.tif")
+    return folder
+
+
+PLANES = {"image", "label", "probability", "peak", "trough"}
+
+
+@pytest.mark.parametrize("z", [0, 1])
+@pytest.mark.parametrize(("level", "tx"), [(3, 0), (3, 1), (4, 0)])
+def test_what_is_kept_reduced_is_what_would_be_made(deep, roots, monkeypatch, tmp_path, z, level, tx):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+    layers = open_layers("deep", "net", "test")
+    assert (layers.coarsest, layers.reduced.keys()) == (4, PLANES)
+    kept = tile(layers, "bundle", z, level, 0, tx)
+    assert kept.keys() == (PLANES if z == 1 else {"image", "label"})
+    made = tile(dataclasses.replace(layers, reduced={}, version="made"), "bundle", z, level, 0, tx)
+    assert kept.keys() == made.keys()
+    for name, plane in made.items():
+        np.testing.assert_array_equal(kept[name], plane, err_msg=name)
+    # Only what had to be made is kept as a tile.
+    assert len(list(tmp_path.glob("*/*.npz"))) == 1
+    assert coarsest_is_kept(layers, z, 0)
+    assert not coarsest_is_kept(layers, z, 2)
+
+
+def test_a_single_layer_comes_reduced_as_well(deep, roots):
+    layers = open_layers("deep", "net", "test")
+    for layer in ("image", "label", "probability"):
+        made = tile(dataclasses.replace(layers, reduced={}, version="made"), layer, 1, 4, 0, 0)
+        np.testing.assert_array_equal(tile(layers, layer, 1, 4, 0, 0)[layer], made[layer])
+
+
+def test_a_damaged_reduced_stack_is_a_mistake_with_its_name(deep, roots):
+    path = deep / "probability-eighth-peak.tif"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:5000])
+    try:
+        with pytest.raises(SegcoreError, match=r"probability-eighth-peak\.tif"):
+            open_layers("deep", "net", "test")
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_tile_is_the_same_made_and_kept(deep, roots, monkeypatch, tmp_path):
+    monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
+    layers = dataclasses.replace(open_layers("deep", None, "test"), reduced={}, version="again")
+    found = tile(layers, "bundle", 0, 4, 0, 0)
+    dataset = open_dataset("deep")
+    for name, plane in (("image", dataset.images[0]), ("label", dataset.labels[0])):
+        np.testing.assert_array_equal(found[name], reduced(plane, 4, "mean"))
+    assert (132, 263) in [np.load(file)["image"].shape for file in tmp_path.glob("*/*.npz")]
     first = KeptTiles().get("other", lambda: found, on_disk=True)
     for name, plane in KeptTiles().get("other", dict, on_disk=True).items():
         np.testing.assert_array_equal(plane, first[name])
@@ -305,17 +361,6 @@ def test_coarse_images_are_means(get):
     page = open_dataset("big").images[0].astype(float)
     blocks = page.reshape(HEIGHT // 4, 4, WIDTH // 4, 4).mean(axis=(1, 3))
     assert np.abs(get(tile_path("image", 0, 2)).plane() - blocks).max() <= 1
-
-
-@given(st.data())
-def test_halving_odd_sides(data):
-    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
-    plane = np.random.default_rng(data.draw(st.integers(0, 999))).integers(0, 256, (height, width), dtype=np.uint8)
-    for how, reduce in (("max", np.max), ("min", np.min)):
-        found = levels.halved(plane, how)
-        expected = [[reduce(plane[y : y + 2, x : x + 2]) for x in range(0, width, 2)] for y in range(0, height, 2)]
-        np.testing.assert_array_equal(found, expected)
-    assert levels.halved(np.full_like(plane, 77), "mean").tolist() == np.full_like(found, 77).tolist()
 
 
 def test_tables_and_counts_are_those_of_segcore(get, roots):

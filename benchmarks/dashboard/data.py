@@ -10,6 +10,8 @@ neighbours: then no boundary is nearer across a seam than within the tile, and t
 tile's, times the number of tiles, to the last count. V_Rand, V_Info and events are those of the tile. Images of the
 same tile differ in brightness from slice to slice, so that no two are alike.
 
+Large ones have what `install` and `evaluate` keep beside the full slices, an eighth of their size.
+
 `huge` would take 400 GB. Its files are as long as that, but only the first slices have pixels; the others are
 holes, which the file system reads as zeros, and nobody goes there. Its tables are as if there were none, so that the
 numbers on the pages are ordinary ones. Its fingerprints are invented.
@@ -20,7 +22,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from segcore.datasets import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo
 from segcore.evaluation_folder import write_evaluation
 from segcore.evidence import PixelEvidence
 from segcore.levels import LevelSummary
+from segcore.reduction import LEVEL, REDUCED, extremes, is_kept_reduced, reduced
 from segcore.runs import EpochRecord, OperatingPoints, Run, RunInfo, create_run, now, write_history
 from segcore.scoring import Evaluation, score
 from segcore.splits import make_split
@@ -131,27 +134,43 @@ def _make(root: Path, stack: Stack, tiles: Tiles) -> None:
         slice_fingerprints=prints, intensity_range=(0.0, 255.0), created=now(),
         membrane_percent=tuple(round(membrane[z % TILES], 4) for z in range(stack.slices)),
     )  # fmt: skip
-    _write(data / IMAGES, stack, (_brighter(tiles.images[z % TILES], z // TILES) for z in range(stack.filled)))
-    _write(data / LABELS, stack, (tiles.labels[z % TILES] for z in range(stack.filled)))
+    images = [_brighter(tiles.images[z % TILES], z // TILES) for z in range(stack.filled)]
+    labels = [tiles.labels[z % TILES] for z in range(stack.filled)]
+    _write(data / IMAGES, stack, images)
+    _write(data / LABELS, stack, labels)
+    _write_reduced(data, stack, image=images, label=labels)
     write_json(data / INFO, dataclasses.asdict(info))
     run = _run(root, info)
     folder = run.evaluation(stack.name, "all")
     folder.parent.mkdir()
     probability = folder.parent / "probability.tif"
-    _write(probability, stack, (tiles.probability[z % TILES] for z in range(stack.filled)))
+    predictions = [tiles.probability[z % TILES] for z in range(stack.filled)]
+    _write(probability, stack, predictions)
     audit = run.audit_slices(range(stack.slices), prints)
     facts = {
         "run": run.name, "dataset": stack.name, "synthetic": True, "part": "all", "leaks": audit.leaks,
         "trained_on": list(audit.trained_on), "chosen_on": list(audit.chosen_on), "evaluated": now(),
     }  # fmt: skip
     write_evaluation(folder, _evaluation(stack, info, tiles), facts, probability=probability)
+    extreme = [extremes(label, page) for label, page in zip(labels, predictions, strict=True)]
+    peaks, troughs = ([one[at] for one in extreme] for at in (0, 1))
+    _write_reduced(folder, stack, probability=predictions, peak=peaks, trough=troughs)
 
 
 def _brighter(image: Pixels, by: int) -> Pixels:
     return np.minimum(image, np.uint8(255 - by)) + np.uint8(by)
 
 
-def _write(path: Path, stack: Stack, tiles: Iterator[Pixels]) -> None:
+def _write_reduced(folder: Path, stack: Stack, **planes: list[Pixels]) -> None:
+    """What `install` and `evaluate` keep of large slices: an eighth of a mosaic is a mosaic of eighths."""
+    if is_kept_reduced(stack.side, stack.side):
+        smaller = dataclasses.replace(stack, side=stack.side >> LEVEL)
+        how = {"peak": "max", "trough": "min"}
+        for plane, tiles in planes.items():
+            _write(folder / REDUCED[plane], smaller, [reduced(one, LEVEL, how.get(plane, "mean")) for one in tiles])
+
+
+def _write(path: Path, stack: Stack, tiles: Sequence[Pixels]) -> None:
     if stack.filled == stack.slices:
         with StackWriter(path, height=stack.side, width=stack.side, slices=stack.slices) as writer:
             for tile in tiles:
@@ -168,7 +187,7 @@ def _write(path: Path, stack: Stack, tiles: Iterator[Pixels]) -> None:
 
 
 def _mosaic(tile: Pixels, side: int) -> Pixels:
-    if side == TILE:
+    if side == len(tile):
         return tile
     both = np.hstack([tile, tile[:, ::-1]])
     four = np.vstack([both, both[::-1]])

@@ -1,6 +1,7 @@
 """Makes the coarsest tiles of the slices beside the one that is looked at, while the server has nothing else to do.
 
-Going to a slice of 8192 x 8192 whose tile is kept takes a few milliseconds, and a quarter of a second otherwise.
+Large slices are kept at an eighth of their size, but what is wrong beyond a tolerance is not. Going to a slice of
+8192 x 8192 whose tile was made takes a few milliseconds, and a quarter of a second otherwise.
 One thread, of the lowest priority, works outwards from the slice that was asked for last. It gives way to every
 request, knows one stack at a time, goes no farther than is likely to be looked at soon, and waits for the next
 request when it is done.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segcore.datasets import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import DataError, RunError, StorageError
 from segcore.evidence import PixelEvidence
+from segcore.reduction import REDUCED, Plane, is_kept_reduced, reduced_shape
 from segcore.runs import models_root
 from segcore.storage import safe_name
 from segcore.volume import map_stack
@@ -25,8 +25,6 @@ TILE = 512
 
 NO_RUN = "-"
 PARTS = ("test", "all", "train", "validation")
-
-Plane = NDArray[np.uint8]
 
 
 class NotThere(LookupError):
@@ -82,6 +80,7 @@ class Layers:
         probability: None without a run, or where the evaluation kept none.
         pages: page of `probability` by slice.
         evidence: the file of pixel tables, or None without a run.
+        reduced: what is kept at an eighth of its size, by the name of the plane; empty for small slices.
         version: changes whenever a file changes.
     """
 
@@ -90,6 +89,7 @@ class Layers:
     probability: StackFile | None
     pages: Mapping[int, int]
     evidence: Path | None
+    reduced: Mapping[str, StackFile]
     version: str
 
     @property
@@ -116,27 +116,38 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     Raises:
         SegcoreError: a dataset or an evaluation that is missing or damaged, or names that are none.
     """
-    stack = open_images(dataset)
+    stack = _open_stack(dataset)
     if run is None:
-        return Layers(*stack[:2], None, {}, None, stack[2])
+        return Layers(stack.images, stack.labels, None, {}, None, stack.reduced, stack.version)
     folder = evaluation_folder(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
-    probability = None
+    probability, reduced = None, dict(stack.reduced)
     if path.exists():
-        shape = (len(pages), stack[0].height, stack[0].width)
-        probability = _stack_file(path, _stamp(path), shape)
+        height, width = stack.images.height, stack.images.width
+        probability = _stack_file(path, _stamp(path), (len(pages), height, width))
         stamp += _stamp(path)
+        reduced |= _reduced_stacks(folder, ("probability", "peak", "trough"), len(pages), height, width)
     # Tables that disagree with the pictures would show other numbers than pixels.
-    if max(pages, default=0) >= stack[0].slices:
+    if max(pages, default=0) >= stack.images.slices:
         raise RunError(
             "evaluated on another stack", path=folder, found=f"slice {max(pages)}", expected="evaluate again"
         )
-    return Layers(*stack[:2], probability, pages, folder / "evidence.npz", f"{stack[2]}{_short(stamp)}")
+    version = f"{stack.version}{_short(stamp)}"
+    return Layers(stack.images, stack.labels, probability, pages, folder / "evidence.npz", reduced, version)
 
 
-def open_images(dataset: str) -> tuple[StackFile, StackFile | None, str]:
-    """Images, labels and a version of a dataset."""
+@dataclass(frozen=True)
+class _Stack:
+    """A dataset's files; `reduced` by the name of the plane."""
+
+    images: StackFile
+    labels: StackFile | None
+    reduced: Mapping[str, StackFile]
+    version: str
+
+
+def _open_stack(dataset: str) -> _Stack:
     # The name is checked before anything is looked for.
     folder = data_root() / safe_name(dataset, "dataset")
     stamps = tuple(_stamp(folder / file) for file in (INFO, IMAGES, LABELS))
@@ -144,7 +155,7 @@ def open_images(dataset: str) -> tuple[StackFile, StackFile | None, str]:
 
 
 @lru_cache(maxsize=16)
-def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> tuple[StackFile, StackFile | None, str]:
+def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> _Stack:
     opened = open_dataset(name)
     info = opened.info
 
@@ -155,7 +166,19 @@ def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> tuple[StackFile,
 
     images = file(opened.images)
     assert images is not None
-    return images, file(opened.labels), _short(stamps)
+    size = (info.slices, info.height, info.width)
+    return _Stack(images, file(opened.labels), _reduced_stacks(Path(folder), ("image", "label"), *size), _short(stamps))
+
+
+def _reduced_stacks(
+    folder: Path, planes: Sequence[str], slices: int, height: int, width: int
+) -> Mapping[str, StackFile]:
+    """Those of the planes that are kept reduced, for full slices of that size."""
+    if not is_kept_reduced(height, width):
+        return {}
+    paths = {plane: folder / REDUCED[plane] for plane in planes}
+    shape = (slices, *reduced_shape(height, width))
+    return {plane: _stack_file(path, _stamp(path), shape) for plane, path in paths.items() if path.exists()}
 
 
 @lru_cache(maxsize=16)
@@ -163,7 +186,7 @@ def _stack_file(path: Path, stamp: tuple[int, ...], shape: tuple[int, int, int])
     try:
         return StackFile(path, int(map_stack(path, *shape).offset), *shape)
     except DataError as error:
-        raise RunError(error.problem, path=path, found=error.found, expected="evaluate again") from error
+        raise RunError(error.problem, path=path, found=error.found, expected="evaluate or import again") from error
 
 
 def evaluation_folder(run: str, dataset: str, part: str) -> Path:

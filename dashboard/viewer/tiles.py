@@ -13,9 +13,10 @@ import numpy as np
 
 from dashboard.viewer import levels
 from dashboard.viewer.kept import KeptTiles
-from dashboard.viewer.layers import TILE, Layers, NotThere, Plane
+from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.turns import TURNS, Wish
 from segcore.evidence import DISTANCE_BINS, boundary_distance
+from segcore.reduction import LEVEL, How, Plane, reduced
 
 LAYERS = ("image", "label", "probability", "distance", "bundle")
 
@@ -46,6 +47,8 @@ def tile(
 def coarsest_is_kept(layers: Layers, z: int, tolerance: int) -> bool:
     """Whether the tile that shows a whole slice need not be made any more."""
     level = layers.coarsest
+    if _reduced_planes(layers, "bundle", z, level, tolerance):
+        return True
     return _KEPT.has(_key(layers, "bundle", z, level, _window(layers, z, level, 0, 0), tolerance))
 
 
@@ -76,12 +79,40 @@ def _coarse(
             raise NotThere("no such layer")
         return planes[name]
 
+    kept = _reduced_planes(layers, layer, z, level, tolerance)
+    if kept:
+        top, bottom, left, right = (-(-edge >> LEVEL) for edge in window)
+        return {
+            name: reduced(stack.window(page, top, bottom, left, right), level - LEVEL, how)
+            for name, (stack, page, how) in kept.items()
+        }
+
     def make() -> Mapping[str, Plane]:
         return levels.coarse_planes(read, layer, level, window, tolerance, partial(TURNS.pause, wish))
 
     # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
     on_disk = level >= 2 and layer == "bundle"
     return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
+
+
+def _reduced_planes(
+    layers: Layers, layer: str, z: int, level: int, tolerance: int
+) -> dict[str, tuple[StackFile, int, How]]:
+    """What all planes of a tile can be made of in no time, with the page and how; empty if there is not all of it."""
+    bundle = layer == "bundle"
+    if level < LEVEL or (tolerance and bundle):
+        return {}
+    there = {"image": z}
+    if layers.labels is not None:
+        there["label"] = z
+    if z in layers.pages and layers.probability is not None:
+        there["probability"] = layers.pages[z]
+        if layers.labels is not None:
+            there["peak"] = there["trough"] = layers.pages[z]
+    wanted = there if bundle else {name: page for name, page in there.items() if name == layer}
+    if not wanted.keys() <= layers.reduced.keys():
+        return {}
+    return {name: (layers.reduced[name], page, levels.HOW.get(name, "mean")) for name, page in wanted.items()}
 
 
 def _full(layers: Layers, layer: str, z: int, window: levels.Window, wish: Wish) -> dict[str, Plane]:
