@@ -308,8 +308,8 @@ def test_the_confusion_page_shows_what_the_command_line_prints(app, browse):
     missed = cells["membrane_as_interior"]
     for column, whole in (
         ("percent of all pixels", printed["pixels"]),
-        ("percent of each row", counts["membrane_as_interior"] + counts["membrane_as_membrane"]),
-        ("percent of each column", counts["membrane_as_interior"] + counts["interior_as_interior"]),
+        ("percent of each labelled class", counts["membrane_as_interior"] + counts["membrane_as_membrane"]),
+        ("percent of each predicted class", counts["membrane_as_interior"] + counts["interior_as_interior"]),
     ):
         assert float(missed[column]) == pytest.approx(100 * counts["membrane_as_interior"] / whole)
     curve = rows_of(downloaded(page, "Curves as CSV"))
