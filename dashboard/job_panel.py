@@ -8,14 +8,12 @@ outer one has drawn and still send what the inner one has, and the browser then 
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import streamlit as st
 
-from dashboard import loaders, notices, words
+from dashboard import job_drawing, loaders, notices, words
 from dashboard.job_actions import act, mistake
 from dashboard.navigation import compare, look_at
 from segcore.errors import SegcoreError
@@ -136,13 +134,13 @@ def _figures(job: Job) -> list[str]:
     share = 0.0 if progress is None or job.state == "starting" else progress.share
     beneath = doing(job, progress)
     rows = [
-        _line(_name(job), "" if left is None else f"{words.duration(left)} left"),
-        _bar(share, beneath),
+        job_drawing.line(job_drawing.name(job), "" if left is None else f"{words.duration(left)} left"),
+        job_drawing.bar(share, beneath),
     ]
     curve = [row.validation_dice for row in history]
-    rows.append(_line(beneath, f"Dice {curve[-1]:.3f}" if curve else ""))
+    rows.append(job_drawing.line(beneath, f"Dice {curve[-1]:.3f}" if curve else ""))
     if len(curve) > 1:
-        rows.append(_sparkline(curve))
+        rows.append(job_drawing.sparkline(curve))
     return rows
 
 
@@ -172,7 +170,7 @@ def doing(job: Job, progress: LiveProgress | None) -> str:
 
 def _waiting(job: Job, place: int) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall", key=f"job {job.number}"):
-        st.html(_line(_name(job, f"{place} · ")), width="stretch")
+        st.html(job_drawing.line(job_drawing.name(job, f"{place} · ")), width="stretch")
         if read_only():
             return
         if place > 1:
@@ -186,12 +184,12 @@ def _over(job: Job, chosen: str | None) -> None:
     with st.container(gap=None, key=f"over {job.number}"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             best = f"Dice {run.info.best_dice:.3f}" if run is not None and run.info.best_epoch else ""
-            st.html(_line(_name(job), best), width="stretch")
+            st.html(job_drawing.line(job_drawing.name(job), best), width="stretch")
             _icon("remove", job, ":material/close:", "Take it off this list; the run stays", loaders.queue().remove)
-        ending = f'<span style="color:{colour}">{mark}</span> {_text(_ending(job, run))}'
+        ending = f'<span style="color:{colour}">{mark}</span> {job_drawing.text(_ending(job, run))}'
         st.html(f'<div class="sg-quiet">{ending}</div>')
         if job.message and job.state != "stopped":
-            st.html(f'<div class="sg-reason">{_text(_reason(job))}</div>')
+            st.html(f'<div class="sg-reason">{job_drawing.text(_reason(job))}</div>')
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             _follow_ups(job, run, chosen)
 
@@ -250,70 +248,3 @@ def _reason(job: Job) -> str:
     # Where something lies on the server does not help who reads this.
     text = job.message.partition(": ")[2] if job.message.startswith("/") else job.message
     return text[:1].upper() + text[1:]
-
-
-# --- drawing ------------------------------------------------------------------------------------
-
-STYLE = """<style>
-.sg-line{display:flex;justify-content:space-between;align-items:baseline;gap:.6em;font-size:.875rem;line-height:1.45;
-font-variant-numeric:tabular-nums}
-.sg-line>:first-child{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;min-width:0}
-.sg-line>:last-child:not(:first-child){white-space:nowrap;opacity:.75}
-.sg-quiet{font-size:.8rem;line-height:1.45;opacity:.85;font-variant-numeric:tabular-nums}
-.sg-reason{font-size:.8rem;line-height:1.4;overflow-wrap:anywhere;display:-webkit-box;-webkit-line-clamp:4;
--webkit-box-orient:vertical;overflow:hidden}
-.sg-bar{height:5px;border-radius:3px;background:rgba(128,128,128,.25);overflow:hidden;margin:4px 0}
-.sg-bar>span{display:block;height:100%;background:#2E8BCB;border-radius:3px;transition:width .6s}
-.sg-spark{display:block;width:100%;height:26px;margin-top:2px}
-.st-key-jobs [data-testid="stHtml"]{min-width:0}
-.st-key-jobs [class*="st-key-over-"]{border-top:1px solid rgba(128,128,128,.25);padding-top:.35rem}
-.st-key-jobs [data-testid="stTooltipHoverTarget"]{display:flex}
-.st-key-jobs :is([class*="st-key-up-"],[class*="st-key-remove-"]) [data-testid="stMarkdownContainer"]{
-position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.st-key-jobs [data-testid="stBaseButton-tertiary"],.st-key-jobs [data-testid="stPopoverButton"]{min-height:0;
-padding:1px 0;font-size:.8rem}
-.st-key-jobs [data-testid="stBaseButton-tertiary"] p,.st-key-jobs [data-testid="stPopoverButton"] p{font-size:.8rem}
-@media (prefers-reduced-motion:reduce){.sg-bar>span{transition:none}}
-</style>"""
-
-
-def _text(text: str) -> str:
-    return html.escape("".join(one if one.isprintable() else " " for one in text))
-
-
-def _line(left: str, right: str = "") -> str:
-    return f'<div class="sg-line"><span>{left}</span>' + (f"<span>{right}</span></div>" if right else "</div>")
-
-
-def _name(job: Job, before: str = "") -> str:
-    name = html.escape("".join(one if one.isprintable() else " " for one in job.run))
-    return f'<span title="{name}">{before}{name}</span>' if before else f'<b title="{name}">{name}</b>'
-
-
-def _bar(share: float, text: str) -> str:
-    percent = round(100 * share)
-    return (
-        f'<div class="sg-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}" '
-        f'aria-label="{html.escape(text)}"><span style="width:{100 * share:.1f}%"></span></div>'
-    )
-
-
-def _sparkline(values: Sequence[float]) -> str:
-    """The validation Dice by epoch, from its lowest to its highest value."""
-    step = max(1, len(values) // 100)
-    shown = [*values[:-1:step], values[-1]]
-    low, high = min(shown), max(shown)
-    places = [
-        (100 * at / (len(shown) - 1), 22 - 20 * ((value - low) / (high - low) if high > low else 0.5))
-        for at, value in enumerate(shown)
-    ]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    picture = (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 24" preserveAspectRatio="none">'
-        f'<polyline points="{points}" fill="none" stroke="#E69F00" stroke-width="1.6" '
-        'vector-effect="non-scaling-stroke" stroke-linejoin="round"/></svg>'
-    )
-    return (
-        f'<img class="sg-spark" src="data:image/svg+xml,{quote(picture)}" '
-        f'alt="Validation Dice by epoch, from {values[0]:.3f} to {values[-1]:.3f}">'
-    )

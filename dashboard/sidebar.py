@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import job_panel, loaders, notices, training_form, words
+from dashboard import job_drawing, job_panel, loaders, notices, training_form, words
 from dashboard.navigation import PAGES, view
 from dashboard.selection import Selection, choose, choose_run, chosen, read_address, set_current, write_address
 from segcore.datasets import DatasetInfo
@@ -62,7 +62,7 @@ def _choose(page: str) -> Selection:
 
 
 def _training(run: Run | None, info: DatasetInfo | None) -> None:
-    st.html(training_form.STYLE + job_panel.STYLE)
+    st.html(training_form.STYLE + job_drawing.STYLE)
     if not read_only():
         training_form.show(run.name if run else None, info.name if info and info.labelled else None)
     job_panel.show(run.name if run else None)

@@ -12,23 +12,22 @@ from typing import Any
 import streamlit as st
 
 from dashboard import loaders, notices, words
-from dashboard.training_draft import RANGES, Draft, draft, leak, with_augmentation
+from dashboard import training_prefill as prefill
+from dashboard.training_draft import RANGES, Draft, leak
 from segcore import config as configuration
-from segcore.config import PRESETS, RunConfig
+from segcore.config import RunConfig
 from segcore.datasets import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.job import device_lane
-from segcore.jobs import ARCHITECTURE, free_run_name
+from segcore.jobs import ARCHITECTURE
 from segcore.runs import Run
-from segcore.slurm import cluster_file
 from segcore.splits import make_split, slice_ranges
 from segcore.timing import estimate, start_measuring
 
 OPEN = "train open"
 SECONDS_BETWEEN_LOOKS = 2.0
-_TOKEN, _STARTED, _MISTAKE, _NAMED = "train: token", "train: started", "train: mistake", "train: named"
+_TOKEN, _STARTED, _MISTAKE = "train: token", "train: started", "train: mistake"
 _UNKNOWN = "train: time is not known"
-_RUN = "run "
 _LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
 _PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
 _AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
@@ -46,7 +45,6 @@ _FIELDS = {
     "augment.contrast": ("Contrast, 1 +", "0.4 changes the contrast by up to a factor of 1.4, up and down."),
     "augment.noise_level": ("Noise", "Standard deviation of the noise, as a share of the intensity range."),
 }  # fmt: skip
-_MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
 # Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
 # fragment that draws its own takes it from the others.
 STYLE = """<style>
@@ -84,15 +82,15 @@ def _form(run: str | None, dataset: str | None) -> bool:
     if not names:
         st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
         return False
-    _begin(names, run, dataset)
-    planned = _planned()
-    st.selectbox("Dataset", names, on_change=_suggest_name, **_kept("dataset"))
+    prefill.begin(names, run, dataset)
+    planned = prefill.planned()
+    st.selectbox("Dataset", names, on_change=prefill.suggest_name, **_kept("dataset"))
     st.selectbox(
-        "Settings", _bases(run), format_func=_base_title, on_change=_prefill, **_kept("base"),
+        "Settings", prefill.bases(run), format_func=prefill.base_title, on_change=prefill.take_over, **_kept("base"),
         help="What everything below is filled in with. `quick`: a usable model in about two minutes. `standard`: the "
         "best honest result. `notebook`: as the student notebook did it, which leaks.",
     )  # fmt: skip
-    st.text_input("Name of the run", live=True, on_change=_name_was_typed, **_kept("name"))
+    st.text_input("Name of the run", live=True, on_change=prefill.name_was_typed, **_kept("name"))
     _problem(planned, "name")
     left, right = st.columns(2, gap="small", vertical_alignment="bottom")
     with left:
@@ -113,21 +111,21 @@ def _form(run: str | None, dataset: str | None) -> bool:
 def _more(planned: Draft) -> None:
     st.selectbox("Split", list(_PROTOCOLS), format_func=_PROTOCOLS.__getitem__, **_kept("split.protocol"),
                  help="Which slices are learned from, and which the run is judged by.")  # fmt: skip
-    if st.session_state[_key("split.protocol")] == "kfold":
+    if st.session_state[prefill.key("split.protocol")] == "kfold":
         titles = _folds(planned)
-        if st.session_state.get(_key("split.fold")) not in titles:
-            st.session_state[_key("split.fold")] = "0"
+        if st.session_state.get(prefill.key("split.fold")) not in titles:
+            st.session_state[prefill.key("split.fold")] = "0"
         st.selectbox("Fold held out as test", list(titles), format_func=titles.__getitem__, **_kept("split.fold"))
     st.selectbox("Loss", list(_LOSSES), format_func=_LOSSES.__getitem__, help=words.HELP["loss"], **_kept("loss.kind"))
-    _fields(_MORE, planned)
+    _fields(prefill.MORE, planned)
     st.selectbox(
-        "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=_fill_ranges,
+        "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=prefill.fill_ranges,
         help="How slices are varied while learning. The Augmentation page shows what it does.", **_kept("augment"),
     )  # fmt: skip
-    if st.session_state[_key("augment")] != "off":
+    if st.session_state[prefill.key("augment")] != "off":
         _fields(RANGES, planned)
     _begin_with(planned)
-    devices = _devices()
+    devices = prefill.devices()
     if len(devices) > 1:
         st.selectbox("Device", list(devices), format_func=devices.__getitem__, **_kept("device"))
 
@@ -155,7 +153,7 @@ def _before_starting(planned: Draft) -> bool:
 
 def _time(config: RunConfig, info: DatasetInfo) -> bool:
     """How long it will take and on what; whether that is not known yet."""
-    lane = device_lane(_accelerator())
+    lane = device_lane(prefill.accelerator())
     found = estimate(config, info, lane)
     if lane == "slurm":
         st.caption(":material/timer: Sent to the cluster, whose queue decides when it runs")
@@ -175,124 +173,29 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
 
 
 def _start(token: str) -> None:
-    planned = _planned()  # as it is now: the last letter may have been typed just before the click
+    planned = prefill.planned()  # as it is now: the last letter may have been typed just before the click
     if planned.problems:
         return
     try:
         loaders.queue().start(
             dataset=planned.dataset, config=planned.config, run=planned.name, token=token,
-            started_from=planned.started_from, accelerator=_accelerator(),
+            started_from=planned.started_from, accelerator=prefill.accelerator(),
         )  # fmt: skip
     except SegcoreError as error:
         st.session_state[_MISTAKE] = words.message(error)
         return
     st.session_state[_STARTED] = True
     st.session_state[OPEN] = False
-    for key in (_TOKEN, _NAMED):
-        st.session_state.pop(key, None)
-
-
-# --- what is filled in --------------------------------------------------------------------------
-
-
-def _begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
-    """Fills in what was never filled in, and what cannot be any more."""
-    state = st.session_state
-    if state.get(_key("dataset")) not in names:
-        state[_key("dataset")] = dataset if dataset in names else names[0]
-    if state.get(_key("base")) not in _bases(run):
-        state[_key("base")] = next(iter(PRESETS))
-        _prefill()
-    if state.get(_key("from"), "") not in ("", *_with_weights()):
-        state[_key("from")] = ""
-    if not state.get(_NAMED):
-        _suggest_name()
-
-
-def _bases(run: str | None) -> list[str]:
-    """The presets, the chosen run, and one that was taken over before and is still there."""
-    runs = dict.fromkeys([run, str(st.session_state.get(_key("base"), "")).removeprefix(_RUN)])
-    return [*PRESETS, *(_RUN + name for name in runs if name and loaders.latest_run(name) is not None)]
-
-
-def _base_title(base: str) -> str:
-    return f"as {base.removeprefix(_RUN)}" if base.startswith(_RUN) else f"preset {base}"
-
-
-def _base() -> RunConfig:
-    base: str = st.session_state[_key("base")]
-    return loaders.run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
-
-
-def _prefill() -> None:
-    """Takes over the settings of a preset or of a run."""
-    flat = configuration.flatten(configuration.to_dict(_base()))
-    for setting in (*_FIELDS, "split.protocol", "split.fold", "loss.kind"):
-        st.session_state[_key(setting)] = str(flat[setting])
-    st.session_state[_key("augment")] = "base"
-    st.session_state.setdefault(_key("from"), "")
-    st.session_state[_key("device")] = _accelerator()  # a device that is gone is not offered
-    if not st.session_state.get(_NAMED):
-        _suggest_name()
-
-
-def _fill_ranges() -> None:
-    flat = configuration.flatten(configuration.to_dict(with_augmentation(_base(), st.session_state[_key("augment")])))
-    for setting in RANGES:
-        st.session_state[_key(setting)] = str(flat[setting])
-
-
-def _suggest_name() -> None:
-    if st.session_state.get(_NAMED):
-        return
-    dataset: str = st.session_state[_key("dataset")]
-    name = free_run_name(f"{dataset[:60]}-{_base().preset}"[:90])
-    if st.session_state.get(_key("name")) != name:  # what is set anew, also to the same, replaces what is being typed
-        st.session_state[_key("name")] = name
-
-
-def _name_was_typed() -> None:
-    st.session_state[_NAMED] = True
-
-
-def _planned() -> Draft:
-    state = st.session_state
-    mode = state[_key("augment")]
-    ranges = RANGES if mode != "off" else ()
-    names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *_MORE, *ranges)
-    if state[_key("split.protocol")] != "kfold":
-        names = tuple(name for name in names if name != "split.fold")
-    return draft(
-        loaders.queue(),
-        with_augmentation(_base(), mode),
-        {name: state[_key(name)] for name in names},
-        dataset=state[_key("dataset")],
-        name=state[_key("name")],
-        started_from=state[_key("from")],
-    )
-
-
-def _devices() -> dict[str, str]:
-    """What there is to train on, by the name that the queue knows it by."""
-    found = {"auto": "GPU", "cpu": "CPU"} if device_lane() == "cuda" else {"auto": "CPU"}
-    return found | ({"slurm": "cluster (SLURM)"} if cluster_file(loaders.queue().models).exists() else {})
-
-
-def _accelerator() -> str:
-    chosen = str(st.session_state.get(_key("device"), "auto"))
-    return chosen if chosen in _devices() else "auto"
+    st.session_state.pop(_TOKEN, None)
+    prefill.forget_name()
 
 
 # --- fields -------------------------------------------------------------------------------------
 
 
-def _key(name: str) -> str:
-    return f"train {name}"
-
-
 def _kept(name: str) -> dict[str, Any]:
     # Kept while the form is closed, and on the next page.
-    return {"key": _key(name), "persist_state": "session"}
+    return {"key": prefill.key(name), "persist_state": "session"}
 
 
 def _input(setting: str) -> None:
@@ -331,10 +234,6 @@ def _folds(planned: Draft) -> dict[str, str]:
     return titles
 
 
-def _with_weights() -> list[str]:
-    return [name for name in loaders.names_of_runs() if (run := loaders.latest_run(name)) and run.weights.exists()]
-
-
 def _begin_with(planned: Draft) -> None:
     model = planned.config.model
 
@@ -342,7 +241,7 @@ def _begin_with(planned: Draft) -> None:
         own = run.config.model if run else None
         return own is not None and all(getattr(own, key) == getattr(model, key) for key in ARCHITECTURE)
 
-    names = _with_weights()
+    names = prefill.with_weights()
     titles = {"": "none (random)"} | {
         name: name if fits(loaders.latest_run(name)) else f"{name} (another network)" for name in names
     }
