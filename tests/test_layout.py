@@ -19,7 +19,7 @@ LAYERS = (
         "volume", "mask_values", "polarity", "archive", "downloading", "synthetic", "splits", "warp", "unet",
         "losses", "evidence", "topology", "similarity", "notebook_confusion", "tensors", "event_file",
     },
-    {"augment"},
+    {"augment", "reduction"},
     {"datasets", "runs", "sampling"},
     {"work", "job", "detaching"},
     {"importing", "fetching", "exporting", "pool", "progress", "prediction", "checkpoint", "scoring", "live"},
@@ -43,7 +43,7 @@ WITHOUT_TORCH = {
     "datasets", "runs", "importing", "fetching", "exporting", "progress", "scoring", "evaluation_summary",
     "evaluation_folder", "commands", "cli", "levels", "locking", "live", "jobs", "watching",
     "work", "timing", "slurm", "job_runner", "slurm_runner",
-    "transform", "opencv", "job", "detaching",
+    "transform", "opencv", "job", "detaching", "reduction",
 }  # fmt: skip
 HEAVY = {"torch", "lightning_fabric", "tensorboardX", "submitit"}
 
