@@ -35,7 +35,8 @@ def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     x, y, both = (_window_sums(image) for image in (one, other, one & other))
     key = (x.astype(np.int32) * _SUMS + y) * _SUMS + both
     windows = np.bincount(key.ravel(), minlength=_SUMS**3)
-    return float(windows @ _ssim_by_sums() / key.size)
+    # Not as a product of vectors, for which NumPy wakes threads that are in the way of those that slices are dealt to.
+    return float((windows * _ssim_by_sums()).sum() / key.size)
 
 
 _SUMS = SSIM_WINDOW_PX**2 + 1
