@@ -230,18 +230,14 @@ def histogram(interior: NDArray[np.int64], membrane: NDArray[np.int64] | None) -
 def by_slice(
     indices: Sequence[int], values: Sequence[float], colours: Sequence[str], title: str, unit: str, chosen: int
 ) -> go.Figure:
-    """A bar a slice, the chosen one outlined."""
-    go = _plotly()
-    figure = go.Figure()
-    figure.add_bar(
-        x=list(indices), y=list(values),
-        marker={
-            "color": list(colours),
-            "line": {"width": [2.5 if z == chosen else 0 for z in indices], "color": "black"},
-        },
-        hovertemplate="slice %{x}: %{y:.2f} " + unit + "<extra></extra>",
-    )  # fmt: skip
-    figure.update_layout(bargap=0.1 if len(indices) < 200 else 0, showlegend=False)
+    """A bar a slice, the chosen one marked."""
+    figure = _plotly().Figure()
+    for colour in dict.fromkeys(colours):
+        bars = [(z, value) for z, value, one in zip(indices, values, colours, strict=True) if one == colour]
+        hover = "slice %{customdata[0]}: %{customdata[1]:.2f} " + unit
+        _add_bars(figure, *zip(*bars, strict=True), colour=colour, hover=hover, outlined=len(indices) > MOST_BARS)
+    _mark_slice(figure, chosen, 1.06 * max(values, default=1.0))
+    figure.update_layout(barmode="overlay", bargap=0.1 if len(indices) < 200 else 0, showlegend=False)
     figure.update_xaxes(title="slice")
     figure.update_yaxes(title=unit, rangemode="tozero")
     return _laid_out(figure, title, height=280)
@@ -249,23 +245,61 @@ def by_slice(
 
 def split(parts: Mapping[str, Sequence[int]], slices: int, chosen: int) -> go.Figure:
     """The stack from its first slice to its last, coloured by what each slice was used for."""
-    go = _plotly()
-    figure = go.Figure()
+    figure = _plotly().Figure()
     for name, indices in parts.items():
         if indices:
-            figure.add_bar(
-                x=list(indices), y=[1] * len(indices), name=f"{PART_TITLES[name]} ({len(indices)})",
-                marker={"color": PART_COLOURS[name], "line": {"width": 0}},
-                hovertemplate="slice %{x}: " + PART_TITLES[name] + "<extra></extra>",
+            _add_bars(
+                figure, indices, [1.0] * len(indices), colour=PART_COLOURS[name],
+                name=f"{PART_TITLES[name]} ({len(indices)})", hover="slice %{customdata[0]}: " + PART_TITLES[name],
+                outlined=slices > MOST_BARS,
             )  # fmt: skip
-    figure.add_scatter(
-        x=[chosen], y=[1.12], mode="markers", marker={"symbol": "triangle-down", "size": 11, "color": GREY},
-        hovertemplate="the chosen slice, %{x}<extra></extra>", showlegend=False,
-    )  # fmt: skip
-    figure.update_layout(barmode="stack", bargap=0.06 if slices < 200 else 0)
+    _mark_slice(figure, chosen, 1.12)
+    figure.update_layout(barmode="stack", bargap=0.06 if slices < 200 else 0, legend={"traceorder": "normal"})
     figure.update_xaxes(title="slice", range=[-0.6, slices - 0.4])
     figure.update_yaxes(visible=False, range=[0, 2.25], fixedrange=True)
     return _laid_out(figure, "The split along the stack", height=200)
+
+
+MOST_BARS = 300
+"""With more, all bars of a colour are one outline, which a browser drew a sixth of a second sooner for 2000 slices."""
+
+
+def _add_bars(
+    figure: go.Figure,
+    indices: Sequence[int],
+    values: Sequence[float],
+    *,
+    colour: str,
+    hover: str,
+    outlined: bool,
+    name: str = "",
+) -> None:
+    """`hover` has the slice as %{customdata[0]} and the value as %{customdata[1]}."""
+    known, hover = np.column_stack([indices, values]), hover + "<extra></extra>"
+    if not outlined:
+        figure.add_bar(
+            x=known[:, 0], y=known[:, 1], name=name, marker={"color": colour, "line": {"width": 0}},
+            customdata=known, hovertemplate=hover,
+        )  # fmt: skip
+        return
+    places, heights = (known[:, [column] * 4] for column in (0, 1))
+    places += [-0.5, -0.5, 0.5, 0.5]
+    heights[:, [0, 3]] = 0
+    # Down to the ground only beside a gap: between neighbours a browser would show a seam.
+    gaps = np.diff(known[:, 0]) != 1
+    kept = np.ones(places.shape, bool)
+    kept[1:, 0] = kept[:-1, 3] = gaps
+    figure.add_scatter(
+        x=places[kept], y=heights[kept], name=name, mode="lines", line={"width": 0, "simplify": False}, fill="tozeroy",
+        fillcolor=colour, customdata=np.repeat(known, 4, axis=0)[kept.ravel()], hovertemplate=hover,
+    )  # fmt: skip
+
+
+def _mark_slice(figure: go.Figure, chosen: int, height: float) -> None:
+    figure.add_scatter(
+        x=[chosen], y=[height], mode="markers", marker={"symbol": "triangle-down", "size": 11, "color": GREY},
+        hovertemplate="the chosen slice, %{x}<extra></extra>", showlegend=False,
+    )  # fmt: skip
 
 
 def network(levels: Sequence[LevelSummary]) -> go.Figure:
