@@ -900,14 +900,20 @@ def waiting_jobs(run, models_dir):
         (("log", "gone"), "there is no such job"),
         (("log", "-1"), "there is no such job"),
         (("log", "../../first"), "there is no such job"),
-        (("measure", "slurm"), "a cluster is not measured from here"),
-        (("measure", "abacus"), "unknown device"),
         (("work", "abacus"), "unknown device"),
         (("pause", "1"), "invalid choice"),
     ],
 )
 def test_jobs_that_cannot_be(arguments, words, waiting_jobs, refused):
     refused(["jobs", *arguments], words)
+
+
+@pytest.mark.parametrize(
+    ("lane", "words"), [("slurm", "a cluster is not measured from here"), ("abacus", "unknown device")]
+)
+def test_lanes_that_cannot_be_measured(lane, words, waiting_jobs):
+    # In a process of its own, whose priority it lowers.
+    assert_refused(process("jobs", "measure", lane), words)
 
 
 def test_the_log_of_a_job_that_has_none_yet(waiting_jobs, accepted):
