@@ -34,7 +34,8 @@ REDUCED = {
     "trough": "probability-eighth-trough.tif",
 }
 """Files by what is in them: the first two in a dataset's folder, the others in an evaluation's."""
-_HOW: dict[str, How] = {"peak": "max", "trough": "min"}
+HOW: dict[str, How] = {"image": "mean", "label": "mean", "probability": "mean", "peak": "max", "trough": "min"}
+"""What is taken over a block of each."""
 
 
 def is_kept_reduced(height: int, width: int) -> bool:
@@ -118,7 +119,7 @@ def reduced_stacks(
 
         def write(full: Mapping[str, Plane]) -> None:
             for plane, writer in writers.items():
-                writer.write(reduced(full[plane], LEVEL, _HOW.get(plane, "mean")))
+                writer.write(reduced(full[plane], LEVEL, HOW[plane]))
 
         yield write
 

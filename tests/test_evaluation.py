@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from skimage.measure import block_reduce
 
 from segcore.datasets import install
 from segcore.errors import ConfigError, DataError, RunError
@@ -128,6 +129,20 @@ def test_another_stack_is_evaluated_whole(mid_grey_run, small_pair):
     assert not found.audit.leaks
     assert not found.synthetic
     assert evaluation_json(found)["wrong_pixels"] == ((small_pair[0] > 127) != (small_pair[1] > 0)).sum()
+
+
+def test_large_slices_are_kept_reduced_beside_their_predictions(mid_grey_run, cells):
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 256, (2, 32, 2064), dtype=np.uint8)
+    labels = np.where(rng.random(images.shape) < 0.8, 255, 0).astype(np.uint8)
+    found = evaluated(mid_grey_run, install("wide", array_stack(images), array_stack(labels)))
+    predicted = tifffile.imread(found.folder / "probability.tif")
+    for page, (q, label) in enumerate(zip(predicted, labels, strict=True)):
+        peak, trough = np.where(label, 0, q), np.where(label, q, 255)
+        for plane, full, function in (("peak", peak, np.max), ("trough", trough, np.min)):
+            reduced = tifffile.imread(found.folder / f"probability-eighth-{plane}.tif")[page]
+            np.testing.assert_array_equal(reduced, block_reduce(full, (8, 8), function))
+    assert tifffile.imread(found.folder / "probability-eighth.tif").shape == (2, 4, 258)
 
 
 def test_without_test_slices_everything_is_evaluated(mid_grey_run, cells):

@@ -231,6 +231,20 @@ def test_a_damaged_reduced_stack_is_a_mistake_with_its_name(deep, roots):
         path.write_bytes(whole)
 
 
+def test_without_the_reduced_stacks_tiles_are_made(deep, roots):
+    kept = tile(open_layers("deep", "net", "test"), "bundle", 1, 4, 0, 0)
+    path = roots / "data/deep/images-eighth.tif"
+    path.rename(roots / "aside.tif")
+    try:
+        layers = open_layers("deep", "net", "test")
+        assert layers.reduced.keys() == PLANES - {"image"}
+        made = tile(layers, "bundle", 1, 4, 0, 0)
+    finally:
+        (roots / "aside.tif").rename(path)
+    for name in PLANES:
+        np.testing.assert_array_equal(made[name], kept[name])
+
+
 def test_a_tile_is_the_same_made_and_kept(deep, roots, monkeypatch, tmp_path):
     monkeypatch.setenv("SEGCORE_CACHE_DIR", str(tmp_path))
     layers = dataclasses.replace(open_layers("deep", None, "test"), reduced={}, version="again")

@@ -36,7 +36,7 @@ from segcore.datasets import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo
 from segcore.evaluation_folder import write_evaluation
 from segcore.evidence import PixelEvidence
 from segcore.levels import LevelSummary
-from segcore.reduction import LEVEL, REDUCED, extremes, is_kept_reduced, reduced
+from segcore.reduction import HOW, LEVEL, REDUCED, extremes, is_kept_reduced, reduced
 from segcore.runs import EpochRecord, OperatingPoints, Run, RunInfo, create_run, now, write_history
 from segcore.scoring import Evaluation, score
 from segcore.splits import make_split
@@ -165,9 +165,8 @@ def _write_reduced(folder: Path, stack: Stack, **planes: list[Pixels]) -> None:
     """What `install` and `evaluate` keep of large slices: an eighth of a mosaic is a mosaic of eighths."""
     if is_kept_reduced(stack.side, stack.side):
         smaller = dataclasses.replace(stack, side=stack.side >> LEVEL)
-        how = {"peak": "max", "trough": "min"}
         for plane, tiles in planes.items():
-            _write(folder / REDUCED[plane], smaller, [reduced(one, LEVEL, how.get(plane, "mean")) for one in tiles])
+            _write(folder / REDUCED[plane], smaller, [reduced(one, LEVEL, HOW[plane]) for one in tiles])
 
 
 def _write(path: Path, stack: Stack, tiles: Sequence[Pixels]) -> None:

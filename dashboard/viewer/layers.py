@@ -117,19 +117,20 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         SegcoreError: a dataset or an evaluation that is missing or damaged, or names that are none.
     """
     stack = _open_stack(dataset)
+    slices, height, width = stack.images.slices, stack.images.height, stack.images.width
+    reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
     if run is None:
-        return Layers(stack.images, stack.labels, None, {}, None, stack.reduced, stack.version)
+        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version)
     folder = evaluation_folder(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
-    probability, reduced = None, dict(stack.reduced)
+    probability = None
     if path.exists():
-        height, width = stack.images.height, stack.images.width
         probability = _stack_file(path, _stamp(path), (len(pages), height, width))
         stamp += _stamp(path)
         reduced |= _reduced_stacks(folder, ("probability", "peak", "trough"), len(pages), height, width)
     # Tables that disagree with the pictures would show other numbers than pixels.
-    if max(pages, default=0) >= stack.images.slices:
+    if max(pages, default=0) >= slices:
         raise RunError(
             "evaluated on another stack", path=folder, found=f"slice {max(pages)}", expected="evaluate again"
         )
@@ -139,11 +140,10 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
 
 @dataclass(frozen=True)
 class _Stack:
-    """A dataset's files; `reduced` by the name of the plane."""
+    """A dataset's files."""
 
     images: StackFile
     labels: StackFile | None
-    reduced: Mapping[str, StackFile]
     version: str
 
 
@@ -166,13 +166,10 @@ def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> _Stack:
 
     images = file(opened.images)
     assert images is not None
-    size = (info.slices, info.height, info.width)
-    return _Stack(images, file(opened.labels), _reduced_stacks(Path(folder), ("image", "label"), *size), _short(stamps))
+    return _Stack(images, file(opened.labels), _short(stamps))
 
 
-def _reduced_stacks(
-    folder: Path, planes: Sequence[str], slices: int, height: int, width: int
-) -> Mapping[str, StackFile]:
+def _reduced_stacks(folder: Path, planes: Sequence[str], slices: int, height: int, width: int) -> dict[str, StackFile]:
     """Those of the planes that are kept reduced, for full slices of that size."""
     if not is_kept_reduced(height, width):
         return {}

@@ -12,13 +12,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.reduction import How, Plane, extremes, reduced
+from segcore.reduction import HOW, How, Plane, extremes, reduced
 
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
 
 _BAND = 128
-HOW: dict[str, How] = {"distance": "max", "peak": "max", "near_peak": "max", "trough": "min", "near_trough": "min"}
+_HOW: dict[str, How] = HOW | {"distance": "max", "near_peak": "max", "near_trough": "min"}
 
 
 def coarse_planes(
@@ -41,7 +41,7 @@ def coarse_planes(
         pause()
         planes = _planes(read, layer, (start, min(start + height, bottom), left, right), tolerance)
         for name, plane in planes.items():
-            bands.setdefault(name, []).append(reduced(plane, level, HOW.get(name, "mean")))
+            bands.setdefault(name, []).append(reduced(plane, level, _HOW[name]))
     return {name: np.concatenate(parts) for name, parts in bands.items()}
 
 

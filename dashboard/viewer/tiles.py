@@ -16,7 +16,7 @@ from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.turns import TURNS, Wish
 from segcore.evidence import DISTANCE_BINS, boundary_distance
-from segcore.reduction import LEVEL, How, Plane, reduced
+from segcore.reduction import HOW, LEVEL, How, Plane, reduced
 
 LAYERS = ("image", "label", "probability", "distance", "bundle")
 
@@ -112,7 +112,7 @@ def _reduced_planes(
     wanted = there if bundle else {name: page for name, page in there.items() if name == layer}
     if not wanted.keys() <= layers.reduced.keys():
         return {}
-    return {name: (layers.reduced[name], page, levels.HOW.get(name, "mean")) for name, page in wanted.items()}
+    return {name: (layers.reduced[name], page, HOW[name]) for name, page in wanted.items()}
 
 
 def _full(layers: Layers, layer: str, z: int, window: levels.Window, wish: Wish) -> dict[str, Plane]:
