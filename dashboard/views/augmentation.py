@@ -194,7 +194,7 @@ def _described(parameters: dict[str, Any]) -> list[str]:
     ]
     for key, text, usual in (
         ("scale", "zoom × {:.2f}", 1), ("elastic_px", "elastic {:.1f} px", 0), ("contrast", "contrast × {:.2f}", 1),
-        ("brightness", "brightness {:+.2f}", 0), ("gamma", "gamma {:.2f}", 1),
+        ("brightness", "brightness {:+z.2f}", 0), ("gamma", "gamma {:.2f}", 1),
     ):  # fmt: skip
         if parameters[key] != usual:
             said.append(text.format(parameters[key]))

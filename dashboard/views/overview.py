@@ -146,7 +146,7 @@ def _worst_and_best(result: loaders.Result, found: loaders.At, threshold: float,
         z = result.evaluation.slices[place]
         with column:
             st.markdown(
-                f"**{title}: {z}** · {words.percent(wrong[place])} wrong "
+                f"**{title}: {z}**  \n{words.percent(wrong[place])} wrong "
                 f"({words.count(int(found.each.wrong_pixels[place]))} pixels)"
             )
             try:
