@@ -8,6 +8,7 @@ come from a route of the same server:
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -19,7 +20,6 @@ from segcore.errors import SegcoreError
 from segcore.live import previewed_slice, previews
 from segcore.runs import Run, open_run
 
-_RENDERER: Any = None
 _HTML = """
 <div class="three">
   <figure><img class="image" alt=""><figcaption>image</figcaption></figure>
@@ -125,8 +125,6 @@ def _address(run: Run, path: Any) -> str:
     return f"/segcore/previews/{run.name}/{path.name}?{path.stat().st_mtime_ns}"
 
 
+@cache
 def _component() -> Any:
-    global _RENDERER  # noqa: PLW0603
-    if _RENDERER is None:
-        _RENDERER = st.components.v2.component("segcore_previews", html=_HTML, css=_CSS, js=_JS)
-    return _RENDERER
+    return st.components.v2.component("segcore_previews", html=_HTML, css=_CSS, js=_JS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -47,15 +48,16 @@ export default function ({ data, parentElement, setStateValue }) {
   return () => clearInterval(timer);
 }
 """
-_RENDERER: Any = None
 
 
 def watch(charts: Sequence[str], *, key: str) -> None:
     """Watches charts that were given a `set_view`, by their keys."""
-    global _RENDERER  # noqa: PLW0603
-    if _RENDERER is None:
-        _RENDERER = st.components.v2.component("segcore_zoom", js=_JS)
-    _RENDERER(key=key, data={"charts": list(charts)}, on_zoom_change=_nothing)
+    _component()(key=key, data={"charts": list(charts)}, on_zoom_change=_nothing)
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component("segcore_zoom", js=_JS)
 
 
 def set_view(figure: go.Figure, chart: str, *, key: str, view: str) -> None:

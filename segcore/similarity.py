@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SSIM_WINDOW_PX = 7
+_SUMS = SSIM_WINDOW_PX**2 + 1
+"""How many values a sum of bits has."""
 
 
 def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
@@ -37,10 +39,6 @@ def binary_ssim(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     windows = np.bincount(key.ravel(), minlength=_SUMS**3)
     # Not as a product of vectors, for which NumPy wakes threads that are in the way of those that slices are dealt to.
     return float((windows * _ssim_by_sums()).sum() / key.size)
-
-
-_SUMS = SSIM_WINDOW_PX**2 + 1
-"""How many values a sum of bits has."""
 
 
 @cache

@@ -1,19 +1,15 @@
 """The same overlay without a viewer: the script colours the errors of a slice and shows them by `st.image`.
 
-As fast as that can be made: pixels through one table of colours, and nothing else on the page.
+As fast as that can be made: pixels through one table of colours, and nothing else on the page. It is started from the
+project's folder, where its imports are.
 """
 
-import sys
-from pathlib import Path
+import numpy as np
+import streamlit as st
 
-sys.path[:] = [str(Path(__file__).parents[2]), *sys.path]
-
-import numpy as np  # noqa: E402
-import streamlit as st  # noqa: E402
-
-from dashboard import loaders  # noqa: E402
-from dashboard.pictures import FALSE, MISSED, TINT  # noqa: E402
-from segcore.evidence import last_membrane_value  # noqa: E402
+from dashboard import loaders
+from dashboard.pictures import FALSE, MISSED, TINT
+from segcore.evidence import last_membrane_value
 
 
 @st.cache_resource

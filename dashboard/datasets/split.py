@@ -11,7 +11,7 @@ from dashboard import charts, words
 from dashboard.datasets.filtering import LONG, holding
 from dashboard.downloads import csv_button
 from dashboard.selection import Selection
-from segcore.config import SplitConfig
+from segcore.config import SplitConfig, from_dict
 from segcore.datasets import DatasetInfo
 from segcore.errors import ConfigError
 from segcore.splits import LeakAudit, Split, audit_split, make_split, slice_ranges
@@ -31,7 +31,11 @@ def show(selection: Selection, info: DatasetInfo) -> None:
         help="What each slice is used for. The split comes before any augmentation.",
     )
     try:
-        split = run.split if chosen == "run" and run else make_split(info.slices, SplitConfig(protocol=chosen))  # type: ignore[arg-type]
+        split = (
+            run.split
+            if chosen == "run" and run
+            else make_split(info.slices, from_dict(SplitConfig, {"protocol": chosen}))
+        )
     except ConfigError as error:
         st.warning(words.message(error))
         return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -150,19 +151,13 @@ def _nothing() -> None:
     """Streamlit keeps a state only with a callback."""
 
 
+@cache
 def _component() -> Any:
-    # Read anew for every start of the viewer's module, once for all sessions.
-    global _RENDERER  # noqa: PLW0603
-    if _RENDERER is None:
-        _RENDERER = st.components.v2.component(
-            "segcore_viewer",
-            css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
-            js="\n".join((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
-        )
-    return _RENDERER
-
-
-_RENDERER: Any = None
+    return st.components.v2.component(
+        "segcore_viewer",
+        css=(_HERE / "viewer.css").read_text(encoding="utf-8"),
+        js="\n".join((_HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
+    )
 
 
 def _data(
@@ -226,5 +221,6 @@ def _whole(value: object, lowest: int, highest: int) -> int | None:
 
 
 def _between(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= 1 else None  # type: ignore[arg-type, operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= 1 else None

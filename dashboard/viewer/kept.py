@@ -87,7 +87,7 @@ class KeptTiles:
 
     def _write(self, path: Path, planes: Planes) -> None:
         with suppress(StorageError), atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **planes)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **planes)
         self._written += 1
         if self._written % _LOOK_AFTER == 1:
             # Looking through thousands of files takes longer than anybody wants to wait for a tile.
