@@ -28,12 +28,12 @@ from skimage.metrics import adapted_rand_error, structural_similarity, variation
 from skimage.segmentation import watershed
 
 from segcore.config import PRESETS, RunConfig
-from segcore.evidence import CHALLENGE_THRESHOLDS, predicted_interior
-from segcore.prediction import keep_freed_memory, predict
-from segcore.scoring import score
-from segcore.synthetic import make_stack
-from segcore.topology import components, score_segments, thin
-from segcore.unet import UNet
+from segcore.data.synthetic import make_stack
+from segcore.evaluation.scoring import score
+from segcore.measures.evidence import CHALLENGE_THRESHOLDS, predicted_interior
+from segcore.measures.topology import components, score_segments, thin
+from segcore.network.prediction import keep_freed_memory, predict
+from segcore.network.unet import UNet
 
 POINTS = {"pixel": 0.5, "topology": 0.7}
 
@@ -50,7 +50,7 @@ def blurred(labels: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def with_segcore(labels: Path, probability: Path, slices: range, workers: int) -> None:
-    """Everything an evaluation measures, by `segcore.scoring.score`."""
+    """Everything an evaluation measures, by `segcore.evaluation.scoring.score`."""
     pages = np.load(probability, mmap_mode="r")[slices.start : slices.stop]
     score(
         pages,

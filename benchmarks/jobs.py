@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from segcore import config
-from segcore.datasets import open_dataset
+from segcore.data.dataset import open_dataset
+from segcore.data.fetching import fetch
 from segcore.errors import SegcoreError
-from segcore.fetching import fetch
-from segcore.job import Job
-from segcore.jobs import JobQueue
-from segcore.live import read_progress
-from segcore.runs import Run, open_run
-from segcore.timing import estimate, measure
+from segcore.jobs.job import Job
+from segcore.jobs.queue import JobQueue
+from segcore.jobs.timing import estimate, measure
+from segcore.runs.run import Run, open_run
+from segcore.runs.status import read_progress
 
 PAST_JOBS = 50
 LOOKS = 200

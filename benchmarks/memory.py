@@ -16,15 +16,15 @@ import tempfile
 import numpy as np
 
 from segcore import config
-from segcore.datasets import install, open_dataset
-from segcore.stack import array_stack
-from segcore.synthetic import make_stack
+from segcore.data.dataset import install, open_dataset
+from segcore.data.synthetic import make_stack
+from segcore.stacks.stack import array_stack
 
 LENGTHS = (50, 500)
 
 _MEASURED = """
 import resource, sys
-from segcore.cli import main
+from segcore.cli.grammar import main
 code = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 sys.exit(code)
@@ -48,7 +48,7 @@ def main() -> None:
             times = length // 10
             images, labels = (np.tile(stack, (times, 1, 1)) for stack in (made.images, made.labels))
             install(f"stack{length}", array_stack(images), array_stack(labels))
-        from segcore.training import train
+        from segcore.training.training import train
 
         settings = ["train.epochs=1", "train.epoch_samples=8", "model.width=8"]
         train(open_dataset("stack50"), config.override(config.quick(), settings), "run")

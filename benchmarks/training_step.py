@@ -20,9 +20,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from segcore.config import LossConfig, ModelConfig, TrainConfig
-from segcore.losses import segmentation_loss
-from segcore.training import trains_in_bfloat16
-from segcore.unet import UNet
+from segcore.network.losses import segmentation_loss
+from segcore.network.unet import UNet
+from segcore.training.training import trains_in_bfloat16
 
 
 class PlainUNet(nn.Module):

@@ -19,8 +19,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
 if __name__ == "__mp_main__":
     pass  # The worker process starts by reading this file; it needs nothing of it.
 elif get_script_run_ctx(suppress_warning=True) is None:
-    from dashboard import memory, previews, viewer
+    from dashboard import memory, viewer
     from dashboard.scratch import for_a_while
+    from dashboard.trainings import previews
 
     memory.share_arenas()
     # The viewer's last route answers for all that nobody knows.

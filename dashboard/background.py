@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard import words
 from segcore.errors import SegcoreError
-from segcore.watching import Cancelled, Watch
+from segcore.progress import Cancelled, Watch
 
 _COUNTED_IN_BYTES = ("downloading", "unpacking", "copying")
 _END_S = 10.0
@@ -41,7 +41,7 @@ class Work:
         self._thread.start()
 
     def watch(self, step: str, done: int, total: int | None) -> None:
-        """What the task calls; a `segcore.watching.Watch`."""
+        """What the task calls; a `segcore.progress.Watch`."""
         self._at = (step, done, total)
         self.check()
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import job_drawing, job_panel, loaders, notices, training_form, words
-from dashboard.navigation import PAGES, view
-from dashboard.selection import Selection, choose, choose_run, chosen, read_address, set_current, write_address
-from segcore.datasets import DatasetInfo
+from dashboard import words
+from dashboard.state import loaders
+from dashboard.state.navigation import PAGES, view
+from dashboard.state.selection import Selection, choose, choose_run, chosen, read_address, set_current, write_address
+from dashboard.trainings import drawing as job_drawing
+from dashboard.trainings import form as training_form
+from dashboard.trainings import notices
+from dashboard.trainings import panel as job_panel
+from segcore.data.dataset import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.runs import Run, threshold_value
+from segcore.runs.run import Run, threshold_value
 from segcore.storage import read_only
 
 OWN_DATA = ("data", "augmentation")

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from segcore.archive import unpacked
+from segcore.data.archive import unpacked
 from segcore.errors import DataError, SegcoreError
-from segcore.numbering import IMAGE_SUFFIXES
-from segcore.stack import StackReader
+from segcore.progress import Watch, unwatched
+from segcore.stacks.numbering import IMAGE_SUFFIXES
+from segcore.stacks.stack import StackReader
+from segcore.stacks.volume import open_stack
 from segcore.storage import storage_errors
-from segcore.volume import open_stack
-from segcore.watching import Watch, unwatched
 
 _USUAL = ("tif", "tiff", "zip", "png", "jpg", "jpeg")
 # Only the first few are seen beside the button.

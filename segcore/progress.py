@@ -1,38 +1,20 @@
-"""How a training tells of its epochs on a terminal, and to a log that is no terminal."""
+"""Saying how far something long is, to whoever shows it or may want to end it."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable
 
-from tqdm import tqdm
+Watch = Callable[[str, int, int | None], object]
+"""Told now and then what is being done, how much of it is done, and of how much, if that is known.
 
-from segcore.runs import EpochRecord
+Amounts are bytes while files arrive or are unpacked, and slices otherwise. It raises `Cancelled` to end the work,
+which then leaves nothing behind.
+"""
 
-log = logging.getLogger("segcore.progress")
+
+class Cancelled(BaseException):
+    """Somebody ended it; like an interrupt from the keyboard, no handler of errors mistakes it for one."""
 
 
-def epoch_report() -> Callable[[EpochRecord, int], None]:
-    """A function that is told of each epoch: a bar on a terminal, a line elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda record, epochs: log.info(
-            "epoch %d/%d  loss %.4f  validation loss %.4f  Dice %.4f  accuracy %.4f  %.1f s",
-            record.epoch,
-            epochs,
-            record.train_loss,
-            record.validation_loss,
-            record.validation_dice,
-            record.validation_accuracy,
-            record.seconds,
-        )
-    bar = tqdm(desc="train", unit="epoch")
-
-    def show(record: EpochRecord, epochs: int) -> None:
-        bar.total = epochs
-        bar.set_postfix_str(f"loss {record.train_loss:.4f}, validation Dice {record.validation_dice:.4f}")
-        bar.update(record.epoch - bar.n)
-        if record.epoch == epochs:
-            bar.close()
-
-    return show
+def unwatched(step: str, done: int, total: int | None) -> None:
+    """A `Watch` that shows nothing."""

@@ -112,8 +112,8 @@ def cell_stack() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def cells(data_dir: Path, cell_stack: tuple[np.ndarray, np.ndarray]):
     """The stack above as an installed dataset, said to be synthetic."""
-    from segcore.datasets import install
-    from segcore.volume import array_stack
+    from segcore.data.dataset import install
+    from segcore.stacks.volume import array_stack
 
     images, labels = map(array_stack, cell_stack)
     return install("cells", images, labels, title="Round cells", synthetic=True, voxel_size_nm=(50, 4, 4))
@@ -128,10 +128,10 @@ def mid_grey_run(models_dir: Path, cells):
     import torch
 
     from segcore.config import ModelConfig, RunConfig
-    from segcore.prediction import save_weights
-    from segcore.runs import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, now
-    from segcore.splits import make_split
-    from segcore.unet import UNet
+    from segcore.network.prediction import save_weights
+    from segcore.network.unet import UNet
+    from segcore.runs.run import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, now
+    from segcore.runs.splits import make_split
 
     config = RunConfig(model=ModelConfig(width=1, depth=2, normalisation="none", intensity="unit"))
     split = make_split(12, config.split)

@@ -68,8 +68,10 @@ def own_modules(names: set[str]) -> set[str]:
 
 def test_imports_are_found_wherever_they_are(tmp_path):
     module = tmp_path / "module.py"
-    module.write_text("import os, a.b\ndef f():\n    from segcore.runs import Run\n    from segcore import splits\n")
-    assert imported(module) == {"os", "a.b", "segcore.runs.Run", "segcore.splits"}
+    module.write_text(
+        "import os, a.b\ndef f():\n    from segcore.runs.run import Run\n    from segcore import splits\n"
+    )
+    assert imported(module) == {"os", "a.b", "segcore.runs.run.Run", "segcore.runs.splits"}
     assert own_modules(imported(module)) == {"runs", "splits"}
 
 
@@ -119,4 +121,4 @@ def test_torch_waits_until_it_is_needed():
 
 @pytest.mark.skipif(not (PACKAGE / "cli.py").exists(), reason="there is no command line yet")
 def test_the_command_line_starts_light():
-    assert brought_in(["segcore.cli"], HEAVY | {"skimage", "pandas", "streamlit"}) == []
+    assert brought_in(["segcore.cli.grammar"], HEAVY | {"skimage", "pandas", "streamlit"}) == []

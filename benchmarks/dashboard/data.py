@@ -32,17 +32,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segcore.config import RunConfig, SplitConfig, standard
-from segcore.datasets import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo
-from segcore.evaluation_folder import write_evaluation
-from segcore.evidence import PixelEvidence
-from segcore.levels import LevelSummary
-from segcore.reduction import HOW, LEVEL, REDUCED, extremes, is_kept_reduced, reduced
-from segcore.runs import EpochRecord, OperatingPoints, Run, RunInfo, create_run, now, write_history
-from segcore.scoring import Evaluation, score
-from segcore.splits import make_split
+from segcore.data.dataset import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo
+from segcore.data.synthetic import make_stack
+from segcore.evaluation.folder import write_evaluation
+from segcore.evaluation.scoring import Evaluation, score
+from segcore.measures.evidence import PixelEvidence
+from segcore.runs.parts import LevelSummary
+from segcore.runs.run import EpochRecord, OperatingPoints, Run, RunInfo, create_run, now, write_history
+from segcore.runs.splits import make_split
+from segcore.stacks.reduction import HOW, LEVEL, REDUCED, extremes, is_kept_reduced, reduced
+from segcore.stacks.volume import StackWriter
 from segcore.storage import write_json
-from segcore.synthetic import make_stack
-from segcore.volume import StackWriter
 
 Pixels = NDArray[np.uint8]
 TILE = 512

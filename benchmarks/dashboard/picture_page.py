@@ -7,9 +7,9 @@ project's folder, where its imports are.
 import numpy as np
 import streamlit as st
 
-from dashboard import loaders
-from dashboard.pictures import FALSE, MISSED, TINT
-from segcore.evidence import last_membrane_value
+from dashboard.figures.pictures import FALSE, MISSED, TINT
+from dashboard.state import loaders
+from segcore.measures.evidence import last_membrane_value
 
 
 @st.cache_resource

@@ -23,11 +23,11 @@ from benchmarks.dashboard.data import SMALL, Stack, environment
 from benchmarks.dashboard.measuring import APP, Figure, at_most, opened, percentile, serving, spread
 from benchmarks.dashboard.slices import presses
 from segcore.config import quick
+from segcore.data.fetching import fetch
 from segcore.errors import SegcoreError
-from segcore.fetching import fetch
-from segcore.jobs import JobQueue
-from segcore.live import read_progress
-from segcore.runs import open_run
+from segcore.jobs.queue import JobQueue
+from segcore.runs.run import open_run
+from segcore.runs.status import read_progress
 
 
 async def browsing(browser: Browser, root: Path, stacks: list[Stack]) -> AsyncIterator[Figure]:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from segcore.datasets import IMAGES, INFO, LABELS, data_root, open_dataset
+from segcore.data.dataset import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import DataError, RunError, StorageError
-from segcore.evidence import PixelEvidence
-from segcore.reduction import REDUCED, Plane, is_kept_reduced, reduced_shape
-from segcore.runs import models_root
+from segcore.measures.evidence import PixelEvidence
+from segcore.runs.run import models_root
+from segcore.stacks.reduction import REDUCED, Plane, is_kept_reduced, reduced_shape
+from segcore.stacks.volume import map_stack
 from segcore.storage import safe_name
-from segcore.volume import map_stack
 
 TILE = 512
 """Height and width of a tile in pixels."""

@@ -11,12 +11,12 @@ from functools import partial
 
 import numpy as np
 
-from dashboard.viewer import levels
+from dashboard.viewer import pyramid
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.turns import TURNS, Wish
-from segcore.evidence import DISTANCE_BINS, boundary_distance
-from segcore.reduction import HOW, LEVEL, How, Plane, reduced
+from segcore.measures.evidence import DISTANCE_BINS, boundary_distance
+from segcore.stacks.reduction import HOW, LEVEL, How, Plane, reduced
 
 LAYERS = ("image", "label", "probability", "distance", "bundle")
 
@@ -52,7 +52,7 @@ def coarsest_is_kept(layers: Layers, z: int, tolerance: int) -> bool:
     return _KEPT.has(_key(layers, "bundle", z, level, _window(layers, z, level, 0, 0), tolerance))
 
 
-def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> levels.Window:
+def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> pyramid.Window:
     if z >= layers.slices or level > layers.coarsest:
         raise NotThere("no such slice or level")
     side = TILE << level
@@ -62,14 +62,14 @@ def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> levels.Wind
     return top, min(top + side, layers.height), left, min(left + side, layers.width)
 
 
-def _key(layers: Layers, layer: str, z: int, level: int, window: levels.Window, tolerance: int) -> str:
+def _key(layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int) -> str:
     return f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}"
 
 
 def _coarse(
-    layers: Layers, layer: str, z: int, level: int, window: levels.Window, tolerance: int, wish: Wish
+    layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int, wish: Wish
 ) -> Mapping[str, Plane]:
-    def read(name: str, part: levels.Window) -> Plane:
+    def read(name: str, part: pyramid.Window) -> Plane:
         planes = (
             {"distance": _truth(layers, z, part) & np.uint8(7)}
             if name == "distance"
@@ -88,7 +88,7 @@ def _coarse(
         }
 
     def make() -> Mapping[str, Plane]:
-        return levels.coarse_planes(read, layer, level, window, tolerance, partial(TURNS.pause, wish))
+        return pyramid.coarse_planes(read, layer, level, window, tolerance, partial(TURNS.pause, wish))
 
     # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
     on_disk = level >= 2 and layer == "bundle"
@@ -115,7 +115,7 @@ def _reduced_planes(
     return {name: (layers.reduced[name], page, HOW[name]) for name, page in wanted.items()}
 
 
-def _full(layers: Layers, layer: str, z: int, window: levels.Window, wish: Wish) -> dict[str, Plane]:
+def _full(layers: Layers, layer: str, z: int, window: pyramid.Window, wish: Wish) -> dict[str, Plane]:
     if layer == "bundle":
         planes = _pixels(layers, "image", z, window)
         if layers.labels is not None:
@@ -126,7 +126,7 @@ def _full(layers: Layers, layer: str, z: int, window: levels.Window, wish: Wish)
     return _pixels(layers, layer, z, window)
 
 
-def _pixels(layers: Layers, layer: str, z: int, window: levels.Window) -> dict[str, Plane]:
+def _pixels(layers: Layers, layer: str, z: int, window: pyramid.Window) -> dict[str, Plane]:
     """A plane as it is in its file, or nothing."""
     if layer == "image":
         return {layer: layers.images.window(z, *window)}
@@ -137,14 +137,14 @@ def _pixels(layers: Layers, layer: str, z: int, window: levels.Window) -> dict[s
     return {}
 
 
-def _kept_truth(layers: Layers, z: int, window: levels.Window, wish: Wish) -> Plane:
+def _kept_truth(layers: Layers, z: int, window: pyramid.Window, wish: Wish) -> Plane:
     # Distances take longer than all the rest of a tile, and are the same for every run.
     assert layers.labels is not None
     key = f"{layers.labels.path}|{layers.version}|truth|{z}|{window}"
     return _KEPT.get(key, lambda: {"truth": _truth(layers, z, window)}, on_disk=False, wish=wish)["truth"]
 
 
-def _truth(layers: Layers, z: int, window: levels.Window) -> Plane:
+def _truth(layers: Layers, z: int, window: pyramid.Window) -> Plane:
     """True class and boundary distance of a window in one byte, interior << 3 | distance, exact up to its edges."""
     labels = layers.labels
     if labels is None:

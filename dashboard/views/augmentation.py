@@ -16,11 +16,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import loaders, notices, pictures, words, worker
-from dashboard.selection import current
+from dashboard import words, worker
+from dashboard.figures import pictures
+from dashboard.state import loaders
+from dashboard.state.selection import current
+from dashboard.trainings import notices
 from segcore.config import AugmentConfig
 from segcore.errors import SegcoreError
-from segcore.runs import Run
+from segcore.runs.run import Run
 
 MOST_COPIES, MOST_EXPORTED = 48, 200
 MOST_EXPORTED_BYTES = 1_500_000_000

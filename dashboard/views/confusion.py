@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, loaders, notices, words
-from dashboard.confusion_table import confusion_tables
+from dashboard import words
 from dashboard.downloads import csv_button
-from dashboard.selection import Selection, current, range_of_slices
-from segcore.evidence import CLASSES, Confusion, last_membrane_value
+from dashboard.figures import charts
+from dashboard.figures.confusion_table import confusion_tables
+from dashboard.state import loaders
+from dashboard.state.selection import Selection, current, range_of_slices
+from dashboard.trainings import notices
+from segcore.measures.evidence import CLASSES, Confusion, last_membrane_value
 
 
 def page() -> None:

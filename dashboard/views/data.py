@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import notices, words
-from dashboard.datasets import arrival, fetching, importing, installed, slices, split
-from dashboard.selection import current
-from segcore.datasets import DatasetInfo
+from dashboard import words
+from dashboard.state.selection import current
+from dashboard.trainings import notices
+from dashboard.views.datasets import arrival, fetching, importing, installed, slices, split
+from segcore.data.dataset import DatasetInfo
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
 

@@ -8,11 +8,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import loaders, notices, pictures, words
+from dashboard import words
 from dashboard.downloads import csv_button
-from dashboard.selection import Selection, choose, current, range_of_slices
+from dashboard.figures import pictures
+from dashboard.state import loaders
+from dashboard.state.selection import Selection, choose, current, range_of_slices
+from dashboard.trainings import notices
 from dashboard.viewer import Place, SliceRow, viewer
-from segcore.topology import Event
+from segcore.measures.topology import Event
 
 
 def page() -> None:

@@ -6,15 +6,18 @@ import threading
 
 import streamlit as st
 
-from dashboard import charts, loaders, notices, pictures, words
-from dashboard.confusion_table import confusion_tables
-from dashboard.job_actions import go_on_button
-from dashboard.navigation import view
-from dashboard.selection import choose, current
+from dashboard import words
+from dashboard.figures import charts, pictures
+from dashboard.figures.confusion_table import confusion_tables
+from dashboard.state import loaders
+from dashboard.state.navigation import view
+from dashboard.state.selection import choose, current
+from dashboard.trainings import notices
+from dashboard.trainings.actions import go_on_button
+from segcore.data.fetching import fetch
 from segcore.errors import SegcoreError
-from segcore.fetching import fetch
-from segcore.runs import Run
-from segcore.splits import slice_ranges
+from segcore.runs.run import Run
+from segcore.runs.splits import slice_ranges
 from segcore.storage import read_only
 
 

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, live_training, loaders, notices, words, zoom
+from dashboard import words
 from dashboard.downloads import csv_button
-from dashboard.navigation import COMPARED
-from dashboard.selection import current
+from dashboard.figures import charts, zoom
+from dashboard.state import loaders
+from dashboard.state.navigation import COMPARED
+from dashboard.state.selection import current
+from dashboard.trainings import live as live_training
+from dashboard.trainings import notices
 from segcore import config as configuration
 from segcore.errors import SegcoreError
-from segcore.runs import EpochRecord, Run
+from segcore.runs.run import EpochRecord, Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

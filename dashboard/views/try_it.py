@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import background, pictures, scratch, uploads, words, worker
+from dashboard import background, scratch, uploads, words, worker
 from dashboard.background import Work
-from dashboard.selection import current
-from segcore.evidence import predicted_interior
-from segcore.runs import Run
-from segcore.stack import VoxelSize
+from dashboard.figures import pictures
+from dashboard.state.selection import current
+from segcore.measures.evidence import predicted_interior
+from segcore.progress import Watch
+from segcore.runs.run import Run
+from segcore.stacks.stack import VoxelSize
+from segcore.stacks.volume import StackWriter, intensity_range, map_stack, to_uint8
 from segcore.storage import read_only
-from segcore.volume import StackWriter, intensity_range, map_stack, to_uint8
-from segcore.watching import Watch
 
 _STATE = "try it"
 _POINTS = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}

@@ -41,9 +41,9 @@ def app(tmp_path_factory, serve):
     import torch
 
     from segcore.config import override, quick
-    from segcore.evaluation import evaluate
-    from segcore.fetching import fetch
-    from segcore.training import train
+    from segcore.data.fetching import fetch
+    from segcore.evaluation.evaluate import evaluate
+    from segcore.training.training import train
 
     folder = tmp_path_factory.mktemp("pages")
     environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}

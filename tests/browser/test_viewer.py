@@ -13,11 +13,11 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from segcore.datasets import install
-from segcore.evaluation_folder import write_evaluation
-from segcore.evidence import PixelEvidence, threshold_after
-from segcore.scoring import score
-from segcore.volume import StackWriter, array_stack
+from segcore.data.dataset import install
+from segcore.evaluation.folder import write_evaluation
+from segcore.evaluation.scoring import score
+from segcore.measures.evidence import PixelEvidence, threshold_after
+from segcore.stacks.volume import StackWriter, array_stack
 
 pytestmark = pytest.mark.browser
 

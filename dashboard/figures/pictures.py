@@ -1,0 +1,102 @@
+"""Slices as pictures: errors over the image, overlays, the notebook's three. Arrays in, RGB arrays and files out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from segcore.measures.evidence import boundary_distance, predicted_interior
+
+Grey = NDArray[np.uint8]
+Rgb = NDArray[np.uint8]
+
+# Okabe and Ito's colours, which colour-blind people tell apart too.
+MISSED, FALSE, FORGIVEN, RED = (0, 114, 178), (213, 94, 0), (240, 228, 66), (220, 30, 30)
+TINT = 0.75
+LABEL_TINT = (230, 159, 0)
+
+
+def mask(interior: NDArray[np.bool_]) -> Grey:
+    """Interior white, membrane black."""
+    return np.where(interior, np.uint8(255), np.uint8(0))
+
+
+def errors(image: Grey, label: Grey, probability: Grey, threshold: float, tolerance: int) -> Rgb:
+    """The image with wrong pixels in colour: missed membrane blue, false membrane vermilion, forgiven yellow."""
+    true, predicted = label > 0, predicted_interior(probability, threshold)
+    forgiven = (true != predicted) & (boundary_distance(true) < tolerance)
+    found = _rgb(image)
+    for where, colour in (
+        (~true & predicted & ~forgiven, MISSED),
+        (true & ~predicted & ~forgiven, FALSE),
+        (forgiven, FORGIVEN),
+    ):
+        _tint(found, where, colour)
+    return found
+
+
+def coarse_errors(planes: Mapping[str, Grey], threshold: float) -> Rgb:
+    """The same of a coarse tile of the viewer, which knows for each block whether a pixel of it is wrong."""
+    found = _rgb(planes["image"])
+
+    def wrong(near: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        missed = predicted_interior(planes[f"{near}peak"], threshold)
+        return missed, ~missed & ~predicted_interior(planes[f"{near}trough"], threshold)
+
+    missed, false = wrong("")
+    for where, colour in ((missed, MISSED), (false, FALSE)):
+        _tint(found, where, colour)
+    if "near_peak" in planes:
+        _tint(found, np.logical_or(*wrong("near_")) & ~missed & ~false, FORGIVEN)
+    return found
+
+
+def notebook(label: Grey, probability: Grey, threshold: float) -> tuple[Grey, Grey, Rgb]:
+    """Predicted, expected, and the prediction with every wrong pixel in red."""
+    true, predicted = label > 0, predicted_interior(probability, threshold)
+    wrong = _rgb(mask(predicted))
+    wrong[true != predicted] = RED
+    return mask(predicted), mask(true), wrong
+
+
+def membrane_over(image: Grey, interior: NDArray[np.bool_]) -> Rgb:
+    """The image with membrane tinted orange."""
+    found = _rgb(image)
+    _tint(found, ~interior, LABEL_TINT, 0.5)
+    return found
+
+
+def side_by_side(*pictures: NDArray[np.uint8]) -> Rgb:
+    """Pictures of one height next to each other."""
+    return np.hstack([_rgb(one) if one.ndim == 2 else one for one in pictures])
+
+
+def small(picture: NDArray[np.uint8], side: int = 420) -> NDArray[np.uint8]:
+    """At most `side` pixels wide, for a preview."""
+    if max(picture.shape[:2]) <= side:
+        return picture
+    shown = Image.fromarray(picture)
+    shown.thumbnail((side, side))
+    return np.asarray(shown)
+
+
+def encoded(picture: NDArray[np.uint8], kind: str) -> bytes:
+    """The bytes of a `png` or `tiff` file, pixel for pixel."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(
+        file, format=kind.upper(), **({"compression": "tiff_deflate"} if kind == "tiff" else {})
+    )
+    return file.getvalue()
+
+
+def _rgb(image: Grey) -> Rgb:
+    return np.repeat(image[..., None], 3, axis=2)
+
+
+def _tint(picture: Rgb, where: NDArray[np.bool_], colour: tuple[int, int, int], share: float = TINT) -> None:
+    mixed = picture[where] * (1 - share) + np.array(colour) * share
+    picture[where] = mixed.round().astype(np.uint8)

@@ -1,0 +1,40 @@
+"""The pages, and ways to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+
+from dashboard.state.selection import choose_run
+
+VIEWS = Path(__file__).parents[1] / "views"
+PAGES = (
+    ("overview", "Overview", ":material/home:"),
+    ("data", "Data", ":material/stacks:"),
+    ("augmentation", "Augmentation", ":material/flip:"),
+    ("training", "Training", ":material/show_chart:"),
+    ("errors", "Errors", ":material/bug_report:"),
+    ("confusion", "Confusion matrix", ":material/grid_on:"),
+    ("try_it", "Try it", ":material/upload_file:"),
+)
+COMPARED = "training others"
+"""Where the session keeps the runs that the Training page compares the chosen one with."""
+
+
+def view(name: str) -> Path:
+    """The file of a page, for links to it."""
+    return VIEWS / f"{name}.py"
+
+
+def look_at(run: str, page: str) -> NoReturn:
+    """Chooses a run and goes to a page."""
+    choose_run(run)
+    st.switch_page(view(page))
+
+
+def compare(run: str, other: str) -> NoReturn:
+    """Goes to the curves and settings of two runs, side by side."""
+    st.session_state[COMPARED] = [other]
+    look_at(run, "training")

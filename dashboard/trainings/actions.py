@@ -1,0 +1,51 @@
+"""What a click does to the queue of trainings. One that comes too late, or cannot be, says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.state import loaders
+from segcore.errors import SegcoreError
+from segcore.runs.run import Run
+from segcore.storage import read_only
+
+_MISTAKE = "jobs: mistake at "
+
+
+def act(place: str, change: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    """Changes the queue, as the callback of a button; what went wrong is kept for `mistake` at the same place."""
+    try:
+        change(*args, **kwargs)
+    except SegcoreError as error:
+        st.session_state[_MISTAKE + place] = words.message(error)
+
+
+def mistake(place: str) -> None:
+    """Shows what the last click did not bring about."""
+    if text := st.session_state.pop(_MISTAKE + place, None):
+        st.error(text, icon=":material/error:")
+
+
+def go_on_button(run: Run, label: str) -> bool:
+    """A button that puts going on with a run into the queue; says instead that it is there. False where it cannot be.
+
+    A run that was trained to its end is evaluated.
+    """
+    if read_only():
+        return False
+    if (job := loaders.open_job(run.name)) is not None:
+        waits = "waits in the queue" if job.state == "waiting" else "is being worked on"
+        st.info(f"It {waits}; the sidebar shows how far it is.", icon=":material/hourglass_top:")
+        return True
+    # The same for every click, so that a double click, and a second visitor's, change nothing.
+    token = f"go on with {run.name} from epoch {run.info.epochs}, {run.info.ended}"
+    st.button(
+        label, key=f"go on {run.name}", icon=":material/resume:", on_click=act,
+        args=("page", loaders.queue().resume, run.name), kwargs={"token": token},
+    )  # fmt: skip
+    mistake("page")
+    return True

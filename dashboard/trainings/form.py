@@ -1,0 +1,253 @@
+"""The sidebar's form that starts a training: prefilled, checked as it is typed, one job however often it is clicked.
+
+It is a fragment of its own, so that a letter typed here draws nothing else anew, and nothing else draws this.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.state import loaders
+from dashboard.trainings import notices, prefill
+from dashboard.trainings.draft import RANGES, Draft, leak
+from segcore import config as configuration
+from segcore.config import RunConfig
+from segcore.data.dataset import DatasetInfo
+from segcore.errors import SegcoreError
+from segcore.jobs.job import device_lane
+from segcore.jobs.queue import ARCHITECTURE
+from segcore.jobs.timing import estimate, start_measuring
+from segcore.runs.run import Run
+from segcore.runs.splits import make_split, slice_ranges
+
+OPEN = "train open"
+SECONDS_BETWEEN_LOOKS = 2.0
+_TOKEN, _STARTED, _MISTAKE = "train: token", "train: started", "train: mistake"
+_UNKNOWN = "train: time is not known"
+_LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
+_PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
+_AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
+_FIELDS = {
+    "train.epochs": ("Epochs", words.HELP["epoch"]),
+    "model.width": ("Width", "Features at full resolution; each level down doubles them. Twice the width takes about "
+                    "three times as long."),
+    "train.batch_size": ("Batch size", "Patches in a step. Fewer take less memory."),
+    "train.learning_rate": ("Learning rate", words.HELP["learning_rate"]),
+    "train.seed": ("Seed", "Of everything random. The same seed gives the same run."),
+    "augment.rotation_deg": ("Rotation ±°", "Slices are turned by up to so many degrees, either way."),
+    "augment.scale": ("Zoom, 1 +", "0.1 zooms by up to a factor of 1.1, in and out."),
+    "augment.elastic_px": ("Bending, px", "Standard deviation of the elastic displacement."),
+    "augment.brightness": ("Brightness ±", "0.1 adds up to a tenth of the intensity range, or takes it away."),
+    "augment.contrast": ("Contrast, 1 +", "0.4 changes the contrast by up to a factor of 1.4, up and down."),
+    "augment.noise_level": ("Noise", "Standard deviation of the noise, as a share of the intensity range."),
+}  # fmt: skip
+# Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
+# fragment that draws its own takes it from the others.
+STYLE = """<style>
+.st-key-train-form [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
+</style>"""
+
+
+def show(run: str | None, dataset: str | None) -> None:
+    """Draws the form, closed at first; it costs nothing then.
+
+    Args:
+        run: the chosen one, whose settings can be taken over.
+        dataset: the chosen one, if it has labels.
+    """
+    looks = bool(st.session_state.get(OPEN)) and bool(st.session_state.get(_UNKNOWN))
+    st.fragment(_fragment, run_every=SECONDS_BETWEEN_LOOKS if looks else None)(run, dataset, looks=looks)
+
+
+def _fragment(run: str | None, dataset: str | None, *, looks: bool) -> None:
+    if st.session_state.pop(_STARTED, False):
+        st.rerun()  # the page as a whole: the queue has grown
+    form = st.expander("Train a model", key=OPEN, on_change="rerun", icon=":material/model_training:")
+    unknown = False
+    if form.open:
+        with form, st.container(key="train form", gap="xsmall"), notices.guarded():
+            unknown = _form(run, dataset)
+    st.session_state[_UNKNOWN] = unknown
+    if unknown != looks:
+        st.rerun()  # it looks by itself only as long as the time is being measured
+
+
+def _form(run: str | None, dataset: str | None) -> bool:
+    """Says whether the time it takes is not known yet."""
+    names = [name for name in loaders.names_of_datasets() if (info := loaders.info(name)) and info.labelled]
+    if not names:
+        st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
+        return False
+    prefill.begin(names, run, dataset)
+    planned = prefill.planned()
+    st.selectbox("Dataset", names, on_change=prefill.suggest_name, **_kept("dataset"))
+    st.selectbox(
+        "Settings", prefill.bases(run), format_func=prefill.base_title, on_change=prefill.take_over, **_kept("base"),
+        help="What everything below is filled in with. `quick`: a usable model in about two minutes. `standard`: the "
+        "best honest result. `notebook`: as the student notebook did it, which leaks.",
+    )  # fmt: skip
+    st.text_input("Name of the run", live=True, on_change=prefill.name_was_typed, **_kept("name"))
+    _problem(planned, "name")
+    left, right = st.columns(2, gap="small", vertical_alignment="bottom")
+    with left:
+        _input("train.epochs")
+    with right:
+        more = st.toggle("More", help="Split, network, loss, augmentation and what it begins with.", **_kept("more"))
+    _problem(planned, "train.epochs")
+    if more:
+        _more(planned)
+    else:
+        for setting in planned.problems:
+            if setting in _FIELDS and setting != "train.epochs":
+                st.markdown(f":small[{_FIELDS[setting][0]}:]")
+                _problem(planned, setting)
+    return _before_starting(planned)
+
+
+def _more(planned: Draft) -> None:
+    st.selectbox("Split", list(_PROTOCOLS), format_func=_PROTOCOLS.__getitem__, **_kept("split.protocol"),
+                 help="Which slices are learned from, and which the run is judged by.")  # fmt: skip
+    if st.session_state[prefill.key("split.protocol")] == "kfold":
+        titles = _folds(planned)
+        if st.session_state.get(prefill.key("split.fold")) not in titles:
+            st.session_state[prefill.key("split.fold")] = "0"
+        st.selectbox("Fold held out as test", list(titles), format_func=titles.__getitem__, **_kept("split.fold"))
+    st.selectbox("Loss", list(_LOSSES), format_func=_LOSSES.__getitem__, help=words.HELP["loss"], **_kept("loss.kind"))
+    _fields(prefill.MORE, planned)
+    st.selectbox(
+        "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=prefill.fill_ranges,
+        help="How slices are varied while learning. The Augmentation page shows what it does.", **_kept("augment"),
+    )  # fmt: skip
+    if st.session_state[prefill.key("augment")] != "off":
+        _fields(RANGES, planned)
+    _begin_with(planned)
+    devices = prefill.devices()
+    if len(devices) > 1:
+        st.selectbox("Device", list(devices), format_func=devices.__getitem__, **_kept("device"))
+
+
+def _before_starting(planned: Draft) -> bool:
+    """What is wrong, what it will be worth, how long it will take; and the button."""
+    _problem(planned, "")
+    unknown = False
+    info = loaders.info(planned.dataset)
+    if not planned.problems and info is not None:
+        begun_with = loaders.run(planned.started_from) if planned.started_from else None
+        if text := leak(planned, info, begun_with):
+            st.warning(text, icon=":material/warning:")
+        unknown = _time(planned.config, info)
+    if text := st.session_state.pop(_MISTAKE, None):
+        st.error(text, icon=":material/error:")
+    token = st.session_state.setdefault(_TOKEN, secrets.token_hex(16))
+    # The token is the button's name, too: a second click is for a button that is gone, not for another training.
+    st.button(
+        "Start training", key=f"train start {token}", type="primary", width="stretch", icon=":material/play_arrow:",
+        disabled=bool(planned.problems), on_click=_start, args=(token,),
+    )  # fmt: skip
+    return unknown
+
+
+def _time(config: RunConfig, info: DatasetInfo) -> bool:
+    """How long it will take and on what; whether that is not known yet."""
+    lane = device_lane(prefill.accelerator())
+    found = estimate(config, info, lane)
+    if lane == "slurm":
+        st.caption(":material/timer: Sent to the cluster, whose queue decides when it runs")
+        return False
+    device = "GPU" if lane == "cuda" else "CPU"
+    ahead = sum(job.open and job.lane == lane for job in loaders.queue().jobs())
+    if found.train_seconds is None:
+        start_measuring(lane)
+        said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
+    else:
+        how = "measured here" if found.source == "measured" else "going by earlier runs"
+        said = f"About **{words.duration(found.train_seconds)}** on the {device} ({how})"
+    if ahead:
+        said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
+    st.caption(f":material/timer: {said}")
+    return found.train_seconds is None
+
+
+def _start(token: str) -> None:
+    planned = prefill.planned()  # as it is now: the last letter may have been typed just before the click
+    if planned.problems:
+        return
+    try:
+        loaders.queue().start(
+            dataset=planned.dataset, config=planned.config, run=planned.name, token=token,
+            started_from=planned.started_from, accelerator=prefill.accelerator(),
+        )  # fmt: skip
+    except SegcoreError as error:
+        st.session_state[_MISTAKE] = words.message(error)
+        return
+    st.session_state[_STARTED] = True
+    st.session_state[OPEN] = False
+    st.session_state.pop(_TOKEN, None)
+    prefill.forget_name()
+
+
+# --- fields -------------------------------------------------------------------------------------
+
+
+def _kept(name: str) -> dict[str, Any]:
+    # Kept while the form is closed, and on the next page.
+    return {"key": prefill.key(name), "persist_state": "session"}
+
+
+def _input(setting: str) -> None:
+    label, text = _FIELDS[setting]
+    st.text_input(label, live=True, help=text, **_kept(setting))
+
+
+def _fields(settings: Sequence[str], planned: Draft) -> None:
+    """Two in a row, and what is wrong with them beneath."""
+    for at in range(0, len(settings), 2):
+        pair = settings[at : at + 2]
+        for column, setting in zip(st.columns(2, gap="small"), pair, strict=False):
+            with column:
+                _input(setting)
+        for setting in pair:
+            _problem(planned, setting)
+
+
+def _problem(planned: Draft, what: str) -> None:
+    # Its place is always there: fields that move down lose what is being typed into them.
+    place = st.empty()
+    if what in planned.problems:
+        place.markdown(f":small[:red[{planned.problems[what]}]]")
+
+
+def _folds(planned: Draft) -> dict[str, str]:
+    """The folds by number, with the slices that each would hold out."""
+    info = loaders.info(planned.dataset)
+    titles = {}
+    for fold in range(planned.config.split.folds):
+        slices = ""
+        if info is not None:
+            wanted = configuration.SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
+            slices = f": slices {slice_ranges(make_split(info.slices, wanted).test)}"
+        titles[str(fold)] = f"{fold + 1} of {planned.config.split.folds}{slices}"
+    return titles
+
+
+def _begin_with(planned: Draft) -> None:
+    model = planned.config.model
+
+    def fits(run: Run | None) -> bool:
+        own = run.config.model if run else None
+        return own is not None and all(getattr(own, key) == getattr(model, key) for key in ARCHITECTURE)
+
+    names = prefill.with_weights()
+    titles = {"": "none (random)"} | {
+        name: name if fits(loaders.latest_run(name)) else f"{name} (another network)" for name in names
+    }
+    st.selectbox(
+        "Begin with the weights of", sorted(titles, key=lambda name: ("(another" in titles[name], name)),
+        format_func=titles.__getitem__, **_kept("from"),
+        help="Only the weights of a network of the same width, depth and normalisation fit.",
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""What the Training page shows of a run besides its curves: how far it is, what it sees, how it ended, its log."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.state import loaders
+from dashboard.trainings import previews
+from dashboard.trainings.actions import go_on_button
+from segcore.runs.run import Run
+from segcore.runs.status import LiveProgress, read_progress, seconds_left
+
+_LINES = 14
+
+
+def how_far(run: Run) -> None:
+    """A bar with the stage and the time that is left, the device, and the memory it takes."""
+    progress = read_progress(run)
+    if progress is None:
+        st.progress(0.0, "Starting …")
+        return
+    left = seconds_left(loaders.history(run), progress)
+    said = stage(progress) + (f" · about {words.duration(left)} left" if left is not None else "")
+    st.progress(progress.share, said)
+    memory = f" · {progress.memory_mb:,.0f} MB of memory at most" if progress.memory_mb else ""
+    st.caption(f":material/memory: {words.plain(run.info.device)}{memory}")
+
+
+def stage(progress: LiveProgress) -> str:
+    """What a training does now, in words."""
+    where = f"Epoch {progress.epoch} of {progress.epochs}"
+    return {
+        "starting": "Starting",
+        "training": f"{where}, step {progress.step} of {progress.steps}",
+        "validating": f"{where}, validating",
+        "choosing thresholds": "Choosing thresholds",
+        "evaluating": "Evaluating",
+    }[progress.stage]
+
+
+def how_it_ended(run: Run) -> None:
+    """Why a run did not get to its end, and a button that goes on with it."""
+    if run.state == "failed":
+        st.error(f"**It failed.** {words.plain(run.info.message)}", icon=":material/error:")
+    elif run.state == "interrupted":
+        st.warning(
+            f"It was interrupted after epoch {run.info.epochs} of {run.config.train.epochs}.", icon=":material/pause:"
+        )
+    if run.state in ("failed", "interrupted"):
+        go_on_button(run, "Retry" if run.state == "failed" else "Resume")
+
+
+def what_it_sees(run: Run) -> None:
+    """The newest picture of a validation slice, and a way back to the earlier ones."""
+    previews.show(run, key="training previews")
+
+
+def log(run: Run) -> None:
+    """The last lines of its log; open where it says what went wrong."""
+    text = loaders.last_lines(run.log, _LINES)
+    if not text:
+        return
+    with st.expander("Log, its last lines", icon=":material/notes:", expanded=run.state == "failed"):
+        st.code(text, language=None, wrap_lines=True)

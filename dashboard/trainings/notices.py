@@ -1,0 +1,140 @@
+"""What stands wherever a number leaks, flatters or comes from invented images, and in place of what went wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import streamlit as st
+from streamlit.errors import FragmentHandledException
+
+from dashboard import words
+from dashboard.state import loaders
+from dashboard.state.selection import Selection
+from dashboard.trainings.actions import go_on_button
+from segcore.errors import SegcoreError
+from segcore.runs.run import Run
+from segcore.runs.splits import slice_ranges
+
+_LOG = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Whatever is raised inside becomes one line on the page; a bug's full report goes to the server's log.
+
+    Streamlit ends and repeats scripts by exceptions of its own, which are no `Exception`s and pass.
+    """
+    try:
+        yield
+    except SegcoreError as error:
+        st.error(words.message(error), icon=":material/error:")
+    except FileNotFoundError as error:
+        name = words.plain(Path(str(error.filename)).name) if error.filename else "A file"
+        st.error(f"{name} went away while this page was being drawn. Reload the page.", icon=":material/error:")
+    except FragmentHandledException:
+        raise
+    except Exception as error:
+        now = datetime.now(UTC).strftime("%H:%M:%S UTC")
+        kind = type(error).__name__
+        _LOG.exception("%s: %s while a page was being drawn", now, kind)
+        st.error(
+            f"**This page stopped at a bug in the app ({kind}).** It is not your doing, and nothing was changed. The "
+            f"full report, of {now}, is in the server's log: the terminal that the app was started from. The other "
+            "pages still work.",
+            icon=":material/bug_report:",
+        )
+
+
+def about_result(result: loaders.Result) -> None:
+    """The leak mark of an evaluation in plain words, and whether its images are invented."""
+    facts = result.facts
+    if result.leaks:
+        seen = facts.get("trained_on") or []
+        st.error(
+            f"**These figures leak.** {_slices(len(seen))} of the {words.PARTS[result.part]} shown here (or turned "
+            f"copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
+            f"{_unseen(result)}",
+            icon=":material/warning:",
+        )
+    elif facts.get("chosen_on"):
+        st.warning(
+            "**These figures flatter.** The epoch and the thresholds were chosen on "
+            f"{_slices(len(facts['chosen_on']))} shown here. The model did not learn from them.",
+            icon=":material/info:",
+        )
+    if facts.get("synthetic"):
+        synthetic()
+
+
+def _unseen(result: loaders.Result) -> str:
+    """What the same model does on slices that it never saw, where that was measured."""
+    for dataset, part in loaders.evaluated(result.run):
+        with suppress(SegcoreError):
+            other = loaders.result(result.run, dataset, part)
+            if not other.leaks and not other.facts.get("chosen_on"):
+                pooled = other.summary["operating_points"][next(iter(other.points))]["pooled"]
+                return (
+                    f"On {_slices(len(other.evaluation.slices))} of {words.plain(dataset)} that it never saw, the same "
+                    f"model has **{words.percent(pooled['wrong_percent'])}** wrong pixels."
+                )
+    return "The same model was not measured on slices that it never saw."
+
+
+def about_run(run: Run) -> None:
+    """The same for the figures of training: curves of a run whose validation slices were trained on."""
+    audit = loaders.leak_audit(run)
+    if audit.leaks:
+        seen = [z for z in audit.trained_on if z in run.split.validation]
+        st.error(
+            f"**The validation figures leak.** {_slices(len(seen))} ({slice_ranges(seen)}) are both learned from and "
+            "validated with, as copies. Validation looks better than it is, and chose the epoch and the thresholds.",
+            icon=":material/warning:",
+        )
+    if run.info.synthetic:
+        synthetic()
+
+
+def synthetic() -> None:
+    """Says that images are invented."""
+    st.info(words.SYNTHETIC, icon=":material/science:")
+
+
+def mark(result: loaders.Result) -> str:
+    """A mark to put after a title."""
+    marks = []
+    if result.leaks:
+        marks.append(":red-badge[:material/warning: leaks]")
+    elif result.facts.get("chosen_on"):
+        marks.append(":orange-badge[flatters]")
+    if result.facts.get("synthetic"):
+        marks.append(":violet-badge[synthetic]")
+    return " ".join(marks)
+
+
+def needs_result(selection: Selection) -> loaders.Result:
+    """The evaluation to show; where there is none, says what to do and ends the page."""
+    if selection.result is not None:
+        return selection.result
+    if selection.run is None:
+        st.info(words.no_run(), icon=":material/info:")
+    else:
+        needs_result_hint(selection.run, selection.dataset_name)
+    st.stop()
+
+
+def needs_result_hint(run: Run, dataset: str | None) -> None:
+    """Says how a run is evaluated, and does it where that is a matter of one click."""
+    on = f"on {words.plain(dataset)}" if dataset else "on any dataset"
+    st.info(f"Run {words.plain(run.name)} was not evaluated {on} yet.", icon=":material/info:")
+    own = dataset in (None, run.info.dataset) and run.state == "finished" and not run.is_evaluated()
+    offered = own and loaders.info(run.info.dataset) is not None and go_on_button(run, "Evaluate it")
+    st.caption("Or in a terminal, in the project's folder:" if offered else "In a terminal, in the project's folder:")
+    st.code(f"python -m segcore evaluate {run.name}" + (f" --dataset {dataset}" if dataset else ""), language="sh")
+
+
+def _slices(number: int) -> str:
+    return "1 slice" if number == 1 else f"{number} slices"

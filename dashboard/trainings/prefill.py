@@ -1,0 +1,129 @@
+"""What the training form is filled in with: a preset's settings or a run's, a free name, and what was typed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.state import loaders
+from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
+from segcore import config as configuration
+from segcore.config import PRESETS, RunConfig
+from segcore.jobs.cluster import cluster_file
+from segcore.jobs.job import device_lane
+from segcore.jobs.queue import free_run_name
+
+MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
+"""Settings that are asked for only where more is wanted."""
+SETTINGS = ("train.epochs", *MORE, *RANGES)
+"""Those that are typed."""
+_NAMED = "train: named"
+_RUN = "run "
+
+
+def key(name: str) -> str:
+    """The key of a field in the session."""
+    return f"train {name}"
+
+
+def begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
+    """Fills in what was never filled in, and what cannot be any more."""
+    state = st.session_state
+    if state.get(key("dataset")) not in names:
+        state[key("dataset")] = dataset if dataset in names else names[0]
+    if state.get(key("base")) not in bases(run):
+        state[key("base")] = next(iter(PRESETS))
+        take_over()
+    if state.get(key("from"), "") not in ("", *with_weights()):
+        state[key("from")] = ""
+    if not state.get(_NAMED):
+        suggest_name()
+
+
+def bases(run: str | None) -> list[str]:
+    """The presets, the chosen run, and one that was taken over before and is still there."""
+    runs = dict.fromkeys([run, str(st.session_state.get(key("base"), "")).removeprefix(_RUN)])
+    return [*PRESETS, *(_RUN + name for name in runs if name and loaders.latest_run(name) is not None)]
+
+
+def base_title(base: str) -> str:
+    return f"as {base.removeprefix(_RUN)}" if base.startswith(_RUN) else f"preset {base}"
+
+
+def _base() -> RunConfig:
+    base: str = st.session_state[key("base")]
+    return loaders.run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
+
+
+def take_over() -> None:
+    """Takes over the settings of a preset or of a run."""
+    flat = configuration.flatten(configuration.to_dict(_base()))
+    for setting in (*SETTINGS, "split.protocol", "split.fold", "loss.kind"):
+        st.session_state[key(setting)] = str(flat[setting])
+    st.session_state[key("augment")] = "base"
+    st.session_state.setdefault(key("from"), "")
+    st.session_state[key("device")] = accelerator()  # a device that is gone is not offered
+    if not st.session_state.get(_NAMED):
+        suggest_name()
+
+
+def fill_ranges() -> None:
+    """Fills in the ranges of the chosen kind of augmentation."""
+    flat = configuration.flatten(configuration.to_dict(with_augmentation(_base(), st.session_state[key("augment")])))
+    for setting in RANGES:
+        st.session_state[key(setting)] = str(flat[setting])
+
+
+def suggest_name() -> None:
+    """Fills in a free name, unless one was typed."""
+    if st.session_state.get(_NAMED):
+        return
+    dataset: str = st.session_state[key("dataset")]
+    name = free_run_name(f"{dataset[:60]}-{_base().preset}"[:90])
+    if st.session_state.get(key("name")) != name:  # what is set anew, also to the same, replaces what is being typed
+        st.session_state[key("name")] = name
+
+
+def name_was_typed() -> None:
+    st.session_state[_NAMED] = True
+
+
+def forget_name() -> None:
+    """The next training gets a name of its own."""
+    st.session_state.pop(_NAMED, None)
+
+
+def planned() -> Draft:
+    """The training that the form describes now, checked."""
+    state = st.session_state
+    mode = state[key("augment")]
+    ranges = RANGES if mode != "off" else ()
+    names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *MORE, *ranges)
+    if state[key("split.protocol")] != "kfold":
+        names = tuple(name for name in names if name != "split.fold")
+    return draft(
+        loaders.queue(),
+        with_augmentation(_base(), mode),
+        {name: state[key(name)] for name in names},
+        dataset=state[key("dataset")],
+        name=state[key("name")],
+        started_from=state[key("from")],
+    )
+
+
+def devices() -> dict[str, str]:
+    """What there is to train on, by the name that the queue knows it by."""
+    found = {"auto": "GPU", "cpu": "CPU"} if device_lane() == "cuda" else {"auto": "CPU"}
+    return found | ({"slurm": "cluster (SLURM)"} if cluster_file(loaders.queue().models).exists() else {})
+
+
+def accelerator() -> str:
+    """The device that is chosen, as long as it is there."""
+    chosen = str(st.session_state.get(key("device"), "auto"))
+    return chosen if chosen in devices() else "auto"
+
+
+def with_weights() -> list[str]:
+    """The runs that a training can begin with."""
+    return [name for name in loaders.names_of_runs() if (run := loaders.latest_run(name)) and run.weights.exists()]

@@ -1,0 +1,66 @@
+"""An import under way, from a path or from an upload, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard import scratch, uploads
+from dashboard.background import Work
+from segcore.data.dataset import Check
+from segcore.data.importing import check_source, import_source
+from segcore.progress import Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importing:
+    """An import under way, or what came of it.
+
+    Attributes:
+        form: what was filled in.
+        only_check: whether nothing is to be installed.
+        work: makes the datasets, or nothing.
+        checks: those made so far.
+        naming: writes messages with the names the visitor knows.
+    """
+
+    form: tuple[Any, ...]
+    only_check: bool
+    work: Work
+    checks: list[Check]
+    naming: Callable[[str], str]
+
+
+def start_import(
+    form: tuple[Any, ...], images: Any, masks: Any, name: str, only_check: bool, options: dict[str, Any]
+) -> Importing:
+    """Starts it in a thread; what was uploaded is copied to a folder of this visit, and goes when it is done."""
+    checks: list[Check] = []
+    task = check_source if only_check else import_source
+    if isinstance(images, str):
+        places = [Path(one).expanduser() if one else None for one in (images, masks)]
+
+        def by_path(watch: Watch) -> Any:
+            assert places[0] is not None
+            return task(places[0], name, labels=places[1], watch=watch, checks=checks, **options)
+
+        return Importing(form=form, only_check=only_check, work=Work(by_path), checks=checks, naming=str)
+    folder = scratch.new_folder()
+
+    def naming(text: str) -> str:
+        for part in ("images", "masks"):
+            text = uploads.as_named(text, folder / part)
+        return text
+
+    def by_upload(watch: Watch) -> Any:
+        try:
+            source = uploads.copy(images, folder / "images", watch)
+            labels = uploads.copy(masks, folder / "masks", watch) if masks else None
+            return task(source, name, labels=labels, watch=watch, checks=checks, **options)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return Importing(form=form, only_check=only_check, work=Work(by_upload), checks=checks, naming=naming)

@@ -1,0 +1,164 @@
+"""The form that brings images from elsewhere: what it asks for, and what came of an import."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Literal
+
+import streamlit as st
+
+from dashboard import background, uploads, words
+from dashboard.state import loaders
+from dashboard.views.datasets import checks
+from dashboard.views.datasets.arrival import arrived
+from dashboard.views.datasets.checks import in_the_form
+from dashboard.views.datasets.import_work import Importing, start_import
+from segcore.data.dataset import Dataset
+from segcore.errors import SegcoreError
+from segcore.stacks.stack import VoxelSize
+from segcore.storage import read_only, safe_name
+
+_SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
+
+
+def show() -> None:
+    """Draws the form, and below it the import that was started from what it says."""
+    if read_only():
+        st.info(words.READ_ONLY, icon=":material/lock:")
+        return
+    st.markdown(
+        "A multi-page TIFF, a set of numbered images, or a zip: of `train/`, `label/`, `test/` folders, of `images/` "
+        "and `masks/`, or of a stack and its labels. Everything is checked before anything is kept. Without masks the "
+        "stack can be looked at and tried on a model, but not trained on."
+    )
+    way = st.segmented_control(
+        "Where it is", ["upload", "path"], default="upload", required=True, key="import way",
+        format_func={"upload": "Upload", "path": "On the computer this app runs on"}.__getitem__,
+    )  # fmt: skip
+    images: Any
+    masks: Any
+    left, right = st.columns(2)
+    if way == "upload":
+        images = left.file_uploader(
+            "Images, or a zip of everything", uploads.SUFFIXES, accept_multiple_files=True, key="import images"
+        )
+        masks = right.file_uploader(
+            "Masks, if they are not in the zip", uploads.SUFFIXES, accept_multiple_files=True, key="import masks"
+        )
+    else:
+        images = left.text_input(
+            "Path of the images, folder or zip", key="import path", placeholder="/data/stack.tif"
+        ).strip()
+        masks = right.text_input(
+            "Path of the masks, if they are elsewhere", key="import masks path", placeholder="/data/masks.tif"
+        ).strip()
+    left, right = st.columns(2)  # a new row, so that a narrow window keeps the order
+    name = left.text_input(
+        "Name of the dataset", key="import name", help="Letters, digits, '.', '_' and '-'.", placeholder="my-stack"
+    ).strip()
+    named = _name_will_do(left, name)
+    title = right.text_input("Title (optional)", key="import title", placeholder="Mouse cortex, layer 4").strip()
+    left, right = st.columns(2)
+    polarity = left.selectbox(
+        "Which value of the masks is cell interior", ["auto", "interior-white", "membrane-white"],
+        key="import polarity",
+        format_func={"auto": "find out", "interior-white": "white is interior", "membrane-white": "white is membrane"}
+        .__getitem__,
+    )  # fmt: skip
+    white_from = right.number_input(
+        "White from grey value (only for masks of more than two values)", value=None, key="import threshold",
+        placeholder="not needed for two values",
+        help="Masks that were resized or saved as JPEG have more than two values. From this value up they count as "
+        "white.",
+    )  # fmt: skip
+    voxel = _voxel()
+    form = (way, _of_files(images), _of_files(masks), name, title, polarity, white_from, voxel)
+    state: Importing | None = st.session_state.get("import")
+    if state is not None and state.work.state == "running":
+        background.show(state.work, "import", also=partial(_so_far, state))
+        st.caption("It goes on when this page is closed.")
+        return
+    check, keep = st.columns(2)
+    ready = bool(images) and voxel != "unfinished"
+    checking = check.button("Check only", disabled=not ready, width="stretch")
+    keeping = keep.button(
+        "Check and import", disabled=not (ready and named), type="primary", width="stretch",
+        help=None if ready and named else "Needs images and a name.",
+    )  # fmt: skip
+    if checking or keeping:
+        options = {"polarity": polarity, "threshold_labels": white_from}
+        facts = {} if checking else {"voxel_size_nm": voxel, "title": title}
+        st.session_state["import"] = start_import(form, images, masks, name or "unnamed", checking, options | facts)
+        st.rerun()
+    if state is not None and state.form == form:
+        _came_of(state)
+
+
+def _voxel() -> VoxelSize | Literal["unfinished"] | None:
+    """(z, y, x) in nm, or None for what the file says."""
+    columns = st.columns(3)
+    sides = [
+        column.number_input(
+            f"{axis} of a voxel, nm (optional)", min_value=0.001, max_value=1e6, value=None, key=f"import voxel {axis}",
+            placeholder="what the file says",
+        )
+        for column, axis in zip(columns, ("Depth (z)", "Height (y)", "Width (x)"), strict=True)
+    ]  # fmt: skip
+    depth, down, across = sides
+    if depth and down and across:
+        return depth, down, across
+    if any(sides):
+        st.warning("A voxel size needs all three sides, or none.")
+        return "unfinished"
+    return None
+
+
+def _name_will_do(place: Any, name: str) -> bool:
+    if not name:
+        return False
+    try:
+        safe_name(name, "dataset")
+    except SegcoreError as error:
+        place.warning(words.message(error))
+        return False
+    if name in loaders.names_of_datasets():
+        place.warning(f"There is already a dataset {words.plain(name)}. Choose another name.")
+        return False
+    return True
+
+
+def _of_files(given: Any) -> Any:
+    return given if isinstance(given, str) else tuple(file.file_id for file in given)
+
+
+def _so_far(state: Importing) -> None:
+    checks.show(list(state.checks), state.naming)
+
+
+def _came_of(state: Importing) -> None:
+    problem = background.mistake(state.work)
+    if state.work.state == "finished" and not state.only_check:
+        del st.session_state["import"]
+        made: list[Dataset] = state.work.result
+        news = [f"Dataset {words.plain(one.info.name)} is here: {words.shape(one.info)}." for one in made]
+        arrived(news, dataset=made[0].info.name, slice=0)
+    failed = [check for check in state.checks if not check.passed]
+    if state.work.state == "cancelled":
+        st.info("Cancelled. Nothing was kept.", icon=":material/info:")
+    elif failed:
+        st.error(
+            "This cannot be imported as it is. Nothing was kept; the form is as you left it.", icon=":material/error:"
+        )
+    elif problem:
+        st.error(in_the_form(state.naming(str(problem))), icon=":material/error:")
+    else:
+        st.success("All checks passed. Nothing was imported yet.", icon=":material/check_circle:")
+    _so_far(state)
+    suggested = [found for check in failed if (found := _SUGGESTED.search(check.message))]
+    if suggested:
+        value = float(suggested[0][1])
+        st.button(
+            f"Count {value:g} and more as white", icon=":material/tune:",
+            on_click=st.session_state.__setitem__, args=("import threshold", value),
+        )  # fmt: skip

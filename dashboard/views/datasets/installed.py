@@ -1,0 +1,49 @@
+"""The datasets that are here, and those that are damaged."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import words
+from dashboard.downloads import csv_button
+from dashboard.state import loaders
+from dashboard.views.datasets import checks
+from dashboard.views.datasets.filtering import LONG, holding
+
+
+def show() -> None:
+    """Draws the table of them, and what was checked."""
+    facts = [info for info in map(loaders.info, loaders.names_of_datasets()) if info is not None]
+    st.subheader("Here")
+    if facts:
+        table = pd.DataFrame(
+            [
+                {
+                    "name": info.name,
+                    "title": info.title,
+                    "slices": info.slices,
+                    "size (px)": f"{info.height} × {info.width}",
+                    "labels": "yes" if info.labelled else "no",
+                    "synthetic": "yes" if info.synthetic else "no",
+                    "source": info.source,
+                    "terms": info.terms,
+                    "since": words.when(info.created),
+                }
+                for info in facts
+            ]
+        )
+        if len(table) > LONG:
+            table = holding(table, st.text_input("Find", key="find dataset", placeholder="name, title or source"))
+        st.dataframe(table, hide_index=True)
+        csv_button("Datasets as CSV", table, "datasets.csv")
+        checked = [info for info in facts if info.checks]
+        if checked:
+            with st.expander("What was checked when they came here", icon=":material/checklist:"):
+                names_checked = [info.name for info in checked]
+                one = st.selectbox("Checks of", names_checked) if len(checked) > 1 else names_checked[0]
+                checks.show(checked[names_checked.index(one)].checks)
+    else:
+        st.info("No dataset is here yet.")
+    for error in loaders.broken_datasets().values():
+        st.error(words.message(error))

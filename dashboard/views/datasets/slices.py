@@ -1,0 +1,86 @@
+"""A dataset slice by slice: the viewer, grey values, membrane by slice, and pictures to take away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import words
+from dashboard.downloads import csv_button
+from dashboard.figures import charts, pictures
+from dashboard.state import loaders
+from dashboard.state.selection import Selection, choose
+from dashboard.viewer import SliceRow, viewer
+from dashboard.views.datasets.split import parts_of
+from segcore.data.dataset import DatasetInfo
+
+
+def show(selection: Selection, info: DatasetInfo) -> None:
+    """Draws the section of the chosen slice."""
+    z = selection.z
+    name = words.plain(info.slice_names[z])
+    st.markdown(
+        f"**Slice {z}** ({name})"
+        + (f", **{words.percent(info.membrane_percent[z])}** membrane" if info.labelled else "")
+    )
+    changed = viewer(
+        key="data viewer",
+        dataset=info.name,
+        slices=[SliceRow(index=index, name=one) for index, one in enumerate(info.slice_names)],
+        z=z,
+        voxel_nm=info.voxel_size_nm[2] if info.voxel_size_nm else None,
+        mode="panes" if info.labelled else "single",
+        theme=st.context.theme.type,
+    )
+    if changed.slice is not None and changed.slice != z:
+        choose(slice=changed.slice)
+        st.rerun()
+    left, right = st.columns(2)
+    with left:
+        interior, membrane = loaders.histogram(info.name, z)
+        charts.show(
+            charts.histogram(interior, membrane), key="histogram", name=f"{info.name}-{z}-grey",
+            description="Grey values of this slice",
+        )  # fmt: skip
+        table = pd.DataFrame({"grey value": range(256), "interior" if info.labelled else "pixels": interior})
+        if membrane is not None:
+            table["membrane"] = membrane
+        csv_button("Grey values as CSV", table, f"{info.name}-{z}-grey-values.csv")
+    with right:
+        if info.labelled:
+            parts = parts_of(selection, info)
+            colours = [charts.PART_COLOURS[parts[index]] if parts else charts.GREEN for index in range(info.slices)]
+            figure = charts.by_slice(
+                range(info.slices), info.membrane_percent, colours, "Membrane by slice", "percent of the pixels", z
+            )
+            charts.show(figure, key="membrane", name=f"{info.name}-membrane", description="Membrane by slice")
+            if parts:
+                charts.swatches(
+                    [(charts.PART_COLOURS[one], charts.PART_TITLES[one]) for one in charts.PART_COLOURS
+                     if one in parts.values()]
+                )  # fmt: skip
+            table = pd.DataFrame(
+                {"slice": range(info.slices), "name": info.slice_names, "membrane %": info.membrane_percent}
+            )
+            csv_button("Membrane by slice as CSV", table, f"{info.name}-membrane.csv")
+        else:
+            st.info("This stack has no labels, so nothing can be measured on it. Models can still be tried on it.")
+    _downloads(info, z)
+
+
+def _downloads(info: DatasetInfo, z: int) -> None:
+    stack = loaders.dataset(info.name)
+    with st.container(horizontal=True):
+        made: dict[str, Any] = {"Image": lambda: pictures.encoded(stack.image(z), "png")}
+        if info.labelled:
+            made["Mask"] = lambda: pictures.encoded(stack.label(z), "png")
+            made["Superposition"] = lambda: pictures.encoded(
+                pictures.membrane_over(stack.image(z), stack.label(z) > 0), "png"
+            )
+        for label, data in made.items():
+            st.download_button(
+                f"{label} (PNG)", data, f"{info.name}-{z:03d}-{label.lower()}.png", "image/png", on_click="ignore",
+                icon=":material/download:",
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""A transform as a record, and applying it."""

@@ -1,0 +1,337 @@
+"""What each command does: results on stdout, log and progress on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from segcore import config as configuration
+from segcore.config import RunConfig, SplitConfig
+from segcore.errors import ConfigError, SegcoreError
+
+log = logging.getLogger("segcore")
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Columns as wide as their widest cell; numbers are the caller's to format."""
+    cells = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def chosen_config(options: Any) -> RunConfig:
+    return configuration.override(configuration.preset(options.preset), options.settings)
+
+
+def datasets(options: Any) -> None:
+    from segcore.data.dataset import installed
+    from segcore.data.fetching import CATALOGUE
+
+    there = installed()
+    if options.json:
+        print_json(
+            {
+                "installed": [dataclasses.asdict(info) for info in there],
+                "fetchable": [dataclasses.asdict(entry) for entry in CATALOGUE.values()],
+            }
+        )
+        return
+    rows = [
+        (
+            info.name,
+            "here",
+            info.slices,
+            f"{info.height} x {info.width}",
+            " x ".join(f"{side:g}" for side in info.voxel_size_nm) if info.voxel_size_nm else "unknown",
+            "labelled" if info.labelled else "no labels",
+            info.source,
+            info.terms,
+        )
+        for info in there
+    ]
+    names = {info.name for info in there}
+    rows += [
+        (
+            entry.name,
+            "fetch",
+            entry.slices,
+            f"{entry.height} x {entry.width}",
+            " x ".join(f"{side:g}" for side in entry.voxel_size_nm) if entry.voxel_size_nm else "unknown",
+            "labelled",
+            entry.source,
+            entry.terms,
+        )
+        for entry in CATALOGUE.values()
+        if entry.name not in names
+    ]
+    print(table(rows, ("name", "state", "slices", "pixels", "voxel z y x, nm", "labels", "source", "terms")))
+
+
+def fetch(options: Any) -> None:
+    from segcore.data.fetching import fetch as fetch_dataset
+
+    for dataset in fetch_dataset(options.dataset, source=options.source, progress=sys.stderr.isatty()):
+        _print_dataset(dataset.info)
+
+
+def import_(options: Any) -> None:
+    from segcore.data.importing import import_source
+
+    made = import_source(
+        options.source,
+        options.name,
+        labels=options.labels,
+        polarity=options.polarity,
+        voxel_size_nm=tuple(options.voxel_size_nm) if options.voxel_size_nm else None,
+        threshold_labels=options.threshold_labels,
+        progress=sys.stderr.isatty(),
+    )
+    for dataset in made:
+        for check in dataset.info.checks:
+            log.info("%s %s: %s", "ok " if check.passed else "no ", check.name, check.message)
+        _print_dataset(dataset.info)
+
+
+def _print_dataset(info: Any) -> None:
+    labels = "labelled" if info.labelled else "no labels"
+    print(f"{info.name}: {info.slices} slices of {info.height} x {info.width}, {labels}, {info.fingerprint[:12]}")
+
+
+def export(options: Any) -> None:
+    from segcore.data.dataset import open_dataset
+    from segcore.data.exporting import export as export_dataset
+
+    export_dataset(open_dataset(options.dataset), options.directory, options.format, progress=sys.stderr.isatty())
+    print(options.directory)
+
+
+def split(options: Any) -> None:
+    from segcore.data.dataset import open_dataset
+    from segcore.runs.splits import audit, make_split, slice_ranges, split_to_dict
+
+    dataset = open_dataset(options.dataset)
+    settings = list(options.settings)
+    if options.protocol:
+        settings.insert(0, f"split.protocol={options.protocol}")
+    config = configuration.override(RunConfig(), settings)
+    folds = range(config.split.folds) if config.split.protocol == "kfold" else [config.split.fold]
+    results = []
+    for fold in folds:
+        chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
+        made = make_split(dataset.info.slices, chosen, seed=config.train.seed)
+        prints = dataset.info.slice_fingerprints
+        seen = [
+            one
+            for one in audit(made, prints, sorted({*made.validation, *made.test}), prints).overlaps
+            if one.seen_in == "train"
+        ]
+        results.append((fold, made, seen))
+    if options.json:
+        print_json(
+            [
+                split_to_dict(made)
+                | {"fold": fold, "leaks": bool(seen), "leaking_slices": sorted({o.judged for o in seen})}
+                for fold, made, seen in results
+            ]
+        )
+        return
+    for fold, made, seen in results:
+        if config.split.protocol == "kfold":
+            print(f"fold {fold}")
+        for part in ("train", "gap", "validation", "test"):
+            indices = getattr(made, part)
+            print(f"{part:<11}{len(indices):>4} slices  {slice_ranges(indices)}")
+        if made.pool:
+            held = sum(copy.part == "validation" for copy in made.pool)
+            print(
+                f"pool       {len(made.pool):>4} copies  {len(made.pool) - held} to train on, {held} to validate with"
+            )
+        if seen:
+            judged = sorted({one.judged for one in seen})
+            print(f"LEAK: {len(judged)} judged slices, or copies of them, are trained on: {slice_ranges(judged)}")
+        else:
+            print("leak audit: no validation or test slice, and no copy of one, is trained on")
+
+
+def augment(options: Any) -> None:
+    from segcore.data.dataset import open_dataset
+    from segcore.training.pool import write_pool
+
+    pool = write_pool(
+        open_dataset(options.dataset),
+        chosen_config(options),
+        options.out,
+        count=options.count,
+        seed=options.seed,
+        progress=sys.stderr.isatty(),
+    )
+    print(f"{pool.folder}: {pool.copies} pairs, {pool.originals} of them the slices as they are")
+
+
+def train(options: Any) -> None:
+    from segcore.data.dataset import Dataset, open_dataset
+    from segcore.runs.run import Run, open_run
+    from segcore.training.terminal import epoch_report
+    from segcore.training.training import Machine, is_lead_process
+    from segcore.training.training import resume as resume_training
+    from segcore.training.training import train as start_training
+
+    if options.devices < 1 or options.nodes < 1:
+        raise ConfigError(
+            "a training needs a device",
+            found=f"--devices {options.devices} --nodes {options.nodes}",
+            expected="1 or more",
+        )
+    machine = Machine(accelerator=_accelerator(options.device), devices=options.devices, nodes=options.nodes)
+    dataset: Dataset
+    run: Run
+    if options.resume is not None:
+        if options.settings or options.name is not None or options.started_from is not None:
+            raise ConfigError("--resume goes on with a run's own settings", expected="no --set, --name or --from")
+        run = open_run(options.resume)
+        dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
+        run = resume_training(run, dataset, machine=machine, report=epoch_report())
+    else:
+        if options.dataset is None:
+            raise ConfigError("train needs a dataset", expected="train DATASET, or train --resume RUN")
+        config = chosen_config(options)
+        dataset = open_dataset(options.dataset)
+        name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
+        initial = None if options.started_from is None else open_run(options.started_from)
+        run = start_training(dataset, config, name, initial=initial, machine=machine, report=epoch_report())
+    if not is_lead_process():
+        return
+    options.run, options.dataset, options.threshold = run.name, dataset.info.name, "pixel"
+    if not run.split.test:
+        log.warning("no slices were held out for a test; these are the validation slices")
+    elif run.audit_split().leaks and not options.json:
+        # What the leak flatters stands beside what the same network does on slices it has not seen.
+        options.slices = "validation"
+        evaluate(options)
+        print()
+    options.slices = "test" if run.split.test else "validation"
+    evaluate(options)
+
+
+def _free_name(stem: str) -> str:
+    from segcore.runs.run import models_root
+
+    number = 1
+    while (models_root() / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"
+
+
+def _accelerator(device: str) -> Any:
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError("unknown device", found=device, expected="auto, cpu or cuda")
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ConfigError("there is no CUDA device here", expected="--device auto or cpu")
+    return device
+
+
+def evaluate(options: Any) -> None:
+    from segcore.data.dataset import open_dataset
+    from segcore.evaluation.evaluate import evaluate as evaluate_run
+    from segcore.evaluation.report import evaluation_json, evaluation_text, write_card
+    from segcore.network.prediction import choose_device
+    from segcore.runs.run import open_run
+
+    run = open_run(options.run)
+    dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
+    threshold = _threshold(options.threshold)
+    found = evaluate_run(
+        run,
+        dataset,
+        part=options.slices,
+        threshold=threshold,
+        device=choose_device(_accelerator(options.device)),
+        progress=sys.stderr.isatty(),
+    )
+    if found.part == "test" and run.info.operating_points is not None:
+        write_card(run, dataset, found)
+    if options.json:
+        print_json(evaluation_json(found))
+    else:
+        print(evaluation_text(found))
+
+
+def _threshold(text: str) -> str | float:
+    if text in ("pixel", "topology"):
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ConfigError("unknown threshold", found=text, expected="pixel, topology, or a number from 0 to 1")
+    return value
+
+
+def predict(options: Any) -> None:
+    from segcore.evaluation.predict_files import apply_run
+    from segcore.network.prediction import choose_device
+    from segcore.runs.run import open_run
+
+    run = open_run(options.run)
+    written = apply_run(
+        run,
+        options.input,
+        options.output,
+        threshold=_threshold(options.threshold),
+        device=choose_device(_accelerator(options.device)),
+        progress=sys.stderr.isatty(),
+    )
+    print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")
+
+
+def runs(options: Any) -> None:
+    from segcore.evaluation.report import run_overview
+    from segcore.runs.run import models_root, open_run, run_names
+
+    rows = []
+    damaged = []
+    for name in run_names():
+        try:
+            rows.append(run_overview(open_run(name)))
+        except SegcoreError as error:
+            damaged.append(error)
+    if options.json:
+        print_json([dataclasses.asdict(row) for row in rows])
+    elif rows:
+        header = ("run", "dataset", "split", "state", "epochs", "wrong pixels", "V_Rand", "leak")
+        print(table([row.cells() for row in rows], header))
+    elif not damaged:
+        print(f"no runs in {models_root()}; train one with: python -m segcore train sample --preset quick")
+    # What is whole is listed all the same; what is not makes itself heard, to programs too.
+    for one in damaged[:-1]:
+        log.error("segcore: %s", one)
+    if damaged:
+        raise damaged[-1]
+
+
+COMMANDS: dict[str, Callable[[Any], None]] = {
+    "datasets": datasets,
+    "fetch": fetch,
+    "import": import_,
+    "export": export,
+    "split": split,
+    "augment": augment,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "runs": runs,
+}

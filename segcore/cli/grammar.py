@@ -1,0 +1,288 @@
+"""`python -m segcore COMMAND`: what can be asked for, and how mistakes are told.
+
+Nothing heavy is imported here, so that help answers at once; `commands` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from segcore.errors import SegcoreError, StorageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong option in one line, like every other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"segcore: {' '.join(message.split())}; see: {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = _Parser(
+        prog="python -m segcore",
+        description="Segments electron-microscopy slices into cell interior and membrane, and says how well.",
+        epilog="Data lie in SEGCORE_DATA_DIR (data), runs in SEGCORE_MODELS_DIR (models).",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  python -m segcore {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        return sub
+
+    sub = command("datasets", "list the datasets that are there and those that can be fetched", "datasets --json")
+    _json(sub)
+
+    sub = command("fetch", "download or make a dataset", "fetch isbi2012 --from ~/Downloads/isbi")
+    sub.add_argument("dataset", help="isbi2012, or sample (made here, no network needed)")
+    sub.add_argument(
+        "--from", dest="source", metavar="URL_OR_DIR", type=_given, help="a mirror, or a local folder or zip"
+    )
+
+    sub = command(
+        "import",
+        "make a dataset of your own images",
+        "import stack.tif --name mine --labels masks.tif --voxel-size-nm 50 4 4",
+    )
+    sub.add_argument("source", type=_path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
+    sub.add_argument("--name", required=True, help="name of the dataset")
+    sub.add_argument("--labels", type=_path, help="TIFF stack or folder of masks")
+    sub.add_argument(
+        "--polarity",
+        default="auto",
+        help="which mask value is membrane: auto, interior-white or membrane-white (default: auto)",
+    )
+    sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
+    sub.add_argument(
+        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: above VALUE is white"
+    )
+
+    sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")
+    sub.add_argument("dataset")
+    sub.add_argument("directory", type=_path, help="new folder")
+    sub.add_argument("--format", default="png", help="png or tiff (default: png)")
+
+    sub = command("split", "show which slices go where, and the leak audit", "split isbi2012 --protocol kfold")
+    sub.add_argument("dataset")
+    sub.add_argument("--protocol", help="blocks, kfold or notebook (default: blocks)")
+    _settings(sub)
+    _json(sub)
+
+    sub = command(
+        "augment", "write augmented pairs as matrices", "augment isbi2012 --count 800 --seed 0 --out augmented"
+    )
+    sub.add_argument("dataset")
+    sub.add_argument("--count", type=int, default=800, help="pairs, originals included (default: 800)")
+    sub.add_argument("--seed", type=int, default=0, help="default: 0")
+    sub.add_argument("--out", type=_path, required=True, help="new folder")
+    sub.add_argument("--preset", default="standard", help="whose augmentation: quick, standard or notebook")
+    _settings(sub)
+
+    sub = command(
+        "train",
+        "train a run and evaluate it on its test slices",
+        "train isbi2012 --preset quick --name first --set train.epochs=5",
+    )
+    sub.add_argument("dataset", nargs="?", help="name of a labelled dataset (not needed with --resume)")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    sub.add_argument("--name", help="name of the run (default: dataset, preset and a number)")
+    sub.add_argument("--resume", metavar="RUN", help="go on with an interrupted or failed run")
+    sub.add_argument("--from", dest="started_from", metavar="RUN", type=_given, help="begin with another run's weights")
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device, on this machine (default: 1)")
+    sub.add_argument("--nodes", type=int, default=1, help="machines (default: 1)")
+    _device(sub)
+    _settings(sub)
+    _json(sub)
+
+    sub = command(
+        "evaluate", "measure a run on slices with labels", "evaluate isbi2012-standard --threshold topology --json"
+    )
+    sub.add_argument("run")
+    sub.add_argument("--dataset", help="another labelled dataset (default: the run's own)")
+    sub.add_argument(
+        "--slices", help="test, validation, train or all (default: test on the run's own dataset, all on others)"
+    )
+    sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
+    _device(sub)
+    _json(sub)
+
+    sub = command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out")
+    sub.add_argument("run")
+    sub.add_argument("input", type=_path, help="image, TIFF stack or folder of images")
+    sub.add_argument("output", type=_path, help="new folder for probability.tif and mask.tif")
+    sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
+    _device(sub)
+
+    sub = command("runs", "list the runs", "runs")
+    _json(sub)
+
+    _jobs(
+        command("jobs", "start, watch and stop trainings that go on by themselves", "jobs start sample --preset quick")
+    )
+    return top
+
+
+def _jobs(jobs: argparse.ArgumentParser) -> None:
+    """What can be done with jobs; `jobs` alone lists them."""
+    _json(jobs)
+    actions = jobs.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
+
+    def action(name: str, summary: str, example: str = "") -> argparse.ArgumentParser:
+        if not example:
+            return actions.add_parser(name)  # what jobs call themselves
+        return actions.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  python -m segcore jobs {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    sub = action("list", "list the jobs: those that run, those that wait, and the others", "list --json")
+    # Not to undo `jobs --json list`.
+    sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON value")
+
+    sub = action("start", "put a training at the end of the queue", "start isbi2012 --preset quick --name first")
+    sub.add_argument("dataset", type=_given, help="name of a labelled dataset")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    sub.add_argument("--name", type=_given, help="name of the run (default: dataset, preset and a number)")
+    sub.add_argument("--from", dest="started_from", metavar="RUN", type=_given, help="begin with another run's weights")
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
+    _job_device(sub)
+    _settings(sub)
+
+    sub = action("stop", "stop a job; its best weights so far are evaluated, and it can be resumed", "stop 3")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
+    sub = action("resume", "go on with an interrupted, stopped or failed run", "resume first")
+    sub.add_argument("run", type=_given)
+    sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
+    _job_device(sub)
+    sub = action("log", "print the log of a job", "log 3 --follow")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
+    sub.add_argument("--follow", action="store_true", help="until the job has ended")
+    sub = action("up", "let a job that waits change places with the one before it", "up 4")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
+    sub = action("remove", "forget a job that waits or is over; its run stays", "remove 4")
+    sub.add_argument("job", type=_given, help="number of the job, or name of its run")
+    sub = action(
+        "measure", "take a few training steps, by which later trainings are said to take how long", "measure cpu"
+    )
+    sub.add_argument("lane", metavar="device", help="cpu or cuda")
+    action("work", "").add_argument("lane")
+    for name in ("run", "conclude"):
+        action(name, "").add_argument("number", type=int)
+
+
+def _given(text: str) -> str:
+    """Refuses an empty argument, which an unset variable of a shell leaves behind."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("nothing was given")
+    return text
+
+
+def _path(text: str) -> Path:
+    # An empty path would mean the working directory.
+    return Path(_given(text))
+
+
+def _json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="print one JSON value")
+
+
+def _device(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+
+
+def _job_device(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, or slurm for the cluster of models/slurm.toml (default: auto)",
+    )
+
+
+def _settings(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--set",
+        dest="settings",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change settings, such as train.epochs=5 augment.rotation_deg=25",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
+    """
+    options: Any = parser().parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # File names may hold bytes that are no text, and not every terminal takes every letter.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        if threading.current_thread() is threading.main_thread():
+            # A job that is asked to end leaves as tidily as one that is interrupted by hand.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        if options.command == "jobs":
+            from segcore.cli.jobs import jobs
+
+            jobs(options)
+        else:
+            from segcore.cli.commands import COMMANDS
+
+            COMMANDS[options.command](options)
+        print(end="", flush=True)
+    except SegcoreError as error:
+        return _refused(error)
+    except KeyboardInterrupt:
+        print("segcore: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.
+        _drop_output()
+        return 0
+    except OSError as error:
+        _drop_output()
+        return _refused(
+            StorageError(
+                f"the system refused ({error.strerror or error})",
+                path=error.filename,
+                expected="a path that can be used, and a disk with free space",
+            )
+        )
+    except MemoryError:
+        return _refused(SegcoreError("there is not enough memory", expected="smaller slices or fewer of them"))
+    return 0
+
+
+def _refused(error: SegcoreError) -> int:
+    print(f"segcore: {error}", file=sys.stderr)
+    return 2
+
+
+def _drop_output() -> None:
+    """Sends output that cannot be written nowhere; Python would complain once more while it exits."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

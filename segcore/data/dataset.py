@@ -1,0 +1,344 @@
+"""Datasets on disk: one stack each, with or without labels, its facts and its fingerprints.
+
+data/<name>/dataset.json   the facts below
+data/<name>/images.tif     uint8 (Z, H, W), uncompressed
+data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane; only if labelled
+data/<name>/*-eighth.tif   both at an eighth of their size; only of large slices
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segcore.config import from_dict
+from segcore.errors import ConfigError, DataError, SegcoreError
+from segcore.stacks.reduction import reduced_stacks
+from segcore.stacks.volume import StackReader, StackWriter, VoxelSize, map_stack
+from segcore.storage import atomic_folder, read_json, safe_name, write_json
+
+FORMAT_VERSION = 1
+INFO, IMAGES, LABELS = "dataset.json", "images.tif", "labels.tif"
+MEMBRANE, INTERIOR = 0, 255
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was checked when a dataset was made: what, whether it passed, and what was seen."""
+
+    name: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What is known about a dataset without reading its pixels.
+
+    Attributes:
+        format_version: of the folder's layout.
+        name: also the folder's name.
+        title: for people.
+        slices, height, width: shape of the stack, in slices and pixels.
+        voxel_size_nm: (z, y, x) in nanometres, or None where unknown.
+        labelled: whether there are labels.
+        synthetic: whether this package drew it; must be said wherever it is shown.
+        source: where it came from.
+        terms: what is known about its licence.
+        citation: what to cite.
+        slice_names: one a slice; a file name where there was one.
+        fingerprint: SHA-256 over shape and pixels of images and labels.
+        slice_fingerprints: one a slice of the images, equal for turned and mirrored copies.
+        intensity_range: the source's values that became 0 and 255.
+        membrane_percent: percent of membrane pixels in each slice; empty without labels.
+        created: when it was installed, ISO 8601 in UTC.
+        checks: what was checked at import.
+    """
+
+    format_version: int
+    name: str
+    title: str
+    slices: int
+    height: int
+    width: int
+    voxel_size_nm: tuple[float, ...] | None
+    labelled: bool
+    synthetic: bool
+    source: str
+    terms: str
+    citation: str
+    slice_names: tuple[str, ...]
+    fingerprint: str
+    slice_fingerprints: tuple[str, ...]
+    intensity_range: tuple[float, ...]
+    membrane_percent: tuple[float, ...]
+    created: str
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An installed dataset: its facts, its folder, and its pixels as read-only memory maps."""
+
+    info: DatasetInfo
+    folder: Path
+
+    @cached_property
+    def images(self) -> np.memmap[Any, np.dtype[np.uint8]]:
+        """Grey values, uint8 (Z, H, W)."""
+        return self._map(IMAGES)
+
+    @cached_property
+    def labels(self) -> np.memmap[Any, np.dtype[np.uint8]] | None:
+        """Labels, uint8 (Z, H, W) of 0 (membrane) and 255 (interior), or None without labels."""
+        return self._map(LABELS) if self.info.labelled else None
+
+    def image(self, z: int) -> npt.NDArray[np.uint8]:
+        """A copy of one slice's grey values, uint8 (H, W).
+
+        Pages of a memory map stay with the process once touched; what walks through a whole
+        stack reads it with this instead, so that its memory does not grow with the slices.
+        """
+        return self._slice(self.images, z)
+
+    def label(self, z: int) -> npt.NDArray[np.uint8]:
+        """A copy of one slice's labels, uint8 (H, W) of 0 and 255, read as `image` is.
+
+        Raises:
+            DataError: if the dataset has no labels.
+        """
+        if self.labels is None:
+            raise DataError("a dataset without labels", path=self.folder, expected="a labelled one")
+        return self._slice(self.labels, z)
+
+    def _map(self, file: str) -> np.memmap[Any, np.dtype[np.uint8]]:
+        return map_stack(self.folder / file, self.info.slices, self.info.height, self.info.width)
+
+    def _slice(self, stack: np.memmap[Any, np.dtype[np.uint8]], z: int) -> npt.NDArray[np.uint8]:
+        if not 0 <= z < self.info.slices:
+            raise IndexError(f"slice {z} of {self.info.slices}")
+        size = self.info.height * self.info.width
+        page = np.fromfile(str(stack.filename), dtype=np.uint8, count=size, offset=stack.offset + z * size)
+        return page.reshape(self.info.height, self.info.width)
+
+
+def data_root() -> Path:
+    """Where datasets are: the environment's SEGCORE_DATA_DIR, or `data` in the current folder."""
+    return Path(os.environ.get("SEGCORE_DATA_DIR") or "data").absolute()
+
+
+def installed() -> list[DatasetInfo]:
+    """The facts of all datasets, by name; damaged ones are logged and left out."""
+    found = []
+    for path in sorted(data_root().glob(f"*/{INFO}")):
+        if path.parent.name.startswith("."):
+            continue
+        try:
+            found.append(_read_info(path.parent))
+        except SegcoreError as error:
+            log.warning("%s", error)
+    return found
+
+
+def open_dataset(name: str) -> Dataset:
+    """The dataset of that name, checked against its description.
+
+    Raises:
+        DataError: if there is none (the message lists those there are), or if it is damaged or
+            of a newer format.
+    """
+    folder = data_root() / safe_name(name, "dataset")
+    if not folder.is_dir():
+        names = ", ".join(info.name for info in installed())
+        expected = f"one of {names}" if names else "one made by `fetch` or `import` first"
+        raise DataError(f"there is no dataset {name}", path=data_root(), expected=expected)
+    dataset = Dataset(info=_read_info(folder), folder=folder)
+    _ = dataset.images, dataset.labels
+    return dataset
+
+
+def install(
+    name: str,
+    images: StackReader,
+    labels: StackReader | None = None,
+    *,
+    title: str = "",
+    voxel_size_nm: VoxelSize | None = None,
+    synthetic: bool = False,
+    source: str = "",
+    terms: str = "",
+    citation: str = "",
+    intensity_range: tuple[float, float] = (0.0, 255.0),
+    slice_names: Sequence[str] | None = None,
+    checks: Sequence[Check] = (),
+) -> Dataset:
+    """Writes a dataset, a slice at a time; it is there when it is complete, or not at all.
+
+    Args:
+        name: a safe folder name that is not taken.
+        images: 8-bit slices.
+        labels: as many 8-bit slices of the same size, 255 for interior and 0 for membrane.
+        voxel_size_nm: (z, y, x); what `images` says if not given.
+        intensity_range: the source's values that became 0 and 255.
+
+    Raises:
+        DataError: if the name is taken, the stacks do not fit each other or a slice cannot be read.
+        StorageError: if the name is not safe, or the disk refuses.
+    """
+    folder = data_root() / safe_name(name, "dataset")
+    if folder.exists():
+        raise DataError(
+            f"there is already a dataset {name}", path=folder, expected="another name, or that folder removed first"
+        )
+    _check_pair(images, labels)
+    voxel_size_nm = voxel_size_nm or images.voxel_size_nm
+    with atomic_folder(folder) as temporary:
+        facts = _write_pixels(temporary, images, labels, voxel_size_nm)
+        info = DatasetInfo(
+            format_version=FORMAT_VERSION,
+            name=name,
+            title=title or name,
+            slices=len(images),
+            height=images.height,
+            width=images.width,
+            voxel_size_nm=voxel_size_nm,
+            labelled=labels is not None,
+            synthetic=synthetic,
+            source=source,
+            terms=terms,
+            citation=citation,
+            slice_names=tuple(slice_names or images.names),
+            intensity_range=intensity_range,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            checks=tuple(checks),
+            **facts,
+        )
+        write_json(temporary / INFO, dataclasses.asdict(info))
+    return open_dataset(name)
+
+
+def slice_fingerprint(image: npt.NDArray[np.uint8]) -> str:
+    """SHA-256 of a slice that is the same for its four rotations and their mirror images.
+
+    The smallest of the hashes of the eight, each over its shape and its pixels.
+    """
+    turned = [np.rot90(view, quarter) for view in (image, image.T) for quarter in range(4)]
+    return min(_hash(view) for view in turned)
+
+
+def pixel_fingerprint(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8] | None) -> str:
+    """The fingerprint `install` gives to a stack (Z, H, W) and its labels."""
+    hashes = [hashlib.sha256(repr(images.shape).encode())]
+    if labels is not None:
+        hashes.append(hashlib.sha256(repr(labels.shape).encode()))
+    for stack, running in zip((images, labels), hashes, strict=False):
+        for page in () if stack is None else stack:
+            running.update(np.ascontiguousarray(page).data)
+    return _combined(hashes)
+
+
+def _hash(view: npt.NDArray[np.uint8]) -> str:
+    return hashlib.sha256(repr(view.shape).encode() + np.ascontiguousarray(view).tobytes()).hexdigest()
+
+
+def _combined(hashes: Sequence[Any]) -> str:
+    return hashlib.sha256(b"".join(one.digest() for one in hashes)).hexdigest()
+
+
+def _check_pair(images: StackReader, labels: StackReader | None) -> None:
+    if len(images) == 0:
+        raise DataError("a stack without slices", path=images.path, expected="at least one slice")
+    if labels is None:
+        return
+    found, expected = (f"{len(stack)} slices of {stack.height} x {stack.width} pixels" for stack in (labels, images))
+    if found != expected:
+        raise DataError("images and labels differ", path=labels.path, found=found, expected=expected)
+
+
+def _write_pixels(
+    folder: Path, images: StackReader, labels: StackReader | None, voxel_size_nm: VoxelSize | None
+) -> dict[str, Any]:
+    """Streams the slices to disk; gives the fingerprints and the percentage of membrane."""
+    shape = (len(images), images.height, images.width)
+    stacks = [images] if labels is None else [images, labels]
+    hashes = [hashlib.sha256(repr(shape).encode()) for _ in stacks]
+    fingerprints: list[str] = []
+    membrane: list[float] = []
+    with ExitStack() as files:
+        write_reduced = files.enter_context(
+            reduced_stacks(
+                folder,
+                ("image", "label")[: len(stacks)],
+                height=images.height,
+                width=images.width,
+                slices=len(images),
+            )
+        )
+        writers = [
+            files.enter_context(
+                StackWriter(
+                    folder / file,
+                    height=images.height,
+                    width=images.width,
+                    slices=len(images),
+                    voxel_size_nm=voxel_size_nm,
+                )
+            )
+            for file in (IMAGES, LABELS)[: len(stacks)]
+        ]
+        for z in range(len(images)):
+            pages = [stack.read(z) for stack in stacks]
+            for page, running, writer in zip(pages, hashes, writers, strict=True):
+                running.update(np.ascontiguousarray(page).data)
+                writer.write(page)
+            write_reduced(dict(zip(("image", "label"), pages, strict=False)))
+            fingerprints.append(slice_fingerprint(pages[0]))
+            if labels is not None:
+                membrane.append(_membrane_percent(pages[1], labels, z))
+    return {
+        "fingerprint": _combined(hashes),
+        "slice_fingerprints": tuple(fingerprints),
+        "membrane_percent": tuple(membrane),
+    }
+
+
+def _membrane_percent(page: npt.NDArray[np.uint8], labels: StackReader, z: int) -> float:
+    counts = np.bincount(page.ravel(), minlength=256)
+    if counts[MEMBRANE] + counts[INTERIOR] != page.size:
+        values = ", ".join(str(value) for value in np.flatnonzero(counts)[:8])
+        raise DataError(
+            f"label {labels.names[z]} is not binary", path=labels.path, found=f"values {values}", expected="0 and 255"
+        )
+    return round(100 * float(counts[MEMBRANE]) / page.size, 4)
+
+
+def _read_info(folder: Path) -> DatasetInfo:
+    path = folder / INFO
+    values = read_json(path, DataError)
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise DataError(
+            "a dataset of an unknown or newer format", path=path, found=version, expected=f"at most {FORMAT_VERSION}"
+        )
+    try:
+        info = from_dict(DatasetInfo, values)
+    except (ConfigError, TypeError) as error:
+        raise DataError(f"damaged file ({error})", path=path, expected="as `import` or `fetch` wrote it") from error
+    counts = {len(info.slice_names), len(info.slice_fingerprints), info.slices}
+    if len(counts) != 1 or info.name != folder.name or (info.labelled and len(info.membrane_percent) != info.slices):
+        raise DataError("damaged file (its parts disagree)", path=path, expected="as `import` or `fetch` wrote it")
+    return info

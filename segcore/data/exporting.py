@@ -1,0 +1,77 @@
+"""Writing a dataset out as folders of zero-padded single files, as the notebook had them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from tqdm import tqdm
+
+from segcore.data.dataset import Dataset
+from segcore.errors import DataError
+from segcore.stacks.volume import StackWriter, page_names
+from segcore.storage import atomic_folder
+
+Format = Literal["png", "tiff"]
+
+
+def export(dataset: Dataset, directory: Path, format: Format = "png", *, progress: bool = False) -> list[Path]:
+    """Writes the slices to `train/` and their labels to `label/`, or to `test/` without labels.
+
+    The files are called 000.png, 001.png ... (or .tif) in the order of the slices, with as many
+    digits as all need, and hold the stored 8-bit pixels; labels are 255 for interior and 0 for
+    membrane. The folders are written whole or not at all, and none may be there before.
+
+    Returns:
+        the folders made.
+
+    Raises:
+        DataError: if the format is unknown or a folder is there already.
+        StorageError: if the disk refuses.
+    """
+    if format not in ("png", "tiff"):
+        raise DataError("unknown format", found=format, expected="png or tiff")
+    directory = Path(directory)
+    labelled = dataset.info.labelled
+    stacks = {"train": dataset.image, "label": dataset.label} if labelled else {"test": dataset.image}
+    for folder in stacks:
+        if (directory / folder).exists():
+            raise DataError("there is already a folder", path=directory / folder, expected="a folder without it")
+    made: list[Path] = []
+    with tqdm(total=len(stacks) * dataset.info.slices, unit="file", disable=not progress) as bar:
+        try:
+            for folder, read in stacks.items():
+                _write(directory / folder, dataset.info.slices, read, format, bar.update)
+                made.append(directory / folder)
+        except BaseException:
+            for path in made:
+                shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):
+                directory.rmdir()  # only if it is empty
+            raise
+    return made
+
+
+def _write(
+    folder: Path,
+    slices: int,
+    read: Callable[[int], npt.NDArray[np.uint8]],
+    format: Format,
+    done: Callable[[], object],
+) -> None:
+    with atomic_folder(folder) as temporary:
+        for z, name in enumerate(page_names(slices)):
+            if format == "png":
+                Image.fromarray(read(z)).save(temporary / f"{name}.png")
+            else:
+                page = read(z)
+                height, width = page.shape
+                with StackWriter(temporary / f"{name}.tif", height=height, width=width, slices=1) as writer:
+                    writer.write(page)
+            done()

@@ -1,0 +1,383 @@
+"""Turning what a user has - a folder, a stack, a zip - into datasets, after checking it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import numpy as np
+from tqdm import tqdm
+
+from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
+from segcore.data.dataset import Check, Dataset, data_root, install
+from segcore.data.mask_values import MaskValues, two_values
+from segcore.data.polarity import interior_is_white
+from segcore.errors import DataError, SegcoreError
+from segcore.progress import Watch, unwatched
+from segcore.stacks.numbering import image_files, slice_keys
+from segcore.stacks.stack import Page, StackReader, VoxelSize
+from segcore.stacks.volume import intensity_range, open_stack, to_uint8
+from segcore.storage import safe_name
+
+Polarity = Literal["auto", "interior-white", "membrane-white"]
+
+_LABEL_FOLDERS = ("label", "labels", "mask", "masks", "groundtruth", "ground-truth", "ground_truth", "gt")
+_IMAGE_FOLDERS = ("image", "images", "img", "imgs", "raw", "volume")
+_LABEL_WORD = re.compile(r"label|mask|truth|annot|segment|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Options:
+    """How a source is read, checked; see `import_source`."""
+
+    labels: Path | None
+    polarity: Polarity
+    threshold_labels: float | None
+    unpack_limit: int
+    progress: bool = False
+    watch: Watch = unwatched
+
+    def __post_init__(self) -> None:
+        if self.polarity not in ("auto", "interior-white", "membrane-white"):
+            raise DataError("unknown polarity", found=self.polarity, expected="auto, interior-white or membrane-white")
+
+
+@dataclass
+class _Checks:
+    """What was checked, in order; a failed check ends the list and raises."""
+
+    done: list[Check] = field(default_factory=list)
+    watch: Watch = unwatched
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Records a check: passed with the message it is given, or failed with the error's."""
+        said: list[str] = []
+        self.watch(f"checking {name}", 0, None)
+        try:
+            yield said.append
+        except SegcoreError as error:
+            self.done.append(Check(name=name, passed=False, message=str(error)))
+            raise
+        self.done.append(Check(name=name, passed=True, message="; ".join(said)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One dataset to be: its name and where its images and masks are."""
+
+    name: str
+    images: Path
+    labels: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A part that passed its checks: 8-bit images, labels of 0 and 255, and what to record."""
+
+    name: str
+    images: StackReader
+    labels: StackReader | None
+    intensity_range: tuple[float, float]
+    checks: tuple[Check, ...]
+
+
+def import_source(
+    source: Path,
+    name: str,
+    *,
+    labels: Path | None = None,
+    polarity: Polarity = "auto",
+    voxel_size_nm: VoxelSize | None = None,
+    threshold_labels: float | None = None,
+    title: str = "",
+    terms: str = "",
+    citation: str = "",
+    unpack_limit: int = MAX_UNPACKED_BYTES,
+    progress: bool = False,
+    watch: Watch = unwatched,
+    checks: list[Check] | None = None,
+) -> list[Dataset]:
+    """Checks a source and installs what is in it as one or two datasets.
+
+    A source is a folder with `train/`, `label/` and perhaps `test/` of numbered files (`test`
+    becomes a dataset of its own, NAME-test); a multi-page TIFF or a folder of images, with masks
+    where `labels` says; a folder with one folder of images and one of masks; or a zip of one of
+    these. Images of more than 8 bits are stretched to 8 between two percentiles that are
+    recorded; masks become 255 for interior and 0 for membrane.
+
+    Args:
+        labels: where the masks are, if the source does not say so itself. For a zip, first
+            looked for inside it.
+        polarity: which value of the masks is interior; `auto` judges it from mask and image.
+        voxel_size_nm: (z, y, x); what the files say if not given.
+        threshold_labels: makes masks of more than two values binary: from this value up white.
+        title, terms, citation: facts to record.
+        unpack_limit: the most bytes a zip may unpack to.
+        progress: show bars on stderr.
+        watch: told how far it is; it may raise `Cancelled`, and nothing is installed then.
+        checks: a list that the checks are added to as they are made; one that fails is its last.
+
+    Raises:
+        DataError: for the first check that fails. Nothing is installed then.
+        StorageError: if the name is not safe, or the disk refuses.
+    """
+    source = Path(source)
+    _check_voxel_size(voxel_size_nm)
+    options = _Options(
+        labels=labels,
+        polarity=polarity,
+        threshold_labels=threshold_labels,
+        unpack_limit=unpack_limit,
+        progress=progress,
+        watch=watch,
+    )
+    made: list[Dataset] = []
+    with _opened(source, name, options, [] if checks is None else checks) as ready:
+        try:
+            for part in ready:
+                with tqdm(total=len(part.images), desc=part.name, unit="slice", disable=not progress) as bar:
+                    dataset = install(
+                        part.name,
+                        _counted(part, bar, watch),
+                        part.labels,
+                        title=title,
+                        voxel_size_nm=voxel_size_nm,
+                        source="imported from " + source.name.encode("utf-8", "backslashreplace").decode(),
+                        terms=terms,
+                        citation=citation,
+                        intensity_range=part.intensity_range,
+                        checks=part.checks,
+                    )
+                made.append(dataset)
+        except BaseException:
+            for dataset in made:
+                shutil.rmtree(dataset.folder, ignore_errors=True)
+            raise
+    return made
+
+
+def check_source(
+    source: Path,
+    name: str,
+    *,
+    labels: Path | None = None,
+    polarity: Polarity = "auto",
+    threshold_labels: float | None = None,
+    unpack_limit: int = MAX_UNPACKED_BYTES,
+    watch: Watch = unwatched,
+    checks: list[Check] | None = None,
+) -> list[Check]:
+    """The checks of `import_source`, and that every slice can be read, without installing anything.
+
+    The first check that fails is the last in the list.
+    """
+    checks = [] if checks is None else checks
+    try:
+        options = _Options(
+            labels=labels,
+            polarity=polarity,
+            threshold_labels=threshold_labels,
+            unpack_limit=unpack_limit,
+            watch=watch,
+        )
+        with _opened(Path(source), name, options, checks) as ready:
+            for part in ready:
+                with _Checks(checks).of(f"{part.name}: every slice can be read") as say:
+                    for z in range(len(part.images)):
+                        watch(f"reading {part.name}", z, len(part.images))
+                        part.images.read(z)
+                    say(f"{len(part.images)} slices")
+    except SegcoreError as error:
+        # The error that arrives here names the file as the user knows it, inside the zip.
+        failed = checks.pop().name if checks and not checks[-1].passed else "source"
+        checks.append(Check(name=failed, passed=False, message=str(error)))
+    return checks
+
+
+def _check_voxel_size(size: VoxelSize | None) -> None:
+    if size is not None and not (len(size) == 3 and all(math.isfinite(side) and side > 0 for side in size)):
+        raise DataError("the voxel size is no size", found=size, expected="Z Y X in nanometres, each above 0")
+
+
+def _counted(part: _Ready, bar: tqdm[NoReturn], watch: Watch) -> StackReader:
+    written = itertools.count(1)
+
+    def count(page: Page) -> Page:
+        bar.update()
+        watch(f"writing {part.name}", next(written), len(part.images))
+        return page
+
+    return part.images.mapped(count, part.images.dtype)
+
+
+@contextmanager
+def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> Iterator[list[_Ready]]:
+    """The parts of a source, checked and open; `checks` grows as they are made."""
+    with ExitStack() as stack:
+        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit, watch=options.watch))
+        labels = options.labels
+        if labels is not None and root != source and (root / labels).exists():
+            labels = root / labels
+        elif labels is not None:
+            labels = stack.enter_context(unpacked(labels, data_root(), limit=options.unpack_limit, watch=options.watch))
+        recorder = _Checks(checks, options.watch)
+        with recorder.of("source") as say:
+            parts = _parts(root, name, labels)
+            for part in parts:
+                if (data_root() / safe_name(part.name, "dataset")).exists():
+                    raise DataError(
+                        f"there is already a dataset {part.name}",
+                        path=data_root() / part.name,
+                        expected="another --name, or that folder removed first",
+                    )
+            say(" and ".join(f"{part.name} {'with' if part.labels else 'without'} labels" for part in parts))
+        yield [_checked(part, options, recorder, stack) for part in parts]
+
+
+# --- what a source is -------------------------------------------------------------------------
+
+
+def _parts(root: Path, name: str, labels: Path | None) -> list[_Part]:
+    if not root.is_dir():
+        return [_Part(name=name, images=root, labels=labels)]
+    try:
+        visible = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=root, expected="a folder you may read") from error
+    folders = {path.name.lower(): path for path in visible if path.is_dir()}
+    masks = labels or next((folders[key] for key in _LABEL_FOLDERS if key in folders), None)
+    if "train" in folders:
+        if masks is None:
+            raise DataError(
+                "there is a folder train but none of its masks", path=root, expected="train/, label/ and perhaps test/"
+            )
+        parts = [_Part(name=name, images=folders["train"], labels=masks)]
+        return parts + ([_Part(name=f"{name}-test", images=folders["test"], labels=None)] if "test" in folders else [])
+    images = next((folders[key] for key in _IMAGE_FOLDERS if key in folders), None)
+    if images is not None:
+        return [_Part(name=name, images=images, labels=masks)]
+    if masks is not None and labels is None:
+        raise DataError("there are masks but no images", path=root, expected="a folder train/ or images/ beside them")
+    if len(folders) == 1 and len(visible) == 1:
+        return _parts(next(iter(folders.values())), name, labels)
+    if not any(path.is_file() for path in visible) and folders:
+        expected = "train/, label/ and perhaps test/, or images/ and masks/"
+        raise DataError("no folder of images is known here", path=root, found=", ".join(folders), expected=expected)
+    return _parts_of_files(root, name, labels)
+
+
+def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[_Part]:
+    """A folder of numbered images, or of a multi-page stack and the stack of its labels."""
+    try:
+        files = image_files(root)
+        numbered = not any(_pages(path) > 1 for path in files[:4])
+    except DataError:
+        files, numbered = [], True
+    if numbered:
+        return [_Part(name=name, images=root, labels=labels)]
+    masks = [path for path in files if _LABEL_WORD.search(path.stem)]
+    images = [path for path in files if path not in masks and path != labels]
+    if labels is not None:
+        masks = [labels]
+    tests = [path for path in images if "test" in path.stem.lower()] if len(images) > 1 else []
+    images = [path for path in images if path not in tests]
+    if len(masks) > 1 and labels is None:
+        masks = [path for path in masks if "test" not in path.stem.lower()]
+    if len(images) != 1 or len(masks) > 1 or len(tests) > 1:
+        raise DataError(
+            "several stacks, and no telling which is which",
+            path=root,
+            found=", ".join(path.name for path in files),
+            expected="one stack of images, one of labels, and perhaps one of test images",
+        )
+    parts = [_Part(name=name, images=images[0], labels=masks[0] if masks else None)]
+    return parts + [_Part(name=f"{name}-test", images=path, labels=None) for path in tests]
+
+
+def _pages(path: Path) -> int:
+    with open_stack(path) as stack:
+        return len(stack)
+
+
+# --- the checks -------------------------------------------------------------------------------
+
+
+def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack) -> _Ready:
+    before = len(recorder.done)
+    with recorder.of(f"{part.name}: images") as say:
+        images = stack.enter_context(open_stack(part.images))
+        say(_described(images))
+    labels = None
+    if part.labels is not None:
+        with recorder.of(f"{part.name}: labels") as say:
+            raw = stack.enter_context(open_stack(part.labels))
+            say(_described(raw))
+        with recorder.of(f"{part.name}: images and labels pair up") as say:
+            _check_pairs(images, raw)
+            say(f"{len(images)} pairs of equal size")
+        with recorder.of(f"{part.name}: two values in the masks") as say:
+            values = two_values(raw, threshold=options.threshold_labels, progress=options.progress)
+            say(values.message)
+        with recorder.of(f"{part.name}: polarity") as say:
+            labels = _interior_white(images, raw, values, options.polarity, say)
+    with recorder.of(f"{part.name}: intensities") as say:
+        low, high = intensity_range(images)
+        eight_bit = images.dtype == np.uint8
+        say("8-bit values, kept" if eight_bit else f"{images.dtype}, {low:.6g} becomes 0 and {high:.6g} becomes 255")
+    return _Ready(
+        name=part.name,
+        images=images.mapped(lambda page: to_uint8(page, low, high), np.uint8),
+        labels=labels,
+        intensity_range=(low, high),
+        checks=tuple(recorder.done[before:]),
+    )
+
+
+def _described(stack: StackReader) -> str:
+    return f"{len(stack)} slices of {stack.height} x {stack.width} pixels, {stack.dtype}"
+
+
+def _check_pairs(images: StackReader, labels: StackReader) -> None:
+    if len(images) != len(labels):
+        raise DataError(
+            "not as many masks as images", path=labels.path, found=len(labels), expected=f"{len(images)} masks"
+        )
+    size, expected = (f"{stack.height} x {stack.width} pixels" for stack in (labels, images))
+    if size != expected:
+        raise DataError("masks and images differ in size", path=labels.path, found=size, expected=expected)
+    if images.path.is_dir() and labels.path.is_dir():
+        keys = zip(slice_keys(images.names), slice_keys(labels.names), strict=True)
+        for z, (image, mask) in enumerate(keys):
+            if image != mask:
+                raise DataError(
+                    "the names of masks and images do not pair up",
+                    path=labels.path / labels.names[z],
+                    found=f"slice {z} is {images.names[z]} with {labels.names[z]}",
+                    expected="the same numbers in both folders",
+                )
+
+
+def _interior_white(
+    images: StackReader, raw: StackReader, values: MaskValues, polarity: Polarity, say: Callable[[str], None]
+) -> StackReader:
+    """The labels as 255 for interior and 0 for membrane."""
+    white = raw.mapped(values.as_white, np.uint8)
+    if polarity == "auto":
+        keep, reasons = interior_is_white(images, white)
+        say(f"recognised: {reasons}")
+    else:
+        keep = polarity == "interior-white"
+        say(f"declared: {polarity}")
+
+    def inverted(page: Page) -> Page:
+        return 255 - page
+
+    return white if keep else white.mapped(inverted, np.uint8)

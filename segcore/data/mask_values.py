@@ -1,0 +1,117 @@
+"""The values in a stack of masks: exactly two, or a message that says what there is instead."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from segcore.errors import DataError
+from segcore.stacks.stack import Page, StackReader
+
+NEAR = 0.15
+"""How near the lowest or highest value, as a share of the range, counts as nearly binary."""
+NEARLY_BINARY_SHARE = 0.85
+_MOST_VALUES = 65536
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskValues:
+    """How a mask is read: pixels of `white_from` and more are white. `message` says what was found."""
+
+    white_from: float
+    message: str
+
+    def as_white(self, page: Page) -> npt.NDArray[np.uint8]:
+        """A page of the mask as 255 where it is white and 0 elsewhere."""
+        return np.where(page >= self.white_from, np.uint8(255), np.uint8(0))
+
+
+def two_values(masks: StackReader, *, threshold: float | None = None, progress: bool = False) -> MaskValues:
+    """Reads all masks and finds their two values.
+
+    Args:
+        threshold: values from this one up are white, so any number of values will do.
+
+    Raises:
+        DataError: if there is one value only, or more than two and no threshold; the message
+            gives the values, and the threshold to use if they are nearly binary, as those of
+            resized or JPEG-compressed masks are.
+    """
+    counts: Counter[float] = Counter()
+    for z in tqdm(range(len(masks)), desc="masks", unit="slice", disable=not progress):
+        counts.update(_counted(masks.read(z)))
+        if len(counts) > _MOST_VALUES and threshold is None:
+            break
+        if threshold is not None:
+            # Only the sides of the threshold matter, so the table stays small.
+            counts = _by_side(counts, threshold)
+    if threshold is not None:
+        return _thresholded(counts, threshold, masks)
+    values = sorted(counts)
+    if len(values) == 2:
+        low, high = values
+        return MaskValues(white_from=high, message=f"the values are {low:g} and {high:g}")
+    if len(values) == 1:
+        raise DataError("the masks hold only one value", path=masks.path, found=f"{values[0]:g}", expected="two values")
+    raise _too_many(values, counts, masks)
+
+
+def _counted(page: Page) -> dict[float, int]:
+    if page.dtype == np.uint8:
+        found = np.bincount(page.ravel(), minlength=256)
+        return {float(value): int(found[value]) for value in np.flatnonzero(found)}
+    values, numbers = np.unique(page, return_counts=True)
+    return dict(zip(values.astype(float).tolist(), numbers.tolist(), strict=True))
+
+
+def _by_side(counts: Counter[float], threshold: float) -> Counter[float]:
+    kept: Counter[float] = Counter()
+    for value, number in counts.items():
+        kept[math.inf if value >= threshold else -math.inf] += number
+    return kept
+
+
+def _thresholded(counts: Counter[float], threshold: float, masks: StackReader) -> MaskValues:
+    white = counts[math.inf]
+    share = 100 * white / counts.total()
+    if not 0 < share < 100:
+        raise DataError(
+            "the threshold leaves only one value in the masks",
+            path=masks.path,
+            found=f"{share:g} % of the pixels from {threshold:g} up",
+            expected="a --threshold-labels between the lowest and the highest value",
+        )
+    message = f"thresholded: {share:.2f} % of the pixels are {threshold:g} or more and count as white"
+    return MaskValues(white_from=threshold, message=message)
+
+
+def _too_many(values: list[float], counts: Counter[float], masks: StackReader) -> DataError:
+    low, high = values[0], values[-1]
+    reach = NEAR * (high - low)
+    near = sum(number for value, number in counts.items() if min(value - low, high - value) <= reach)
+    share = near / counts.total()
+    number = f"more than {_MOST_VALUES}" if len(values) > _MOST_VALUES else str(len(values))
+    if len(values) <= 8:
+        found = f"{number} values ({', '.join(f'{value:g}' for value in values)})"
+    else:
+        found = f"{number} values from {low:g} to {high:g}"
+    if share >= NEARLY_BINARY_SHARE:
+        middle = (low + high) / 2
+        middle = math.ceil(middle) if high - low > 2 else middle
+        return DataError(
+            "the masks are nearly binary, as after JPEG compression or resizing",
+            path=masks.path,
+            found=f"{found}, {100 * share:.1f} % of the pixels near the two ends",
+            expected=f"exactly two values, or --threshold-labels {middle:g} to make them so",
+        )
+    return DataError(
+        "the masks are not binary",
+        path=masks.path,
+        found=found,
+        expected="exactly two values, one for interior and one for membrane",
+    )

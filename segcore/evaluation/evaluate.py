@@ -1,0 +1,187 @@
+"""Evaluating a run: predict slices, measure them against their labels, keep what was measured."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tqdm import tqdm
+
+from segcore import __version__
+from segcore.data.dataset import LABELS, Dataset
+from segcore.errors import ConfigError, DataError
+from segcore.evaluation.folder import write_evaluation
+from segcore.evaluation.scoring import Evaluation, add_point, score
+from segcore.network.prediction import load_network, predict
+from segcore.runs.run import Run, now, threshold_value
+from segcore.runs.splits import LeakAudit
+from segcore.stacks.volume import StackWriter
+
+log = logging.getLogger("segcore.evaluation.evaluate")
+
+Part = Literal["train", "validation", "test", "all"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """An evaluation, where it was written, and what may be said of it.
+
+    Attributes:
+        folder: the evaluation folder, with the run's own operating points.
+        dataset: name of the dataset.
+        part: which slices.
+        point: name of the operating point that was asked for; `chosen` for a number.
+        evaluation: what was measured, at that point too.
+        audit: whether these slices were seen before.
+        synthetic: whether the images were drawn by a program.
+    """
+
+    folder: Path
+    dataset: str
+    part: Part
+    point: str
+    evaluation: Evaluation
+    audit: LeakAudit
+    synthetic: bool = False
+
+
+def evaluate(
+    run: Run,
+    dataset: Dataset,
+    *,
+    part: str | None = None,
+    threshold: str | float = "pixel",
+    device: torch.device,
+    workers: int = 0,
+    progress: bool = False,
+) -> Evaluated:
+    """Predicts a part of a dataset and writes the evaluation folder.
+
+    Args:
+        run: with weights.
+        dataset: labelled.
+        part: `test`, `validation` or `train` of the run's own stack, or `all`. By default `test` if
+            the dataset is that stack and has test slices, otherwise `all`.
+        threshold: `pixel`, `topology` or a value 0..1.
+        device: where the network runs.
+        workers: threads that measure; 0 for one a core.
+        progress: show bars on stderr.
+
+    Raises:
+        DataError: if the dataset has no labels.
+        ConfigError: if the part is unknown, empty, or of another stack.
+        RunError: if the weights are missing or damaged, or no thresholds were chosen yet.
+        StorageError: if it cannot be written.
+    """
+    if dataset.labels is None:
+        raise DataError(
+            "the dataset has no labels to measure against",
+            path=dataset.folder,
+            expected="a labelled dataset, or the predict command",
+        )
+    chosen_part, slices = _slices(run, dataset, part)
+    value = threshold_value(run, threshold)
+    points = run.info.operating_points
+    thresholds = {"chosen": value} if points is None else {"pixel": points.pixel, "topology": points.topology}
+    audit = run.audit_slices(slices, dataset.info.slice_fingerprints)
+    folder = run.evaluation(dataset.info.name, chosen_part)
+    labels = dataset.folder / LABELS
+    with _predicted(run, dataset, slices, folder, device, progress) as probability:
+        with tqdm(total=len(slices), desc="measure", unit="slice", disable=not progress) as bar:
+            found = score(
+                probability,
+                labels,
+                slices=slices,
+                names=[dataset.info.slice_names[index] for index in slices],
+                thresholds=thresholds,
+                notebook_confusion=run.config.evaluation.notebook_confusion,
+                workers=workers,
+                progress=bar.update,
+            )
+        point = threshold if isinstance(threshold, str) else "chosen"
+        shown = found
+        if point not in found.thresholds:
+            shown = add_point(found, point, value, probability, labels, workers=workers)
+        facts = _facts(run, dataset, chosen_part, audit)
+        write_evaluation(folder, found, facts, probability=probability, labels=labels)
+    return Evaluated(
+        folder=folder,
+        dataset=dataset.info.name,
+        part=chosen_part,
+        point=point,
+        evaluation=shown,
+        audit=audit,
+        synthetic=dataset.info.synthetic,
+    )
+
+
+def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[int]]:
+    own = run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints)
+    if part is None:
+        part = "test" if own and run.split.test else "all"
+    if part not in PARTS:
+        raise ConfigError("unknown part of a dataset", found=part, expected=", ".join(PARTS))
+    known = next(one for one in PARTS if one == part)
+    if known == "all":
+        return known, list(range(dataset.info.slices))
+    if not own:
+        raise ConfigError(
+            f"{dataset.info.name} is not the stack the run was trained on, so it has no {part} slices of it",
+            expected="--slices all",
+        )
+    slices = list(run.split.part(known))
+    if not slices:
+        raise ConfigError(f"the run has no {part} slices", expected="another part")
+    return known, slices
+
+
+@contextmanager
+def _predicted(
+    run: Run, dataset: Dataset, slices: list[int], folder: Path, device: torch.device, progress: bool
+) -> Iterator[Path]:
+    """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
+    model = load_network(run, device)
+    path = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.probability.tif")
+    height, width = dataset.info.height, dataset.info.width
+    try:
+        with StackWriter(
+            path, height=height, width=width, slices=len(slices), voxel_size_nm=_voxel(dataset)
+        ) as probabilities:
+            found = predict(model, (dataset.image(index) for index in slices), run.config.prediction)
+            for page in tqdm(found, desc="predict", unit="slice", total=len(slices), disable=not progress):
+                probabilities.write(page)
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        with suppress(OSError):
+            path.parent.rmdir()  # only if this evaluation would have been the first
+
+
+def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:
+    size = dataset.info.voxel_size_nm
+    return None if size is None else (size[0], size[1], size[2])
+
+
+def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "dataset": dataset.info.name,
+        "dataset_fingerprint": dataset.info.fingerprint,
+        "synthetic": dataset.info.synthetic,
+        "part": part,
+        "leaks": audit.leaks,
+        "trained_on": list(audit.trained_on),
+        "chosen_on": list(audit.chosen_on),
+        "beside_trained": list(audit.neighbours),
+        "eightfold": run.config.prediction.eightfold,
+        "evaluated": now(),
+        "segcore": __version__,
+    }

@@ -1,0 +1,72 @@
+"""Applying a run to any image: a stack or folder in, probability and mask TIFFs out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from segcore.measures.evidence import predicted_interior
+from segcore.network.prediction import load_network, predict
+from segcore.runs.run import Run, threshold_value
+from segcore.stacks.volume import StackWriter, intensity_range, open_stack, to_uint8
+from segcore.storage import atomic_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What was written: `probability.tif` (times 255) and `mask.tif` (255 is interior) in `folder`."""
+
+    folder: Path
+    slices: int
+    threshold: float
+
+
+def apply_run(
+    run: Run,
+    source: Path,
+    folder: Path,
+    *,
+    threshold: str | float = "pixel",
+    device: torch.device,
+    progress: bool = False,
+) -> Applied:
+    """Predicts every slice of `source`, one at a time.
+
+    Args:
+        run: with weights; with operating points if `threshold` names one.
+        source: image, multi-page TIFF or folder of images of one size. More than 8 bits are
+            stretched to 8 as at import.
+        folder: a new folder, which appears when it is complete, or not at all.
+        threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
+        device: where the network runs.
+        progress: show a bar on stderr.
+
+    Raises:
+        DataError: if the source cannot be read.
+        RunError: if the run has no whole weights, or no thresholds yet.
+        StorageError: if the folder exists or cannot be written.
+    """
+    value = threshold_value(run, threshold)
+    with open_stack(source) as stack, atomic_folder(folder) as making:
+        model = load_network(run, device)
+        low, high = intensity_range(stack)
+        pages = (to_uint8(stack.read(z), low, high) for z in range(len(stack)))
+
+        def writer(name: str) -> StackWriter:
+            return StackWriter(
+                making / name,
+                height=stack.height,
+                width=stack.width,
+                slices=len(stack),
+                voxel_size_nm=stack.voxel_size_nm,
+            )
+
+        with writer("probability.tif") as probabilities, writer("mask.tif") as masks:
+            found = predict(model, pages, run.config.prediction)
+            for probability in tqdm(found, desc="predict", unit="slice", total=len(stack), disable=not progress):
+                probabilities.write(probability)
+                masks.write(predicted_interior(probability, value).astype("uint8") * 255)
+        return Applied(folder=folder, slices=len(stack), threshold=value)

@@ -1,0 +1,297 @@
+"""A run in words: a line in a list, a summary on a terminal, a model card in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segcore import config as configuration
+from segcore.data.dataset import Dataset
+from segcore.errors import ConfigError
+from segcore.evaluation.folder import read_evaluation
+from segcore.evaluation.summary import evaluation_object, summary
+from segcore.measures.evidence import mean_over_slices
+from segcore.runs.run import Run
+from segcore.runs.splits import slice_ranges
+from segcore.storage import atomic_file
+
+if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
+    from segcore.evaluation.evaluate import Evaluated
+
+_PROTOCOLS = {
+    "blocks": "one contiguous block held out as test",
+    "kfold": "contiguous folds, one of them held out as test",
+    "notebook": "copies first, split at random afterwards; this leaks validation into training",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOverview:
+    """A run in one line. `wrong_percent` and `v_rand` are of its test slices; None where not measured."""
+
+    name: str
+    dataset: str
+    split: str
+    state: str
+    epochs: int
+    wrong_percent: float | None
+    v_rand: float | None
+    leaks: bool
+
+    def cells(self) -> tuple[str, ...]:
+        """The line's cells as text."""
+        return (
+            self.name,
+            self.dataset,
+            self.split,
+            self.state,
+            str(self.epochs),
+            "-" if self.wrong_percent is None else f"{self.wrong_percent:.2f} %",
+            "-" if self.v_rand is None else f"{self.v_rand:.4f}",
+            "LEAKS" if self.leaks else "no",
+        )
+
+
+def run_overview(run: Run) -> RunOverview:
+    """The line of a run: wrong pixels at its pixel threshold, V_Rand at its topology threshold.
+
+    Raises:
+        RunError: if the evaluation of its test slices is damaged.
+    """
+    folder = run.evaluation(run.info.dataset)
+    wrong = v_rand = None
+    if folder.exists():
+        evaluation, _ = read_evaluation(folder)
+        # Both are missing where an unfinished run was evaluated at a threshold given as a number.
+        if "pixel" in evaluation.points:
+            wrong = float(evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled().wrong_percent)
+        if "topology" in evaluation.points:
+            mean = mean_over_slices([one.v_rand for one in evaluation.points["topology"]])
+            v_rand = None if isnan(mean) else mean
+    return RunOverview(
+        name=run.name,
+        dataset=run.info.dataset + (" (synthetic)" if run.info.synthetic else ""),
+        split=run.split.protocol,
+        state=run.state,
+        epochs=run.info.epochs,
+        wrong_percent=wrong,
+        v_rand=v_rand,
+        leaks=run.audit_split().leaks,
+    )
+
+
+def evaluation_json(found: Evaluated) -> dict[str, Any]:
+    """What `evaluate --json` prints."""
+    return evaluation_object(found.evaluation, found.point, dataset=found.dataset, leaks=found.audit.leaks)
+
+
+def evaluation_text(found: Evaluated) -> str:
+    """An evaluation for a terminal."""
+    values = summary(found.evaluation)
+    point = values["operating_points"][found.point]
+    pooled, means = point["pooled"], point["mean_over_slices"]
+    counts, pixels = pooled["confusion"], pooled["pixels"]
+    tolerant = ", ".join(
+        f"{percent:.2f} % beyond {px} px" for px, percent in enumerate(point["wrong_percent_by_tolerance_px"]) if px
+    )
+    best = values["best_over_thresholds_optimistic"]["v_rand"]
+    lines = [
+        f"{found.dataset}, {found.part} slices ({len(found.evaluation.slices)}), {found.point} threshold "
+        f"{point['threshold']:.3f}",
+        *_warnings(found),
+        "",
+        f"wrong pixels       {pooled['wrong_percent']:.2f} %   {pooled['wrong_pixels']:,} of {pixels:,}",
+        f"                   {tolerant}",
+        f"missed membrane    {100 * counts['membrane_as_interior'] / pixels:.2f} %   "
+        f"{counts['membrane_as_interior']:,} pixels of membrane called interior (risks merging neurites)",
+        f"false membrane     {100 * counts['interior_as_membrane'] / pixels:.2f} %   "
+        f"{counts['interior_as_membrane']:,} pixels of interior called membrane (risks splitting neurites)",
+        f"Dice, IoU          interior {_text(pooled['dice_interior'])}, {_text(pooled['iou_interior'])}; "
+        f"membrane {_text(pooled['dice_membrane'])}, {_text(pooled['iou_membrane'])} (pooled)",
+        f"V_Rand, V_Info     {_text(means['v_rand'])}, {_text(means['v_info'])} (mean over slices)",
+        f"SSIM, PSNR         {_text(means['ssim'])} (mean over slices), {_text(pooled['psnr_db'], 2)} dB (pooled)",
+    ]
+    if found.evaluation.events_at in values["operating_points"]:
+        events = values["events"]
+        lines.append(
+            f"splits, merges     {events['splits']}, {events['merges']} of {values['neurites']:,} neurites at the "
+            f"{events['operating_point']} threshold"
+        )
+    if best is not None:
+        lines.append(
+            f"optimistic V_Rand  {best['value']:.4f} at threshold {best['threshold']:.1f}, chosen on these very slices"
+        )
+    return "\n".join([*lines, f"written to         {found.folder}"])
+
+
+def _text(value: float | None, digits: int = 4) -> str:
+    return "not defined" if value is None else f"{value:.{digits}f}"
+
+
+def _warnings(found: Evaluated) -> list[str]:
+    audit = found.audit
+    warnings = ["synthetic images, drawn by a program: nothing about real tissue"] if found.synthetic else []
+    if audit.leaks:
+        warnings.append(
+            f"LEAK: {len(audit.trained_on)} of these slices, or copies of them, were trained on; "
+            "the figures say nothing about new data"
+        )
+    if audit.chosen_on:
+        warnings.append(f"note: epoch and thresholds were chosen on {len(audit.chosen_on)} of these slices")
+    return warnings
+
+
+def write_card(run: Run, dataset: Dataset, found: Evaluated) -> Path:
+    """Writes the model card, README.md of the run folder, from what was measured.
+
+    Args:
+        run: finished.
+        dataset: the one it was trained on.
+        found: the evaluation of its test slices.
+    """
+    with atomic_file(run.card) as temporary:
+        temporary.write_text("\n".join(_card(run, dataset, found)) + "\n", encoding="utf-8")
+    return run.card
+
+
+def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
+    info, facts = run.info, dataset.info
+    values = summary(found.evaluation)
+    lines = [f"# {run.name}", ""]
+    if facts.synthetic:
+        lines += ["**Trained and measured on synthetic images. Its figures say nothing about real tissue.**", ""]
+    lines += [
+        f"A U-Net that tells cell interior from membrane; {info.parameters:,} parameters, trained with the "
+        f"`{run.config.preset}` preset.",
+        "",
+        "## Data",
+        "",
+        f"{facts.title or facts.name}: {facts.slices} slices of {facts.height} x {facts.width} pixels"
+        + (
+            f", voxels of {' x '.join(f'{side:g}' for side in facts.voxel_size_nm)} nm (z, y, x)"
+            if facts.voxel_size_nm
+            else ""
+        )
+        + ".",
+        f"Source: {facts.source or 'not stated'}. Terms: {facts.terms or 'not stated'}.",
+        f"Fingerprint `{facts.fingerprint[:16]}`. No image or label of the dataset is in this folder.",
+        "",
+        "## Split",
+        "",
+        f"Protocol `{run.split.protocol}`: {_PROTOCOLS[run.split.protocol]}.",
+        "",
+        "| part | slices, counted from 0 |",
+        "|---|---|",
+        *(f"| {part} | {slice_ranges(getattr(run.split, part))} |" for part in ("train", "gap", "validation", "test")),
+        "",
+        _leak_sentence(run),
+        "",
+        "## Results on the test slices",
+        "",
+        "Both thresholds were chosen on the validation slices. Interior is what lies above the threshold.",
+        "",
+        *_results(found, values),
+        "",
+        "## Limits",
+        "",
+        *_limits(run, facts.synthetic),
+        "",
+        "## Training",
+        "",
+        f"{info.epochs} epochs in {info.train_seconds / 60:.0f} minutes on {info.device}; the weights are those of "
+        f"epoch {info.best_epoch}, with validation Dice {info.best_dice:.4f}. Seed {info.seed}. "
+        + ", ".join(f"{name} {version}" for name, version in info.versions.items())
+        + ".",
+        "",
+        "Settings that differ from the defaults of the preset: " + _differences(run) + ". All of them: `config.json`.",
+    ]
+    if facts.citation:
+        lines += ["", "## Citation", "", facts.citation.rstrip(".") + "."]
+    return lines
+
+
+def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
+    points = values["operating_points"]
+    names = [name for name in ("pixel", "topology") if name in points]
+
+    def row(label: str, texts: list[str]) -> str:
+        return f"| {label} | " + " | ".join(texts) + " |"
+
+    def pooled(key: str, digits: int = 4) -> list[str]:
+        return [_text(points[name]["pooled"][key], digits) for name in names]
+
+    def mean(key: str) -> list[str]:
+        return [_text(points[name]["mean_over_slices"][key]) for name in names]
+
+    def percent(name: str, key: str) -> str:
+        one = points[name]["pooled"]
+        return f"{100 * one['confusion'][key] / one['pixels']:.2f} % ({one['confusion'][key]:,})"
+
+    best = values["best_over_thresholds_optimistic"]["v_rand"]
+    lines = [
+        row("", [f"{name} threshold {points[name]['threshold']:.3f}" for name in names]),
+        "|---|" + "---|" * len(names),
+        row(
+            "wrong pixels",
+            [
+                f"{points[name]['pooled']['wrong_percent']:.2f} % ({points[name]['pooled']['wrong_pixels']:,} of "
+                f"{points[name]['pooled']['pixels']:,})"
+                for name in names
+            ],
+        ),
+        row("wrong by more than 2 px", [f"{points[name]['wrong_percent_by_tolerance_px'][2]:.2f} %" for name in names]),
+        row("missed membrane", [percent(name, "membrane_as_interior") for name in names]),
+        row("false membrane", [percent(name, "interior_as_membrane") for name in names]),
+        row("Dice of interior, pooled", pooled("dice_interior")),
+        row("Dice of membrane, pooled", pooled("dice_membrane")),
+        row("V_Rand, mean over slices", mean("v_rand")),
+        row("V_Info, mean over slices", mean("v_info")),
+        row("SSIM, mean over slices", mean("ssim")),
+        row("PSNR, pooled, dB", pooled("psnr_db", 2)),
+    ]
+    if best is not None:
+        lines += [
+            "",
+            f"Optimistic, for comparing with the challenge only: V_Rand {best['value']:.4f} at the threshold that is "
+            f"best on these very slices ({best['threshold']:.1f}).",
+        ]
+    return lines
+
+
+def _leak_sentence(run: Run) -> str:
+    audit = run.audit_split()
+    if audit.leaks:
+        flattered = "Validation and test" if {*audit.trained_on} & {*run.split.test} else "Validation"
+        return (
+            f"**Leak audit: {len(audit.trained_on)} validation or test slices, or copies of them, were trained on "
+            f"({slice_ranges(audit.trained_on)}). {flattered} figures of this run say nothing about new data.**"
+        )
+    sentence = "Leak audit: no validation or test slice, and no copy of one, was trained on."
+    if audit.neighbours:
+        sentence += f" Right beside a trained slice lie {slice_ranges(audit.neighbours)}."
+    return sentence
+
+
+def _limits(run: Run, synthetic: bool) -> list[str]:
+    limits = [
+        "- Measured on slices of the same stack it was trained on. Another animal, stain, microscope or pixel size "
+        "may do much worse.",
+        "- Slices are segmented one by one; nothing joins them in depth.",
+        f"- {len(run.split.validation)} validation slices chose the thresholds, and {len(run.split.test)} test slices "
+        "make the figures: differences of a few tenths of a percent between runs may be chance.",
+    ]
+    if synthetic:
+        limits.append("- The images are drawn by a program. Use it to try things, not to judge them.")
+    return limits
+
+
+def _differences(run: Run) -> str:
+    mine = configuration.flatten(configuration.to_dict(run.config))
+    try:
+        usual = configuration.flatten(configuration.to_dict(configuration.preset(run.config.preset)))
+    except ConfigError:
+        return "the preset is not known here"
+    changed = [f"`{key}={value}`" for key, value in mine.items() if usual.get(key) != value]
+    return ", ".join(changed) or "none"

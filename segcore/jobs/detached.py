@@ -1,0 +1,44 @@
+"""Processes of this package that outlive the one that starts them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from segcore.data.dataset import data_root
+
+NICE = 10
+"""How much a training gives way to other programs."""
+
+
+def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.Popen[bytes]:
+    """Starts `python -m segcore ARGUMENTS` in a session of its own, which outlives this process."""
+    package = Path(__file__).resolve().parents[2]
+    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "SEGCORE_MODELS_DIR": str(models),
+        "SEGCORE_DATA_DIR": str(data_root().absolute()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segcore", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
+
+
+def give_way() -> None:
+    """Lets other programs go first, so that the app answers while this process is busy for long."""
+    with suppress(OSError, AttributeError):
+        os.nice(NICE)

@@ -1,0 +1,237 @@
+"""Applying a trained network: weights in, images in, probabilities of interior out."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from segcore.config import ModelConfig, PredictionConfig
+from segcore.errors import RunError
+from segcore.network.tensors import save_tensors
+from segcore.network.unet import UNet, scale_intensity
+from segcore.runs.run import Run
+
+# What the network sees at once on a CPU, pixels: a 2048 x 2048 slice, about 4 GB at width 32.
+_CPU_PIXELS = 2048 * 2048
+
+# What makes a batch of small slices on a CPU, pixels, and the most slices in one on any device.
+_CPU_BATCH_PIXELS = 512 * 512
+_LARGEST_BATCH = 32
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The GPU where there is one, the CPU otherwise; or the one that is named."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
+
+
+def keep_freed_memory() -> None:
+    """Asks the C library to keep freed memory for the next tensor.
+
+    Otherwise glibc returns every large tensor to the system and the next one is paid for page by
+    page: a training step of a narrow network took half as long again (benchmarks/README.md).
+    """
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        m_trim_threshold, m_mmap_threshold, largest = -1, -3, 2**31 - 1
+        libc.mallopt(m_mmap_threshold, largest)
+        libc.mallopt(m_trim_threshold, largest)
+    except (OSError, AttributeError):
+        return  # Another C library, with habits of its own.
+
+
+def save_weights(model: UNet, path: Path) -> None:
+    """Writes the network's weights: kernels in float16, which halves the file, all else as it is."""
+    tensors = model.state_dict()
+    save_tensors({name: tensor.half() if tensor.ndim == 4 else tensor for name, tensor in tensors.items()}, path)
+
+
+def load_weights(config: ModelConfig, path: Path) -> UNet:
+    """A network with the weights of a file, in float32, ready to predict, on the CPU.
+
+    Raises:
+        RunError: if the file is missing, damaged, no safetensors file (a pickle, say), or holds
+            the weights of another architecture.
+    """
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError as error:
+        raise RunError("the weights are missing", path=path, expected="a run with at least one epoch") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError("not a whole safetensors file", path=path, found=error, expected="weights of a run") from error
+    _check_size(config, tensors, path)
+    model = UNet(config).eval()
+    wanted = model.state_dict()
+    differing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]
+    differing += [name for name in tensors if name not in wanted]
+    if differing:
+        raise RunError(
+            "the weights are of another architecture",
+            path=path,
+            found=f"{len(differing)} tensors that differ, {differing[0]} the first",
+            expected=f"width {config.width}, depth {config.depth}, normalisation {config.normalisation}",
+        )
+    broken = next((name for name in wanted if not bool(torch.isfinite(tensors[name].float()).all())), None)
+    if broken:
+        raise RunError(
+            "the weights hold values that are not numbers", path=path, found=broken, expected="finite values"
+        )
+    model.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted})
+    return model
+
+
+def _check_size(config: ModelConfig, tensors: dict[str, Tensor], path: Path) -> None:
+    """Compares width and depth, so that no network is made that takes all memory and fits nothing."""
+    outermost = tensors.get("encoder.0.0.weight", torch.empty(0))
+    depth = next(level for level in itertools.count() if f"encoder.{level}.0.weight" not in tensors)
+    if (len(outermost), depth) != (config.width, config.depth):
+        raise RunError(
+            "the weights are of another architecture",
+            path=path,
+            found=f"width {len(outermost)}, depth {depth}",
+            expected=f"width {config.width}, depth {config.depth}",
+        )
+
+
+def load_network(run: Run, device: torch.device) -> UNet:
+    """The network of a run with its best weights, on a device. Errors as for `load_weights`."""
+    model = load_weights(run.config.model, run.weights)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+@torch.inference_mode()
+def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: PredictionConfig) -> Iterator[NDArray[np.uint8]]:
+    """Probability of interior for each slice, in order, a batch in memory at a time.
+
+    Args:
+        model: on any device, in evaluation mode.
+        images: (H, W) uint8 slices, of any sizes.
+        config: averaging and tiling.
+
+    Yields:
+        (H, W) uint8, probability times 255, rounded.
+
+    Raises:
+        RunError: if the device has not the memory.
+    """
+    device = next(model.parameters()).device
+    for batch in _batches(images, model, device, config.tile_px):
+        try:
+            pixels = torch.from_numpy(np.stack(batch)).to(device)
+            probability = predict_slices(model, pixels.float().div_(255), config)
+            pages = (probability * 255).round_().to(torch.uint8).cpu().numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            height, width = batch[0].shape
+            raise RunError(
+                "the device ran out of memory",
+                found=f"a slice of {height} x {width} pixels, prediction.tile_px={config.tile_px}",
+                expected="a smaller prediction.tile_px, above 0, in the run's configuration",
+            ) from error
+        yield from pages
+
+
+def _batches(
+    images: Iterable[NDArray[np.uint8]], model: UNet, device: torch.device, tile_px: int
+) -> Iterator[list[NDArray[np.uint8]]]:
+    """Slices of one size that follow each other, as many as the device takes well at once."""
+    batch: list[NDArray[np.uint8]] = []
+    for image in images:
+        height, width = image.shape
+        together = 1
+        if not tile_px:
+            # A CPU is busy with one slice of this size; a GPU wants more of them.
+            pixels = _CPU_BATCH_PIXELS if device.type == "cpu" else _pixels_at_once(model, device) // 4
+            together = max(1, min(_LARGEST_BATCH, pixels // (height * width)))
+        if batch and (batch[0].shape != image.shape or len(batch) >= together):
+            yield batch
+            batch = []
+        batch.append(image)
+    if batch:
+        yield batch
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a lack of memory, of the CPU's or a GPU's; PyTorch has no one class for both."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+@torch.inference_mode()
+def predict_slices(model: UNet, images: Tensor, config: PredictionConfig) -> Tensor:
+    """Probability of interior of a batch of slices.
+
+    Args:
+        model: in evaluation mode, on the device of `images`.
+        images: (N, H, W) float32, 0..1.
+        config: averaging and tiling. The eight-fold average is that of the probabilities of the
+            four quarter turns and their mirror images, each turned back.
+
+    Returns:
+        (N, H, W) float32, 0..1.
+    """
+    scaled = scale_intensity(images[:, None], model.config.intensity)
+    if not config.eightfold:
+        return _tiled(model, scaled, config.tile_px).sigmoid()[:, 0]
+    total = torch.zeros_like(images)
+    for mirrored in (False, True):
+        for turns in range(4):
+            turned = scaled.flip(-1) if mirrored else scaled
+            logits = _tiled(model, torch.rot90(turned, turns, (-2, -1)).contiguous(), config.tile_px)
+            back = torch.rot90(logits.sigmoid(), -turns, (-2, -1))
+            total += (back.flip(-1) if mirrored else back)[:, 0]
+    return total / 8
+
+
+def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
+    """Logits (N, 1, H, W), from one pass or from tiles that overlap by the halo on each side.
+
+    A tile's own middle is farther than the receptive field from each cut, and cuts lie on the grid
+    of the pooling, so that tiling changes nothing. (Group normalisation sees the whole of what it
+    is given, so with it tiling does change the result.)
+    """
+    height, width = scaled.shape[-2:]
+    side = tile_px or _largest_side(model, height, width, scaled.device)
+    if max(height, width) <= side:
+        logits: Tensor = model(scaled.contiguous(memory_format=torch.channels_last))
+        return logits
+    stride, halo = model.stride, model.halo
+    step = max(stride, (side - 2 * halo) // stride * stride)
+    padded = F.pad(scaled, (0, -width % stride, 0, -height % stride), mode="replicate")
+    full_height, full_width = padded.shape[-2:]
+    result = torch.empty_like(padded)
+    for top in range(0, full_height, step):
+        for left in range(0, full_width, step):
+            bottom, right = min(top + step, full_height), min(left + step, full_width)
+            above, before = max(0, top - halo), max(0, left - halo)
+            tile = padded[..., above : bottom + halo, before : right + halo]
+            inner = model(tile.contiguous(memory_format=torch.channels_last))
+            result[..., top:bottom, left:right] = inner[
+                ..., top - above : bottom - above, left - before : right - before
+            ]
+    return result[..., :height, :width]
+
+
+def _largest_side(model: UNet, height: int, width: int, device: torch.device) -> int:
+    """Side of the largest tile the device takes in one pass."""
+    pixels = _pixels_at_once(model, device)
+    return max(height, width) if height * width <= pixels else max(2 * model.halo + 256, math.isqrt(pixels))
+
+
+def _pixels_at_once(model: UNet, device: torch.device) -> int:
+    if device.type != "cuda":
+        return _CPU_PIXELS * 32 // max(32, model.config.width)
+    # Inputs, outputs and skip connections of the top level, with room to spare.
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(0.5 * free / (model.config.width * 4 * 12))

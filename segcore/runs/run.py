@@ -1,0 +1,438 @@
+"""The run folder: one trained model with all that belongs to it. Only this file knows its file names."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from segcore import config as configuration
+from segcore.config import RunConfig
+from segcore.errors import ConfigError, RunError, StorageError
+from segcore.locking import is_locked
+from segcore.runs.parts import LevelSummary
+from segcore.runs.splits import LeakAudit, Split, audit, audit_split, split_from_dict, split_to_dict
+from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
+
+FORMAT_VERSION = 1
+_DESCRIPTIONS = ("run.json", "config.json", "split.json")
+
+State = Literal["training", "interrupted", "failed", "finished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoints:
+    """The two thresholds chosen on the validation slices; interior is what lies strictly above.
+
+    Attributes:
+        pixel: fewest wrong pixels.
+        topology: highest V_Rand.
+    """
+
+    pixel: float
+    topology: float
+
+    def __post_init__(self) -> None:
+        for name in ("pixel", "topology"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"threshold {name} is out of range", found=getattr(self, name), expected="0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """What happened to a run, for people and programs.
+
+    Attributes:
+        format_version: of the run folder.
+        state: `training`, `interrupted` (resumable), `failed` (with a message) or `finished`.
+        dataset: name of the stack it was trained on.
+        dataset_fingerprint: of that stack's pixels.
+        synthetic: whether that stack was made, not measured.
+        seed: of everything random.
+        started, ended: UTC, ISO 8601; `ended` is None while it trains.
+        device: name of what it was trained on, and how many of them.
+        versions: of segcore, Python and the libraries that matter for the result.
+        parameters: trainable numbers in the network.
+        epochs: epochs done.
+        best_epoch: the epoch whose weights were kept, counted from 1; 0 before the first.
+        best_dice: validation Dice of interior in that epoch.
+        train_seconds: time spent in epochs.
+        operating_points: thresholds, once chosen.
+        message: why it failed.
+        started_from: the run whose weights it began with; empty for random ones.
+    """
+
+    format_version: int = FORMAT_VERSION
+    state: State = "training"
+    dataset: str
+    dataset_fingerprint: str
+    synthetic: bool = False
+    seed: int
+    started: str
+    ended: str | None = None
+    device: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    parameters: int = 0
+    epochs: int = 0
+    best_epoch: int = 0
+    best_dice: float = 0.0
+    train_seconds: float = 0.0
+    operating_points: OperatingPoints | None = None
+    message: str = ""
+    started_from: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRecord:
+    """One row of `history.csv`. Dice is that of interior at 0.5, pooled over all pixels of the epoch."""
+
+    epoch: int
+    train_loss: float
+    train_dice: float
+    train_accuracy: float
+    validation_loss: float
+    validation_dice: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that was opened and found whole.
+
+    Attributes:
+        folder: where it lies.
+        info: what happened.
+        config: how to repeat it.
+        split: which slices it used for what.
+        slice_fingerprints: of every slice of the stack it was trained on.
+        inherited: fingerprints of the slices that the weights it started from had been trained on.
+    """
+
+    folder: Path
+    info: RunInfo
+    config: RunConfig
+    split: Split
+    slice_fingerprints: tuple[str, ...]
+    inherited: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def state(self) -> State:
+        """What it is now: a training whose process is gone, however it went, is interrupted."""
+        gone = self.info.state == "training" and not is_locked(self.lock)
+        return "interrupted" if gone else self.info.state
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains it."""
+        return self.folder / ".lock"
+
+    @property
+    def trained_prints(self) -> tuple[str, ...]:
+        """Fingerprints of all its weights were ever trained on, those it started from included."""
+        own = (self.slice_fingerprints[index] for index in self.split.train)
+        return tuple(dict.fromkeys([*own, *self.inherited]))
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint" / "last.safetensors"
+
+    @property
+    def initial(self) -> Path:
+        """The weights it began with, if they were another run's."""
+        return self.folder / "checkpoint" / "initial.safetensors"
+
+    @property
+    def history_csv(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.txt"
+
+    @property
+    def card(self) -> Path:
+        return self.folder / "README.md"
+
+    def evaluation(self, dataset: str, part: str = "test") -> Path:
+        """Folder of the evaluation on a dataset; parts other than `test` have their own.
+
+        `@` cannot stand in a dataset's name, so the two never meet.
+        """
+        name = safe_name(dataset, "dataset")
+        return self.folder / "evaluation" / (name if part == "test" else f"{name}@{part}")
+
+    def evaluations(self) -> tuple[Path, ...]:
+        """Folders of every evaluation there is, by name."""
+        return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json")))
+
+    def is_evaluated(self) -> bool:
+        """Whether it is finished, and was evaluated after that on the slices that were kept for it."""
+        if self.info.state != "finished":
+            return False
+        own = self.evaluation(self.info.dataset, "test" if self.split.test else "validation")
+        try:
+            evaluated = read_json(own / "summary.json", RunError)["facts"]["evaluated"]
+        except (RunError, KeyError, TypeError):
+            return False
+        # Both are UTC in ISO 8601, which sorts by time.
+        return str(evaluated) >= (self.info.ended or "")
+
+    def levels(self) -> list[LevelSummary]:
+        """The network part by part, in the order the data passes them; `RunError` for a damaged file."""
+        path = self.folder / "network.json"
+        values = read_json(path, RunError)
+        if not isinstance(values, list):
+            raise RunError("not a table of levels", path=path, found=type(values).__name__)
+        return [_described(LevelSummary, row, path) for row in values]
+
+    def write_levels(self, levels: Sequence[LevelSummary]) -> None:
+        """Keeps the table that describes the network."""
+        write_json(self.folder / "network.json", [dataclasses.asdict(level) for level in levels])
+
+    def history(self) -> list[EpochRecord]:
+        """The epochs so far; `RunError` for a damaged file. A last line cut short is not an epoch yet."""
+        return read_history(self.history_csv)
+
+    def audit_split(self) -> LeakAudit:
+        """Whether its own validation and test slices were trained on."""
+        return audit_split(self.split, self.slice_fingerprints, self.inherited)
+
+    def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
+        """Whether these slices of any stack, given all its fingerprints, were seen before."""
+        return audit(self.split, self.slice_fingerprints, judged, fingerprints, self.inherited)
+
+    def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
+        """Whether a stack, known by its fingerprints, is the one the run was trained on.
+
+        Raises:
+            RunError: if it is, and the run's split is one of other slices.
+        """
+        if fingerprint != self.info.dataset_fingerprint:
+            return False
+        if self.slice_fingerprints != tuple(slice_fingerprints):
+            raise RunError(
+                "the slices are not those of the dataset the run names",
+                path=self.folder / "split.json",
+                found=f"other fingerprints of {len(self.slice_fingerprints)} slices",
+                expected=f"those of the {len(slice_fingerprints)} slices of {self.info.dataset}",
+            )
+        return True
+
+    def update(self, **changes: Any) -> Run:
+        """The run with some of `run.json` changed, on disk too."""
+        info = dataclasses.replace(self.info, **changes)
+        write_json(self.folder / "run.json", dataclasses.asdict(info))
+        return dataclasses.replace(self, info=info)
+
+
+def models_root() -> Path:
+    """Where runs lie: `SEGCORE_MODELS_DIR`, or `models` in the working directory."""
+    return Path(os.environ.get("SEGCORE_MODELS_DIR") or "models")
+
+
+def check_free(name: str, *, root: Path | None = None) -> None:
+    """Raises a `StorageError` if a new run cannot have this name."""
+    folder = (root or models_root()) / safe_name(name, "run")
+    if os.path.lexists(folder):
+        raise StorageError("there is already something of this name", path=folder, expected="a name that is not taken")
+
+
+def create_run(
+    name: str,
+    *,
+    config: RunConfig,
+    split: Split,
+    info: RunInfo,
+    slice_fingerprints: Sequence[str],
+    initial: Run | None = None,
+    root: Path | None = None,
+) -> Run:
+    """Makes the folder of a new run, with the weights of `initial`; `StorageError` if the name is taken or not safe."""
+    folder = (root or models_root()) / safe_name(name, "run")
+    with atomic_folder(folder) as making:
+        write_json(making / "run.json", dataclasses.asdict(info))
+        write_json(making / "config.json", configuration.to_dict(config))
+        parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}
+        if initial is not None:
+            parts["inherited"] = list(initial.trained_prints)
+            (making / "checkpoint").mkdir()
+            shutil.copyfile(initial.weights, making / "checkpoint" / "initial.safetensors")
+        write_json(making / "split.json", parts)
+        (making / "log.txt").touch()
+    return open_run(name, root=root)
+
+
+def open_run(name: str, *, root: Path | None = None) -> Run:
+    """Opens a run by its name and checks every file that describes it.
+
+    Raises:
+        RunError: if the folder or a file is missing, damaged or of a newer format.
+    """
+    root = root or models_root()
+    folder = root / safe_name(name, "run")
+    if not folder.is_dir():
+        there = ", ".join(run_names(root)) or "none"
+        raise RunError("there is no such run", path=folder, expected=f"one of: {there}")
+    values = read_json(folder / "run.json", RunError)
+    if not isinstance(values, dict):
+        raise RunError(
+            "not a run description", path=folder / "run.json", found=type(values).__name__, expected="an object"
+        )
+    version = values.get("format_version")
+    if type(version) is not int or version < 1:
+        raise RunError(
+            "no format version", path=folder / "run.json", found=version, expected=f"format {FORMAT_VERSION}"
+        )
+    if version > FORMAT_VERSION:
+        raise RunError(
+            "the run was written by a newer segcore",
+            path=folder / "run.json",
+            found=f"format {version}",
+            expected=f"format {FORMAT_VERSION} or older; update segcore",
+        )
+    info = _described(RunInfo, values, folder / "run.json")
+    config = _described(RunConfig, read_json(folder / "config.json", RunError), folder / "config.json")
+    split_file = folder / "split.json"
+    split_values = read_json(split_file, RunError)
+    if not isinstance(split_values, dict):
+        raise RunError("not a split", path=split_file, found=type(split_values).__name__, expected="an object")
+    split = split_from_dict(split_values, path=str(split_file))
+    prints = split_values.get("slice_fingerprints")
+    if not isinstance(prints, list) or len(prints) != split.slices or not all(isinstance(one, str) for one in prints):
+        raise RunError("slice fingerprints are missing", path=split_file, expected=f"{split.slices} of them")
+    inherited = split_values.get("inherited", [])
+    if not isinstance(inherited, list) or not all(isinstance(one, str) for one in inherited):
+        raise RunError("not a list of fingerprints", path=split_file, found="inherited", expected="what training wrote")
+    return Run(
+        folder=folder,
+        info=info,
+        config=config,
+        split=split,
+        slice_fingerprints=tuple(prints),
+        inherited=tuple(inherited),
+    )
+
+
+Described = TypeVar("Described")
+
+
+def _described(kind: type[Described], values: object, path: Path) -> Described:
+    try:
+        return configuration.from_dict(kind, values)
+    except ConfigError as error:
+        expected = error.expected or "what training wrote"
+        raise RunError(error.problem, path=path, found=error.found, expected=expected) from error
+    except TypeError as error:
+        missing = str(error).partition(": ")[2] or str(error)
+        raise RunError("an entry is missing", path=path, expected=missing) from error
+
+
+def threshold_value(run: Run, threshold: str | float) -> float:
+    """The value of a threshold given as a number, or as the name of an operating point of the run.
+
+    Raises:
+        ConfigError: for a name that is no operating point.
+        RunError: if the run has chosen no thresholds yet.
+    """
+    if isinstance(threshold, int | float):
+        return float(threshold)
+    if threshold not in ("pixel", "topology"):
+        raise ConfigError("unknown threshold", found=threshold, expected="pixel, topology, or a number from 0 to 1")
+    if run.info.operating_points is None:
+        raise RunError(
+            "the run has no thresholds yet",
+            path=run.folder,
+            found=f"state {run.info.state}",
+            expected="a finished run, or a threshold from 0 to 1",
+        )
+    return run.info.operating_points.pixel if threshold == "pixel" else run.info.operating_points.topology
+
+
+def run_names(root: Path | None = None) -> list[str]:
+    """Names of the folders that hold a run, whole or not, in order."""
+    root = root or models_root()
+    found = {path.parent.name for file in _DESCRIPTIONS for path in root.glob(f"*/{file}")}
+    return sorted(name for name in found if not name.startswith("."))
+
+
+def append_history(path: Path, record: EpochRecord) -> None:
+    """Adds a row to `history.csv`, with its header if it is the first, and flushes it to the disk."""
+    with storage_errors(path):
+        _append_rows(path, [record])
+
+
+def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
+    """Replaces `history.csv`."""
+    with atomic_file(path) as temporary:
+        temporary.touch()
+        if records:
+            _append_rows(temporary, records)
+
+
+def _append_rows(path: Path, records: Sequence[EpochRecord]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [column.name for column in dataclasses.fields(EpochRecord)])
+        if file.tell() == 0:
+            writer.writeheader()
+        writer.writerows(dataclasses.asdict(record) for record in records)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_history(path: Path) -> list[EpochRecord]:
+    """The rows of `history.csv`; none if there is no file yet. `RunError` for a damaged file."""
+    if not path.exists():
+        return []
+    kinds = {column.name: int if column.type == "int" else float for column in dataclasses.fields(EpochRecord)}
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise RunError(f"cannot be read ({error.strerror})", path=path, expected="a table of epochs") from error
+    # A row is whole once its line has ended.
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    records: list[EpochRecord] = []
+    if lines and lines[0].split(",") != list(kinds):
+        raise RunError("not a history of epochs", path=path, found=lines[0][:80], expected=",".join(kinds))
+    for number, row in enumerate(csv.DictReader(lines), start=2):
+        try:
+            values: dict[str, Any] = {name: kind(row[name]) for name, kind in kinds.items()}
+            records.append(EpochRecord(**values))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"line {number} is not an epoch", path=path, found=list(row.values()), expected=", ".join(kinds)
+            ) from error
+    return records
+
+
+def now() -> str:
+    """The time, UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the result of a training."""
+    found = {"python": platform.python_version()}
+    for package in ("torch", "numpy", "scikit-image", "lightning-fabric"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed by name"
+    return found

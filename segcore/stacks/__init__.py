@@ -1,0 +1,1 @@
+"""Image stacks of any format, read and written a slice at a time."""

@@ -1,0 +1,253 @@
+"""Opening multi-page TIFF files of any common kind, and noticing those that are damaged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+
+from segcore.errors import DataError
+from segcore.stacks.stack import Page, StackReader, VoxelSize, decoded, luminance, page_names, reasonable, same_form
+
+# What tifffile logs about a damaged file reaches the user as a DataError instead.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
+
+_NANOMETRES = {"nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 0.1, "A": 0.1, "mm": 1e6}
+_NANOMETRES |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00B5m": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Form:
+    """What the header of a TIFF page says its grey slice will be."""
+
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+
+
+def open_tiff(path: Path) -> StackReader:
+    """Opens a TIFF, BigTIFF, OME-TIFF or ImageJ stack; all headers are checked, pixels are not read.
+
+    Raises:
+        DataError: if it is no TIFF, damaged, cut short, empty, or not one stack of equal slices.
+    """
+    expected = "a TIFF file with at least one page"
+    decoded(path, lambda: _check_page_chain(path), "damaged or no TIFF file", expected)
+    tiff = decoded(path, lambda: tifffile.TiffFile(path), "no TIFF file that can be read", expected)
+    try:
+        form, count = decoded(path, lambda: _tiff_form(tiff, path), "damaged TIFF file")
+        voxel = decoded(path, lambda: _voxel_size(tiff), "damaged TIFF file")
+        single = _image_j_single(tiff, path, count)
+    except BaseException:
+        tiff.close()
+        raise
+    pages = tiff.pages
+
+    def load(z: int) -> Page:
+        if not single:
+            page = pages[z]
+            assert isinstance(page, tifffile.TiffPage)
+            return _tiff_grey(page)
+        page = pages.first
+        file = tiff.filehandle
+        file.seek(page.dataoffsets[0] + z * page.nbytes)
+        raw = np.frombuffer(file.read(page.nbytes), dtype=tiff.byteorder + page.dtype.char)  # type: ignore[union-attr]
+        return np.asarray(raw.reshape(page.shape), dtype=form.dtype)
+
+    return StackReader(
+        path=path,
+        names=page_names(count),
+        height=form.height,
+        width=form.width,
+        dtype=form.dtype,
+        load=load,
+        voxel_size_nm=voxel,
+        close=tiff.close,
+    )
+
+
+def _check_page_chain(path: Path) -> None:
+    """Follows the chain of page headers, which tifffile shortens silently where it is broken."""
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        mark = file.read(4)
+        order = {b"II": "<", b"MM": ">"}.get(mark[:2])
+        version = struct.unpack(order + "H", mark[2:])[0] if order and len(mark) == 4 else 0
+        if version not in (42, 43):
+            raise DataError("no TIFF file", path=path, found=_glimpse(mark, end), expected="a TIFF file")
+        big = version == 43
+        count_format, offset_format, entry = (f"{order}Q", f"{order}Q", 20) if big else (f"{order}H", f"{order}I", 12)
+        file.seek(8 if big else 4)
+        offset = _number(file, offset_format)
+        seen: set[int] = set()
+        if offset == 0:
+            raise DataError("TIFF file without pages", path=path, found="0 pages", expected="at least one page")
+        while offset:
+            if offset in seen or offset >= end:
+                raise DataError(
+                    "damaged or truncated TIFF file",
+                    path=path,
+                    found=f"{len(seen)} whole pages, the next beyond the end of the file",
+                    expected="all pages",
+                )
+            seen.add(offset)
+            file.seek(offset)
+            file.seek(_number(file, count_format) * entry, os.SEEK_CUR)
+            offset = _number(file, offset_format)
+
+
+def _number(file: BinaryIO, form: str) -> int:
+    data = file.read(struct.calcsize(form))
+    if len(data) < struct.calcsize(form):
+        raise DataError(
+            "damaged or truncated TIFF file",
+            path=file.name,
+            found="its end inside a page header",
+            expected="a whole TIFF file",
+        )
+    return int(struct.unpack(form, data)[0])
+
+
+def _glimpse(start: bytes, size: int) -> str:
+    return "an empty file" if size == 0 else f"a file that begins with {start!r}"
+
+
+def _tiff_form(tiff: tifffile.TiffFile, path: Path) -> tuple[_Form, int]:
+    """The common form of all pages and their number, after checking that their pixels are in the file."""
+    end = tiff.filehandle.size
+    first: _Form | None = None
+    for z in range(len(tiff.pages)):
+        page = tiff.pages[z]
+        assert isinstance(page, tifffile.TiffPage)
+        axes = page.axes
+        if axes not in ("YX", "YXS", "SYX") or page.dtype is None or page.dtype.kind not in "uifb":
+            raise DataError(
+                f"page {z} is no picture in grey or colour",
+                path=path,
+                found=f"axes {axes}, type {page.dtype}",
+                expected="height x width, perhaps with colours",
+            )
+        form = _Form(height=page.imagelength, width=page.imagewidth, dtype=_grey_type(page))
+        reasonable(path, form.height, form.width)
+        first = first or form
+        same_form(form, first, path, f"as in page 0 (page {z} differs)")
+        _check_segments(page, path, z, end)
+    assert first is not None
+    return first, _plane_count(tiff, path)
+
+
+def _grey_type(page: tifffile.TiffPage) -> np.dtype[Any]:
+    assert page.dtype is not None
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE or page.dtype.kind == "b":
+        return np.dtype(np.uint8)
+    return page.dtype.newbyteorder("=")
+
+
+def _check_segments(page: tifffile.TiffPage, path: Path, z: int, end: int) -> None:
+    segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    held = sum(count for _, count in segments)
+    too_few = page.compression == tifffile.COMPRESSION.NONE and page.bitspersample % 8 == 0 and held < page.nbytes
+    if not segments or too_few or any(count == 0 or offset + count > end for offset, count in segments):
+        raise DataError(
+            "truncated TIFF file",
+            path=path,
+            found=f"{end} bytes, which end before the pixels of page {z}",
+            expected="whole pages",
+        )
+
+
+def _plane_count(tiff: tifffile.TiffFile, path: Path) -> int:
+    """How many slices the file holds, from its pages and what ImageJ or OME say about them."""
+    count = len(tiff.pages)
+    said = {"channels": 1, "frames": 1, "slices": count}
+    if tiff.is_imagej:
+        found = tiff.imagej_metadata or {}
+        said = {key: int(found.get(key, 1)) for key in said}
+        count = max(count, int(found.get("images", 1)))
+    elif tiff.is_ome:
+        pixels = _ome_pixels(tiff)
+        samples = tiff.pages.first.samplesperpixel
+        said["channels"] = max(1, int(pixels.get("SizeC", 1)) // samples)
+        said["frames"] = int(pixels.get("SizeT", 1))
+        said["slices"] = int(pixels.get("SizeZ", 1))
+        if said["channels"] * said["frames"] * said["slices"] > count:
+            raise DataError(
+                "planes are missing, or in other files",
+                path=path,
+                found=f"{count} pages",
+                expected=f"{said['channels'] * said['frames'] * said['slices']} as its OME header says",
+            )
+    # One dimension alone is the stack, whatever it is called: many programs name it wrongly.
+    if sum(size > 1 for size in said.values()) > 1:
+        raise DataError(
+            "not one stack of slices",
+            path=path,
+            found=f"{said['channels']} channels, {said['frames']} frames, {said['slices']} slices",
+            expected="slices only, one channel and one time point",
+        )
+    return count
+
+
+def _image_j_single(tiff: tifffile.TiffFile, path: Path, count: int) -> bool:
+    """Whether this is an ImageJ stack with one header and all slices one after the other behind it."""
+    if count == len(tiff.pages):
+        return False
+    page = tiff.pages.first
+    needed = page.dataoffsets[0] + count * page.nbytes
+    if len(tiff.pages) > 1 or not page.is_contiguous or page.ndim != 2 or needed > tiff.filehandle.size:
+        raise DataError("truncated TIFF file", path=path, found=f"{len(tiff.pages)} pages", expected=f"{count} slices")
+    return True
+
+
+def _tiff_grey(page: tifffile.TiffPage) -> Page:
+    values = page.asarray()
+    form = _grey_type(page)
+    if page.axes == "SYX":
+        values = np.moveaxis(values, 0, -1)
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+        colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        return np.asarray(luminance(colours[np.newaxis])[0][values])
+    if values.dtype.kind == "b":
+        values = values.astype(np.uint8) * np.uint8(255)
+        return np.uint8(255) - values if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE else values
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
+        values = values.dtype.type(2**page.bitspersample - 1) - values
+    return np.ascontiguousarray(luminance(values), dtype=form)
+
+
+def _ome_pixels(tiff: tifffile.TiffFile) -> dict[str, str]:
+    found = re.search(r"<(?:\w+:)?Pixels\b([^>]*)>", tiff.ome_metadata or "")
+    return dict(re.findall(r"(\w+)\s*=\s*\"([^\"]*)\"", found.group(1))) if found else {}
+
+
+def _voxel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
+    """(z, y, x) in nm from OME, ImageJ or this package's own description, where all three are known."""
+    sizes: list[float] = []
+    with suppress(KeyError, ValueError, TypeError, ZeroDivisionError):
+        if tiff.is_ome:
+            pixels = _ome_pixels(tiff)
+            sizes = [
+                float(pixels[f"PhysicalSize{axis}"]) * _NANOMETRES[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
+                for axis in "ZYX"
+            ]
+        elif tiff.is_imagej:
+            said = tiff.imagej_metadata or {}
+            unit = _NANOMETRES[str(said["unit"])]
+            tags = tiff.pages.first.tags
+            per_pixel = [tags[name].value for name in ("YResolution", "XResolution")]
+            sizes = [float(said["spacing"]) * unit, *(below / above * unit for above, below in per_pixel)]
+        elif tiff.shaped_metadata:
+            sizes = [float(size) for size in tiff.shaped_metadata[0]["voxel_size_nm"]]
+    if len(sizes) != 3 or not all(np.isfinite(size) and size > 0 for size in sizes):
+        return None
+    # Resolutions are stored as ratios of integers, so 4 nm may come back as 3.9999999.
+    z, y, x = (float(f"{size:.6g}") for size in sizes)
+    return z, y, x

@@ -1,0 +1,160 @@
+"""A network that learns: its weights and their average, the optimiser, one step, and one look at validation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from segcore.augmentation.augment import AugmentedBatch
+from segcore.config import RunConfig, TrainConfig
+from segcore.network.losses import segmentation_loss, training_counts
+from segcore.network.prediction import load_weights
+from segcore.network.unet import UNet, scale_intensity
+from segcore.training.sampling import BatchMaker, Sample
+
+# Side of what is validated at once, pixels.
+_VALIDATION_PX = 1024
+
+
+class Learner:
+    """What a training changes with every step.
+
+    Args:
+        fabric: launched.
+        config: of the run.
+        images: (Z, H, W) uint8, in memory or mapped.
+        labels: (Z, H, W) uint8, 0 for membrane.
+        initial: weights to begin with, if not random ones.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        config: RunConfig,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        initial: Path | None = None,
+    ) -> None:
+        self.fabric, self.config = fabric, config
+        torch.manual_seed(config.train.seed)
+        self.network = UNet(config.model)
+        if initial is not None:
+            self.network.load_state_dict(load_weights(config.model, initial).state_dict())
+        if fabric.device.type == "cuda" and fabric.world_size > 1:
+            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = (
+            AveragedModel(
+                self.network,
+                multi_avg_fn=get_ema_multi_avg_fn(config.train.ema_decay),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+            if config.train.ema_decay
+            else None
+        )
+        if config.train.compile:
+            self.network.compile()
+        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, config.train))
+        self.batches = BatchMaker(images, labels, config, fabric.device)
+
+    @property
+    def kept(self) -> UNet:
+        """The network whose weights are validated and kept."""
+        kept = self.network if self.average is None else self.average.module
+        assert isinstance(kept, UNet)
+        return kept
+
+    def step(self, batch: Sequence[Sample], rate: float) -> Tensor:
+        """One step on this process's share of a global batch; sums for the epoch's record."""
+        config = self.config.train
+        mine = batch[self.fabric.global_rank :: self.fabric.world_size]
+        made = self.batches.make(mine, patch_px=config.patch_px)
+        images = scale_intensity(made.images, self.config.model.intensity)
+        logits = self.model(images.contiguous(memory_format=torch.channels_last))
+        loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights)
+        # Gradients are averaged over processes; shares need not be equal.
+        self.fabric.backward(loss * (len(mine) * self.fabric.world_size / len(batch)))
+        if config.gradient_clip:
+            self.fabric.clip_gradients(
+                self.model, self.optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return _sums_of(loss.detach(), logits.detach(), made.labels)
+
+    @torch.no_grad()
+    def validate(self, samples: Sequence[Sample]) -> Tensor:
+        """The same sums over this process's share of whole slices."""
+        model = self.kept
+        model.eval()
+        sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
+        for sample in samples[self.fabric.global_rank :: self.fabric.world_size]:
+            for made in _blocks(self._whole(sample)):
+                logits = self._logits(made)
+                loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights)
+                sums += _sums_of(loss, logits, made.labels)
+        return sums
+
+    @torch.no_grad()
+    def probability(self, sample: Sample) -> NDArray[np.uint8]:
+        """What the network sees of a slice's first block: probability of interior, (H, W) uint8."""
+        self.kept.eval()
+        logits = self._logits(next(_blocks(self._whole(sample))))
+        page: NDArray[np.uint8] = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
+        return page
+
+    def planes(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The same block of the slice itself, and of its label: 255 is interior; (H, W) uint8 each."""
+        shown = next(_blocks(self.batches.make([sample], patch_px=0)))
+        image, label = (
+            plane[0, 0].float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
+            for plane in (shown.images, shown.labels)
+        )
+        return image, label
+
+    def _whole(self, sample: Sample) -> AugmentedBatch:
+        # As prediction does: the slice is scaled as a whole, and cut afterwards.
+        whole = self.batches.make([sample], patch_px=0)
+        return dataclasses.replace(whole, images=scale_intensity(whole.images, self.config.model.intensity))
+
+    def _logits(self, made: AugmentedBatch) -> Tensor:
+        with self.fabric.autocast():
+            logits: Tensor = self.kept(made.images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+
+
+def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
+    images = float(len(labels))
+    head = torch.stack([loss.double() * images, loss.new_tensor(images).double()])
+    return torch.cat([head, training_counts(logits, labels), loss.new_tensor([labels.numel()], dtype=torch.float64)])
+
+
+def _blocks(batch: AugmentedBatch) -> Iterator[AugmentedBatch]:
+    """The batch in squares of at most `_VALIDATION_PX`, so that a large slice fits into memory."""
+    for top in range(0, batch.images.shape[-2], _VALIDATION_PX):
+        for left in range(0, batch.images.shape[-1], _VALIDATION_PX):
+            window = (..., slice(top, top + _VALIDATION_PX), slice(left, left + _VALIDATION_PX))
+            yield AugmentedBatch(
+                images=batch.images[window],
+                labels=batch.labels[window],
+                weights=None if batch.weights is None else batch.weights[window],
+            )

@@ -1,0 +1,300 @@
+"""Training a run: from a new or interrupted run folder to a finished one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from segcore.config import RunConfig, TrainConfig
+from segcore.data.dataset import Dataset
+from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
+from segcore.evaluation.scoring import choose_thresholds
+from segcore.locking import is_locked, locked
+from segcore.network.prediction import (
+    choose_device,
+    is_out_of_memory,
+    keep_freed_memory,
+    load_network,
+    load_weights,
+    predict,
+)
+from segcore.runs.run import (
+    OperatingPoints,
+    Run,
+    RunInfo,
+    check_free,
+    create_run,
+    now,
+    open_run,
+    versions,
+)
+from segcore.runs.splits import make_split, spread
+from segcore.runs.status import LiveReport
+from segcore.storage import storage_errors
+from segcore.training.loop import Report, TrainingLoop
+
+log = logging.getLogger("segcore.training.training")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where a training runs.
+
+    Attributes:
+        accelerator: `auto` takes a GPU where there is one.
+        devices: processes on this machine, one a device.
+        nodes: machines.
+    """
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int = 1
+    nodes: int = 1
+
+
+def train(
+    dataset: Dataset,
+    config: RunConfig,
+    name: str,
+    *,
+    initial: Run | None = None,
+    machine: Machine | None = None,
+    report: Report | None = None,
+) -> Run:
+    """Trains a new run to its end.
+
+    Args:
+        dataset: a labelled stack.
+        config: every setting.
+        name: of the run folder; must be free.
+        initial: a run of the same architecture, whose weights are copied and begun with; random ones if None.
+        machine: devices and processes.
+        report: called after each epoch with its record and the number of epochs.
+
+    Returns:
+        The finished run, with its operating points.
+
+    Raises:
+        DataError, ConfigError, StorageError: before anything is written.
+        TrainingError: with what to change; the folder stays, marked as failed.
+        KeyboardInterrupt: handed on; the folder stays, marked as interrupted, and can be resumed.
+    """
+    if dataset.labels is None:
+        raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
+    split = make_split(dataset.info.slices, config.split, seed=config.train.seed)
+    if initial is not None:
+        load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
+    check_free(name)  # while there is one process, and nobody waits for it
+    fabric = _launch(machine or Machine(), config.train)
+    if fabric.is_global_zero:
+        info = RunInfo(
+            dataset=dataset.info.name,
+            dataset_fingerprint=dataset.info.fingerprint,
+            synthetic=dataset.info.synthetic,
+            seed=config.train.seed,
+            started=now(),
+            device=_device_name(fabric),
+            versions=versions(),
+            started_from="" if initial is None else initial.name,
+        )
+        create_run(
+            name,
+            config=config,
+            split=split,
+            info=info,
+            slice_fingerprints=dataset.info.slice_fingerprints,
+            initial=initial,
+        )
+    fabric.barrier()
+    return _fit_and_choose(fabric, open_run(name), dataset, report)
+
+
+def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report: Report | None = None) -> Run:
+    """Goes on with a run exactly where its last whole epoch ended. Arguments and errors as for `train`."""
+    if run.info.state == "finished":
+        raise RunError("the run is finished", path=run.folder, expected="an interrupted or failed run")
+    if is_locked(run.lock):
+        raise _in_use(run)
+    if not run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints):
+        raise RunError(
+            "the dataset is not the one the run was trained on",
+            path=dataset.folder,
+            found=dataset.info.fingerprint[:12],
+            expected=run.info.dataset_fingerprint[:12],
+        )
+    fabric = _launch(machine or Machine(), run.config.train)
+    if run.info.epochs or run.checkpoint.exists():
+        # What is damaged is found before anything in the folder changes.
+        load_weights(run.config.model, run.weights)
+        TrainingLoop(fabric, run, dataset, report).take_up()
+    return _fit_and_choose(fabric, run, dataset, report)
+
+
+def _launch(machine: Machine, config: TrainConfig) -> Fabric:
+    processes = machine.devices * machine.nodes
+    if config.batch_size < processes:
+        raise ConfigError(
+            "a step has fewer patches than there are processes",
+            found=f"train.batch_size={config.batch_size}, {processes} processes",
+            expected=f"train.batch_size={processes} or more, or fewer devices",
+        )
+    accelerator = choose_device(machine.accelerator).type
+    there = torch.cuda.device_count() if accelerator == "cuda" else max(2, os.cpu_count() or 1)
+    if machine.devices > there:
+        raise ConfigError("there are not as many devices here", found=machine.devices, expected=f"at most {there}")
+    keep_freed_memory()
+    for noisy in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    fabric = Fabric(
+        # Not Fabric's `auto`, which takes other accelerators too; they lack the float64 of the counts.
+        accelerator=accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy="ddp" if processes > 1 else "auto",
+        precision="bf16-mixed" if trains_in_bfloat16(machine.accelerator, config.precision) else "32-true",
+    )
+    fabric.launch()
+    return fabric
+
+
+def is_lead_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first of several."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
+def trains_in_bfloat16(accelerator: str, precision: str) -> bool:
+    """Whether to train in bfloat16: where the hardware multiplies it itself, or where it is asked for."""
+    if precision != "auto":
+        return precision == "bf16"
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _device_name(fabric: Fabric) -> str:
+    one = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
+    if one == "CPU":
+        threads = torch.get_num_threads()
+        one = f"CPU ({platform.machine()}, {threads} {'thread' if threads == 1 else 'threads'})"
+    return one if fabric.world_size == 1 else f"{fabric.world_size} x {one}"
+
+
+def conclude(run: Run, dataset: Dataset, *, accelerator: Literal["auto", "cpu", "cuda"] = "auto") -> Run:
+    """Gives a run that was stopped the thresholds of its best weights so far, so that it can be evaluated.
+
+    It can be resumed afterwards as if nothing had been. Errors as for `resume`, and a `RunError` if no epoch was done.
+    """
+    keep_freed_memory()
+    with locked(run.lock, wait=False) as alone, _log_to(run.log):
+        if not alone:
+            raise _in_use(run)
+        points = _choose_operating_points(run, dataset, choose_device(accelerator))
+        log.info("stopped; thresholds so far: pixel %.3f, topology %.3f", points.pixel, points.topology)
+        return open_run(run.name, root=run.folder.parent).update(
+            state="interrupted", ended=now(), operating_points=points
+        )
+
+
+def _in_use(run: Run) -> RunError:
+    return RunError("another process is training this run", path=run.folder, expected="to wait until it has ended")
+
+
+def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> Run:
+    """Trains, then chooses thresholds, and leaves a true `run.json` however that ends."""
+    if not fabric.is_global_zero:
+        TrainingLoop(fabric, run, dataset, report).run_epochs()
+    else:
+        with locked(run.lock, wait=False) as alone:
+            if not alone:
+                raise _in_use(run)
+            _lead(fabric, run, dataset, report)
+    fabric.barrier()
+    return open_run(run.name, root=run.folder.parent)
+
+
+def _lead(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> None:
+    """The part of the process that writes."""
+    run = run.update(state="training", ended=None, message="")
+    live = LiveReport(run)
+    with _log_to(run.log):
+        try:
+            live.tell("starting", run.info.epochs + 1, at_once=True)
+            run = TrainingLoop(fabric, run, dataset, report, live).run_epochs()
+            live.tell("choosing thresholds", run.info.epochs, at_once=True)
+            points = _choose_operating_points(run, dataset, fabric.device)
+            run = run.update(state="finished", ended=now(), operating_points=points)
+            log.info("thresholds: pixel %.3f, topology %.3f", points.pixel, points.topology)
+        except KeyboardInterrupt:
+            log.warning("interrupted; go on with: train --resume %s", run.name)
+            open_run(run.name, root=run.folder.parent).update(state="interrupted", ended=now())
+            raise
+        except Exception as error:
+            failure = _explained(error, run)
+            with suppress(SegcoreError):  # A full disk takes no note of itself.
+                open_run(run.name, root=run.folder.parent).update(state="failed", ended=now(), message=str(failure))
+            if failure is error:
+                raise
+            raise failure from error
+
+
+def _explained(error: Exception, run: Run) -> Exception:
+    """The error itself, or for a lack of memory one that says what to change."""
+    if is_out_of_memory(error):
+        train = run.config.train
+        return TrainingError(
+            "the device ran out of memory",
+            found=f"train.batch_size={train.batch_size}, train.patch_px={train.patch_px}",
+            expected="a smaller train.batch_size, train.patch_px or model.width",
+        )
+    return error
+
+
+class _RunLog(logging.FileHandler):
+    """The log in a run's folder. Training does not end because a line of it could not be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Sends the log of segcore to a file as well."""
+    logger = logging.getLogger("segcore")
+    with storage_errors(path):
+        handler = _RunLog(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    except Exception as error:
+        # Who started the training is told by the error itself.
+        handler.handle(logging.makeLogRecord({"levelno": logging.ERROR, "levelname": "ERROR", "msg": str(error)}))
+        raise
+    finally:
+        logger.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()
+
+
+def _choose_operating_points(run: Run, dataset: Dataset, device: torch.device) -> OperatingPoints:
+    """Thresholds from the kept weights' probabilities on the validation slices, as they will be used."""
+    assert dataset.labels is not None
+    model = load_network(run, device)
+    slice_px = dataset.info.height * dataset.info.width
+    slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
+    log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))
+    images = (dataset.image(index) for index in slices)
+    probability = np.stack(list(predict(model, images, run.config.prediction)))
+    chosen = choose_thresholds(probability, dataset.labels[slices])
+    return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)

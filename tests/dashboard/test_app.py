@@ -1,0 +1,435 @@
+"""Every page of the app, run without a browser: with nothing there, with data and a run, and with damaged ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed")
+from reading import APP, bugs, opened, text_of
+from streamlit.testing.v1 import AppTest
+
+from dashboard import uploads, words
+from dashboard.figures import pictures
+from dashboard.state import selection
+from segcore.measures.evidence import boundary_distance
+
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "try_it")
+
+
+def waited(test: AppTest) -> AppTest:
+    """The page when nothing runs in the background any more."""
+    for _ in range(300):
+        if not any(button.label == "Cancel" for button in test.button):
+            return test
+        time.sleep(0.1)
+        test.run()
+    pytest.fail("the work did not end within 30 seconds")
+
+
+@pytest.fixture
+def evaluated_run(mid_grey_run, cells):
+    """The run above with an evaluation of its test slices."""
+    import torch
+
+    from segcore.evaluation.evaluate import evaluate
+
+    evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    return mid_grey_run
+
+
+# --- states of the disk -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_nothing_there_says_what_to_do(page, data_dir, models_dir, monkeypatch):
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    test = opened(page)
+    assert not bugs(test)
+    assert not test.error
+    assert test.title
+    assert not data_dir.exists()
+    assert not models_dir.exists()
+
+
+def test_the_overview_makes_the_sample_when_nothing_is_there(data_dir, models_dir):
+    test = opened("overview")
+    assert not bugs(test)
+    assert (data_dir / "sample" / "dataset.json").is_file()
+    assert "No run yet" in text_of(test)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_a_run_that_was_evaluated(page, evaluated_run):
+    test = opened(page)
+    assert not bugs(test)
+    assert not test.error
+    again = test.run()
+    assert not bugs(again)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_with_a_run_that_was_not(page, mid_grey_run):
+    test = opened(page)
+    assert not bugs(test)
+    assert not test.error
+    if page in ("overview", "errors", "confusion"):
+        assert "not evaluated" in text_of(test)
+        assert any("segcore evaluate mid-grey" in code.value for code in test.code)
+
+
+def cut(path: Path) -> None:
+    """Leaves the first half of a file, as a full disk does."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def newer(path: Path) -> None:
+    """Makes a description one of a format that is not known yet."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
+
+
+RUN_PAGES = ("overview", "training", "errors", "confusion", "try_it")
+RESULT_PAGES = ("overview", "errors", "confusion")
+DAMAGES = {
+    "run.json cut short": (lambda run: cut(run.folder / "run.json"), PAGES),
+    "run.json of a newer format": (lambda run: newer(run.folder / "run.json"), PAGES),
+    "config.json missing": (lambda run: (run.folder / "config.json").unlink(), PAGES),
+    "split.json no JSON": (lambda run: (run.folder / "split.json").write_text("{ this is <b>no</b> JSON\n"), PAGES),
+    "history.csv no table": (lambda run: run.history_csv.write_text("{ this is <b>no</b> table\n"), ("training",)),
+    "history.csv missing": (lambda run: run.history_csv.unlink(), ()),
+    "network.json cut short": (lambda run: (run.folder / "network.json").write_text('[{"part":'), ()),
+    "evidence.npz cut short": (lambda run: cut(run.evaluation("cells") / "evidence.npz"), RESULT_PAGES),
+    "evidence.npz missing": (lambda run: (run.evaluation("cells") / "evidence.npz").unlink(), RESULT_PAGES),
+    "slices.csv no table": (lambda run: (run.evaluation("cells") / "slices.csv").write_text("?"), RESULT_PAGES),
+    "summary.json of a newer format": (lambda run: newer(run.evaluation("cells") / "summary.json"), RESULT_PAGES),
+    "probability.tif cut short": (lambda run: cut(run.evaluation("cells") / "probability.tif"), ()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_run_is_told_in_one_line_on_every_page(damage, evaluated_run):
+    spoil, telling = DAMAGES[damage]
+    spoil(evaluated_run)
+    for page in PAGES:
+        test = opened(page)
+        assert not bugs(test), page
+        for one in test.error:
+            assert "\n" not in one.value, page
+            assert "Traceback" not in one.value, page
+            assert not re.search(r"(?<!\\)<b>", one.value), page
+        if page in telling:
+            assert test.error, page
+
+
+def test_what_a_damaged_run_leaves_is_still_shown(evaluated_run):
+    cut(evaluated_run.evaluation("cells") / "probability.tif")
+    assert "of 9,360" in text_of(opened("confusion"))  # four slices of 45 x 52
+    evaluated_run.history_csv.unlink()
+    text = text_of(opened("training"))
+    assert "No epoch has ended yet" in text
+    assert "The network" in text
+
+
+def test_images_that_went_away_leave_the_numbers(evaluated_run, cells):
+    shutil.rmtree(cells.folder)
+    for page in PAGES:
+        test = opened(page, dataset="cells")
+        assert not bugs(test), page
+    assert "not installed here" in text_of(opened("errors"))
+
+
+def evaluated_again(run, cells):
+    """Another evaluation in the place of the first: of the last two test slices only."""
+    from segcore.evaluation.folder import read_evaluation, write_evaluation
+
+    folder = run.evaluation("cells")
+    evaluation, facts = read_evaluation(folder)
+    kept = slice(2, None)
+    shorter = dataclasses.replace(
+        evaluation,
+        slices=evaluation.slices[kept],
+        names=evaluation.names[kept],
+        neurites=evaluation.neurites[kept],
+        evidence=evaluation.evidence.subset([2, 3]),
+        points={name: scores[kept] for name, scores in evaluation.points.items()},
+        over_thresholds=evaluation.over_thresholds[kept],
+        events=tuple(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
+        notebook_sums=None,
+    )
+    write_evaluation(folder, shorter, facts)
+
+
+def trained_again(run, cells):
+    """A run of the same name that is being trained: nothing measured yet."""
+    shutil.rmtree(run.folder / "evaluation")
+    run.history_csv.unlink()
+    run.weights.unlink()
+    run.update(state="training", ended=None, operating_points=None, epochs=0, best_epoch=0)
+
+
+MEANWHILE = {
+    "deleted": lambda run, cells: shutil.rmtree(run.folder),
+    "its evaluation deleted": lambda run, cells: shutil.rmtree(run.folder / "evaluation"),
+    "evaluated again": evaluated_again,
+    "trained again": trained_again,
+    "run.json cut short": lambda run, cells: cut(run.folder / "run.json"),
+    "evidence cut short": lambda run, cells: cut(run.evaluation("cells") / "evidence.npz"),
+    "history cut short": lambda run, cells: cut(run.history_csv),
+    "images deleted": lambda run, cells: shutil.rmtree(cells.folder),
+    "images cut short": lambda run, cells: cut(cells.folder / "images.tif"),
+    "labels cut short": lambda run, cells: cut(cells.folder / "labels.tif"),
+}
+
+
+@pytest.mark.parametrize("event", MEANWHILE)
+def test_what_changes_while_someone_looks_gives_a_page_or_a_message(event, evaluated_run, cells):
+    address = {"run": "mid-grey", "dataset": "cells", "slice": "8", "threshold": "0.6"}
+    looking = {page: opened(page, **address) for page in PAGES}
+    MEANWHILE[event](evaluated_run, cells)
+    for page, test in looking.items():
+        test.run()
+        assert not bugs(test), page
+        assert test.title, page
+        assert "Traceback" not in text_of(test), page
+    if event == "deleted":
+        assert "no run" in text_of(looking["errors"]).lower()
+    if event == "evaluated again":
+        assert "of 4,680" in text_of(looking["confusion"])
+
+
+# --- bugs -------------------------------------------------------------------------------------
+
+
+def page_with_a_bug():
+    import streamlit as st
+
+    from dashboard.trainings.notices import guarded
+
+    with st.sidebar:
+        ending = st.selectbox("Ending", ["bug", "stop", "rerun", "none"])
+    with guarded():
+        if ending == "bug":
+            {}["<b>secret</b>"]
+        if ending == "stop":
+            st.stop()
+        if ending == "rerun" and not st.session_state.get("again"):
+            st.session_state["again"] = True
+            st.rerun()
+        st.write("the end of the page")
+    st.write("after the page")
+
+
+def test_a_bug_is_told_in_one_line_and_logged_whole(caplog):
+    test = AppTest.from_function(page_with_a_bug).run()
+    assert not test.exception
+    assert len(test.error) == 1
+    assert "KeyError" in test.error[0].value
+    assert "secret" not in test.error[0].value
+    assert "Traceback" in caplog.text
+    assert "secret" in caplog.text
+    box = test.selectbox[0]
+    assert [one.value for one in box.set_value("stop").run().markdown] == []
+    assert [one.value for one in box.set_value("rerun").run().markdown] == ["the end of the page", "after the page"]
+    assert not test.error
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_the_numbers_are_those_of_segcore(evaluated_run):
+    from segcore.evaluation.folder import read_evaluation
+
+    evaluation, _ = read_evaluation(evaluated_run.evaluation("cells"))
+    z, threshold, tolerance = 9, 0.6, 1
+    matrix = evaluation.evidence.confusion(threshold, tolerance)
+    place = evaluation.slices.index(z)
+    text = text_of(opened("errors", slice=str(z), threshold=str(threshold), tolerance=str(tolerance)))
+    assert f"{int(matrix.wrong_pixels[place]):,} of {int(matrix.pixels[place]):,}" in text
+    assert f"{int(matrix.pooled().wrong_pixels):,} of {int(matrix.pooled().pixels):,}" in text
+    for page in ("overview", "confusion"):
+        shown = text_of(opened(page, slice=str(z), threshold=str(threshold), tolerance=str(tolerance)))
+        assert f"{int(matrix.pooled().wrong_pixels):,} of {int(matrix.pooled().pixels):,}" in shown, page
+
+
+def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
+    for page in ("overview", "training", "errors", "confusion", "augmentation", "data"):
+        assert words.SYNTHETIC in text_of(opened(page)), page
+
+
+def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
+    import torch
+
+    from segcore.evaluation.evaluate import evaluate
+
+    evaluate(evaluated_run, cells, part="train", device=torch.device("cpu"))
+    for page in ("overview", "errors", "confusion"):
+        assert "These figures leak" in text_of(opened(page, part="train")), page
+        assert "These figures leak" not in text_of(opened(page, part="test")), page
+
+
+# --- the address ------------------------------------------------------------------------------
+
+
+def test_the_selection_is_in_the_address_and_comes_back_from_it(evaluated_run):
+    test = opened("errors", slice="10", threshold="0.7", tolerance="2")
+    found = test.query_params
+    assert found["run"] == "mid-grey"
+    assert found["dataset"] == "cells"
+    assert (found["slice"], found["threshold"], found["tolerance"]) == ("10", "0.700", "2")
+    assert test.select_slider(key="sidebar slice").value == 10
+    assert test.slider(key="sidebar threshold").value == 0.7
+
+
+def test_a_choice_in_the_sidebar_survives_the_next_page(evaluated_run):
+    test = opened("errors")
+    test.select_slider(key="sidebar slice").set_value(11).run()
+    test.slider(key="sidebar threshold").set_value(0.25).run()
+    test.switch_page("views/confusion.py").run()
+    assert test.slider(key="sidebar threshold").value == 0.25
+    assert test.query_params["slice"] == "11"
+
+
+def test_the_thresholds_with_a_name_are_one_click_away(evaluated_run):
+    test = opened("errors")
+    test.button(key="sidebar point topology").click().run()
+    assert test.slider(key="sidebar threshold").value == 0.75
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"run": "../../etc"}, {"run": "/etc/passwd"}, {"run": "a\x00b"}, {"run": "x" * 5000}, {"run": "mid\u2010grey"},
+        {"dataset": "../cells"}, {"dataset": "%2e%2e%2fcells"}, {"part": "../test"}, {"slice": "-1"},
+        {"slice": "99999999999999999999"}, {"slice": "\u0663"}, {"threshold": "nan"}, {"threshold": "1e9"},
+        {"tolerance": "6"}, {"run": "<img src=x onerror=alert(1)>"},
+    ],
+)  # fmt: skip
+def test_a_hostile_address_shows_an_ordinary_page(address, evaluated_run):
+    for page in ("errors", "data"):
+        test = opened(page, **address)
+        assert not bugs(test)
+        assert test.query_params["run"] == "mid-grey"
+        assert test.query_params["dataset"] == "cells"
+        assert not re.search(r"(?<!\\)<img", text_of(test))
+
+
+def test_an_address_is_read_part_by_part():
+    assert selection.parsed({"slice": "3", "threshold": "0.5", "tolerance": "5", "run": "a"}) == {
+        "slice": 3, "threshold": 0.5, "tolerance": 5, "run": "a",
+    }  # fmt: skip
+    for bad in ({"slice": "3.0"}, {"slice": ""}, {"threshold": "-0.1"}, {"threshold": "inf"}, {"tolerance": "-1"}):
+        assert selection.parsed(bad) == {}
+
+
+# --- writing, and not -------------------------------------------------------------------------
+
+
+def test_read_only_hides_what_writes(evaluated_run, monkeypatch):
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    test = opened("data", section="import")
+    assert not bugs(test)
+    assert not [button for button in test.button if "import" in button.label.lower()]
+    assert "read-only" in text_of(test)
+    test = opened("data", section="all")
+    assert not [button for button in test.button if button.label in ("Fetch", "Make it here")]
+
+
+def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell_stack):
+    import tifffile
+
+    images, labels = cell_stack
+    tifffile.imwrite(tmp_path / "images.tif", images)
+    tifffile.imwrite(tmp_path / "masks.tif", labels)
+    test = opened("data", section="import")
+    test.segmented_control(key="import way").set_value("path").run()
+    test.text_input(key="import path").set_value(str(tmp_path / "images.tif")).run()
+    test.text_input(key="import masks path").set_value(str(tmp_path / "masks.tif")).run()
+    test.text_input(key="import name").set_value("mine").run()
+    waited(next(one for one in test.button if one.label == "Check only").click().run())
+    assert not bugs(test)
+    assert not (data_dir / "mine").exists()
+    assert "passed" in text_of(test)
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
+    assert (data_dir / "mine" / "dataset.json").is_file()
+
+
+def test_a_corrupt_import_says_what_is_wrong_and_keeps_the_form(data_dir, models_dir, tmp_path):
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(b"II*\x00 not a tiff")
+    test = opened("data", section="import")
+    test.segmented_control(key="import way").set_value("path").run()
+    test.text_input(key="import path").set_value(str(broken)).run()
+    test.text_input(key="import name").set_value("mine").run()
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
+    assert test.error
+    assert test.text_input(key="import name").value == "mine"
+    assert not (data_dir / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.tif", "a.tif"), ("../../etc/passwd", "passwd"), ("C:\\x\\y.png", "y.png"), ("..", "upload"),
+        (".hidden", "hidden"), ("a\x00b.tif", "a_b.tif"), ("", "upload"), ("<b>.tif", "b_.tif"),
+    ],
+)  # fmt: skip
+def test_upload_names_stay_in_their_folder(name, expected):
+    assert uploads.safe_file_name(name) == expected
+    assert len(uploads.safe_file_name("x" * 5000 + ".tif")) <= 100
+    assert uploads.safe_file_name("x" * 5000 + ".tif").endswith(".tif")
+
+
+def test_text_from_files_is_never_markup():
+    shown = words.plain("<img src=x> [a](javascript:b) **c** `d` $e$ :red[f]\n# g")
+    assert "\n" not in shown
+    assert not re.search(r"(?<!\\)[<>\[\]()*`$:]", shown)
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def test_errors_are_coloured_by_kind_and_forgiven_within_tolerance():
+    label = np.full((20, 20), 255, np.uint8)
+    label[:, 10] = 0
+    probability = label.copy()
+    probability[3, 10] = 255  # missed membrane
+    probability[5, 2] = 0  # false membrane, eight pixels from the boundary
+    probability[7, 9] = 0  # false membrane right at it
+    image = np.full((20, 20), 100, np.uint8)
+    found = pictures.errors(image, label, probability, 0.5, 1)
+    tint = {name: tuple(np.round(100 * 0.25 + np.array(colour) * 0.75).astype(int)) for name, colour in
+            (("missed", pictures.MISSED), ("false", pictures.FALSE), ("forgiven", pictures.FORGIVEN))}  # fmt: skip
+    assert tuple(found[3, 10]) == tint["forgiven" if boundary_distance(label > 0)[3, 10] < 1 else "missed"]
+    assert tuple(found[5, 2]) == tint["false"]
+    assert tuple(found[7, 9]) == tint["forgiven"]
+    assert tuple(pictures.errors(image, label, probability, 0.5, 0)[3, 10]) == tint["missed"]
+    assert tuple(found[0, 0]) == (100, 100, 100)
+
+
+def test_the_server_never_imports_torch(evaluated_run, run_python):
+    code = f"""
+        import sys
+        sys.path.insert(0, {str(APP.parents[1])!r})
+        from streamlit.testing.v1 import AppTest
+        for page in {PAGES!r}:
+            if page == "augmentation":
+                continue  # its worker does, in a process of its own
+            test = AppTest.from_file({str(APP)!r}, default_timeout=60).switch_page(f"views/{{page}}.py").run()
+            assert not test.exception, page
+        assert "torch" not in sys.modules
+        assert "lightning_fabric" not in sys.modules
+        print("fine")
+    """
+    environment = {key: os.environ[key] for key in ("SEGCORE_DATA_DIR", "SEGCORE_MODELS_DIR")}
+    done = run_python(code, **environment)
+    assert done.stdout.strip().endswith("fine"), done.stderr[-2000:]

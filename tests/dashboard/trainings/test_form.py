@@ -1,0 +1,271 @@
+"""The form that starts a training: prefilled, checked as it is typed, and honest about leaks before anything runs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest.importorskip("streamlit", reason="streamlit is not installed")
+from reading import APP, bugs, text_of
+from streamlit.testing.v1 import AppTest
+
+from dashboard.trainings.form import OPEN
+from segcore.config import AugmentConfig, preset
+from segcore.jobs.queue import JobQueue
+from segcore.locking import locked
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
+
+
+@pytest.fixture
+def queue(models_dir, cells):
+    """A queue whose jobs stay where they are, on a machine that is being measured: this test says that it does both."""
+    queue = JobQueue()
+    queue.folder.mkdir(parents=True)
+    with locked(queue.lane_lock("cpu")), locked(queue.folder / "timing-cpu.lock"):
+        yield queue
+
+
+def opened(page="errors", **address):
+    """A page with the form open."""
+    test = AppTest.from_file(str(APP), default_timeout=120)
+    for key, value in address.items():
+        test.query_params[key] = value
+    test.session_state[OPEN] = True
+    return test.switch_page(f"views/{page}.py").run()
+
+
+def more(test):
+    return test.toggle(key="train more").set_value(True).run()
+
+
+def field(test, name):
+    return test.text_input(key=f"train {name}")
+
+
+def choose(test, name, value):
+    return test.selectbox(key=f"train {name}").set_value(value).run()
+
+
+def start_button(test):
+    return next(one for one in test.button if one.label == "Start training")
+
+
+def problems(test):
+    return "\n".join(one.value for one in test.markdown if ":red[" in one.value)
+
+
+def test_start_puts_what_the_form_says_into_the_queue_and_closes_it(queue):
+    test = opened()
+    assert field(test, "name").value == "cells-quick-1"
+    field(test, "train.epochs").set_value("3").run()
+    start_button(test).click().run()
+    assert not bugs(test)
+    (job,) = queue.jobs()
+    assert (job.run, job.dataset, job.state, job.started_from) == ("cells-quick-1", "cells", "waiting", "")
+    assert job.config.train.epochs == 3
+    assert job.config.preset == "quick"
+    assert not [one for one in test.button if one.label == "Start training"]
+    test.session_state[OPEN] = True
+    test.run()
+    assert field(test, "name").value == "cells-quick-2"
+    assert field(test, "train.epochs").value == "3"
+
+
+def test_a_second_click_on_the_same_button_starts_nothing(queue):
+    test = opened()
+    clicked = start_button(test)
+    clicked.click().run()
+    # What the browser sends when the second click was on its way while the first was dealt with.
+    test.session_state[OPEN] = True
+    test.run()
+    assert start_button(test).key != clicked.key
+    assert len(queue.jobs()) == 1
+
+
+def test_each_value_is_checked_by_the_settings_own_rules(queue):
+    test = more(opened())
+    for name, text, expected in (
+        ("train.epochs", "0", "0 does not fit: 1 to 100000"),
+        ("train.epochs", "many", "'many' does not fit: a whole number"),
+        ("train.epochs", "", "'' does not fit: a whole number"),
+        ("model.width", "999", "1 to 256 features"),
+        ("train.learning_rate", "1,5", "a finite number"),
+        ("train.learning_rate", "-1", "more than 0, at most 10"),
+        ("train.seed", "1.5", "a whole number"),
+        ("augment.rotation_deg", "500", "0 to 180 degrees"),
+    ):
+        usual = field(test, name).value
+        field(test, name).set_value(text).run()
+        assert expected in problems(test).replace("\\", ""), (name, text)
+        assert start_button(test).disabled
+        field(test, name).set_value(usual).run()
+        assert not problems(test)
+        assert not start_button(test).disabled
+
+
+def test_what_is_wrong_is_said_also_when_its_field_is_folded_away(queue):
+    test = more(opened())
+    field(test, "model.width").set_value("0").run()
+    test.toggle(key="train more").set_value(False).run()
+    assert "1 to 256 features" in problems(test)
+    assert "Width" in text_of(test)
+    assert start_button(test).disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("", "A run needs a name"), ("../up", "not a safe folder name"), ("mid-grey", "already something of this name"),
+     ("asked-for", "job 1 has asked for the run")],
+)  # fmt: skip
+def test_names_are_checked(name, expected, queue, mid_grey_run):
+    queue.start(dataset="cells", config=preset("quick"), run="asked-for", token="t", accelerator="cpu")
+    test = opened()
+    field(test, "name").set_value(name).run()
+    assert expected.lower() in problems(test).replace("\\", "").lower()
+    assert start_button(test).disabled
+    field(test, "name").set_value("mine").run()
+    assert not start_button(test).disabled
+
+
+def test_a_click_right_after_the_last_letter_starts_nothing_wrong(queue):
+    test = opened()
+    field(test, "train.epochs").set_value("0")  # typed, but the page does not know yet
+    start_button(test).click().run()
+    assert queue.jobs() == []
+    assert start_button(test).disabled
+
+
+def test_presets_and_the_chosen_run_fill_in_the_form(queue, mid_grey_run):
+    test = more(opened())
+    choose(test, "base", "notebook")
+    assert field(test, "train.epochs").value == "50"
+    assert field(test, "name").value == "cells-notebook-1"
+    assert test.selectbox(key="train loss.kind").value == "dice"
+    choose(test, "base", "run mid-grey")
+    assert field(test, "model.width").value == "1"
+    assert field(test, "train.epochs").value == "60"
+    field(test, "train.epochs").set_value("2").run()
+    start_button(test).click().run()
+    config = queue.jobs()[0].config
+    assert config.model == mid_grey_run.config.model  # also what the form does not ask for
+    assert config.train.epochs == 2
+
+
+def test_a_name_that_was_typed_stays_when_the_preset_changes(queue):
+    test = opened()
+    field(test, "name").set_value("my-own").run()
+    choose(test, "base", "standard")
+    assert field(test, "name").value == "my-own"
+    assert field(test, "train.epochs").value == "75"
+
+
+def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
+    test = more(opened())
+    choose(test, "augment", "notebook")
+    assert field(test, "augment.rotation_deg").value == "25"
+    field(test, "augment.rotation_deg").set_value("10").run()
+    start_button(test).click().run()
+    test.session_state[OPEN] = True
+    test.run()
+    choose(test, "augment", "off")
+    assert not [one for one in test.text_input if one.key == "train augment.rotation_deg"]
+    start_button(test).click().run()
+    notebook, off = (job.config.augment for job in queue.jobs())
+    assert (notebook.rotation_deg, notebook.flips, notebook.noise_fixed) == (10, "one-of-three", True)
+    assert off == AugmentConfig.off()
+
+
+def test_a_loss_without_pixels_goes_without_their_weights(queue):
+    test = more(opened())
+    choose(test, "base", "standard")
+    choose(test, "loss.kind", "jaccard")
+    assert not problems(test)
+    start_button(test).click().run()
+    assert (queue.jobs()[0].config.loss.kind, queue.jobs()[0].config.loss.boundary_weight) == ("jaccard", 0)
+
+
+def test_folds_are_named_by_the_slices_they_hold_out(queue):
+    test = more(opened())
+    choose(test, "split.protocol", "kfold")
+    assert test.selectbox(key="train split.fold").options == [
+        "1 of 3: slices 0-3", "2 of 3: slices 4-7", "3 of 3: slices 8-11",
+    ]  # fmt: skip
+    choose(test, "split.fold", "2")
+    start_button(test).click().run()
+    assert (queue.jobs()[0].config.split.protocol, queue.jobs()[0].config.split.fold) == ("kfold", 2)
+
+
+# --- leaks and weights --------------------------------------------------------------------------
+
+
+def warnings(test):
+    return "\n".join(one.value for one in test.warning)
+
+
+def test_the_notebooks_protocol_is_called_leaking_before_it_starts(queue):
+    test = opened()
+    assert "leak" not in warnings(test)
+    choose(test, "base", "notebook")
+    assert "This would leak" in warnings(test)
+    assert "both learned from and validated with" in warnings(test)
+    assert not start_button(test).disabled  # it is a warning, not a prohibition
+
+
+def test_weights_that_have_seen_the_test_slices_leak(queue, mid_grey_run):
+    """The run has learned from slices 0 to 5; the first of three folds holds out 0 to 3."""
+    test = more(opened())
+    choose(test, "base", "run mid-grey")
+    choose(test, "from", "mid-grey")
+    assert "leak" not in warnings(test)
+    choose(test, "split.protocol", "kfold")
+    assert "has learned from slices 0-" in warnings(test)
+    start_button(test).click().run()
+    assert queue.jobs()[0].started_from == "mid-grey"
+
+
+def test_weights_of_another_network_do_not_fit(queue, mid_grey_run):
+    test = more(opened())
+    assert "mid-grey (another network)" in test.selectbox(key="train from").options
+    choose(test, "from", "mid-grey")
+    assert "another architecture" in problems(test)
+    assert "model.width=16" in problems(test).replace("\\", "")
+    assert start_button(test).disabled
+
+
+# --- what is shown, and where not ---------------------------------------------------------------
+
+
+def test_the_time_is_being_measured_until_it_is_known(queue):
+    assert "being measured" in text_of(opened())
+
+
+def test_without_a_dataset_the_form_says_what_it_needs(data_dir, models_dir, monkeypatch):
+    test = opened("data")
+    assert not bugs(test)
+    assert "A training needs a dataset with labels" in text_of(test)
+
+
+def test_a_closed_form_offers_nothing_and_costs_nothing(queue):
+    test = AppTest.from_file(str(APP), default_timeout=120).switch_page("views/errors.py").run()
+    assert not [one for one in test.text_input if (one.key or "").startswith("train ")]
+
+
+def test_read_only_has_no_form(queue, monkeypatch):
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    test = opened()
+    assert not [one for one in test.expander if one.label == "Train a model"]
+    assert not [one for one in test.button if one.label == "Start training"]
+
+
+def test_a_cluster_that_is_set_up_is_offered(queue):
+    assert "train device" not in [one.key for one in more(opened()).selectbox]
+    (queue.models / "slurm.toml").write_text('executor = "local"\n')
+    with locked(queue.lane_lock("slurm")):
+        test = choose(more(opened()), "device", "slurm")
+        assert "Sent to the cluster" in text_of(test)
+        start_button(test).click().run()
+        assert [job.lane for job in queue.jobs()] == ["slurm"]
+        queue.stop(1)
+    assert not bugs(test)

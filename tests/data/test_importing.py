@@ -1,0 +1,460 @@
+"""Everything a user may bring is checked, converted once, and installed whole or refused in one line."""
+
+import shutil
+import zipfile
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from segcore.data.dataset import open_dataset
+from segcore.data.importing import check_source, import_source
+from segcore.data.polarity import interior_is_white
+from segcore.errors import DataError, StorageError
+from segcore.progress import Cancelled
+from segcore.stacks.volume import array_stack
+
+
+def write_folder(folder, pages, name="{}.tif", first=0):
+    folder.mkdir(parents=True)
+    for z, page in enumerate(pages):
+        path = folder / name.format(z + first)
+        if path.suffix == ".tif":
+            tifffile.imwrite(path, page, photometric="minisblack")
+        else:
+            Image.fromarray(page).save(path)
+    return folder
+
+
+@pytest.fixture
+def twelve(small_pair):
+    """Twelve slices, so that 2 and 10 are both there."""
+    images, labels = small_pair
+    order = [z % 5 for z in range(12)]
+    images = images[order].copy()
+    images[:, 0, 0] = np.arange(12)
+    return images, labels[order]
+
+
+@pytest.fixture
+def notebook(tmp_path, twelve):
+    """The notebook's layout."""
+    images, labels = twelve
+    write_folder(tmp_path / "nb/train", images)
+    write_folder(tmp_path / "nb/label", labels)
+    write_folder(tmp_path / "nb/test", images[::-1])
+    return tmp_path / "nb"
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in sorted(folder.rglob("*")):
+            packed.write(file, f"{folder.name}/{file.relative_to(folder)}")
+    return path
+
+
+def assert_refused(source, message, data_dir, listing, name="cells", **options):
+    """Refused in one line that names a path, with nothing left, and the checks say the same."""
+    with pytest.raises(DataError, match=message) as caught:
+        import_source(source, name, **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.path is not None
+    assert listing(data_dir) == []
+    checks = check_source(source, name, **options)
+    assert [check.passed for check in checks] == [True] * (len(checks) - 1) + [False]
+    assert checks[-1].message == str(caught.value)
+    assert listing(data_dir) == []
+
+
+# --- sources ----------------------------------------------------------------------------------
+
+
+def test_notebook_layout_makes_two_datasets(notebook, twelve, data_dir):
+    train, test = import_source(notebook, "cells", voxel_size_nm=(50, 4, 4))
+    np.testing.assert_array_equal(train.images, twelve[0])
+    np.testing.assert_array_equal(train.labels, twelve[1])
+    np.testing.assert_array_equal(test.images, twelve[0][::-1])
+    assert [train.info.name, test.info.name] == ["cells", "cells-test"]
+    assert test.labels is None
+    assert train.info.slice_names[:3] == ("0.tif", "1.tif", "2.tif")
+    assert train.info.slice_names[-1] == "11.tif"
+    assert train.info.voxel_size_nm == test.info.voxel_size_nm == (50, 4, 4)
+    assert train.info.source == "imported from nb"
+    assert all(check.passed and check.message for check in train.info.checks)
+    assert open_dataset("cells").info == train.info
+
+
+def test_checks_are_data(notebook, data_dir):
+    checks = check_source(notebook, "cells")
+    assert all(check.passed for check in checks)
+    said = {check.name: check.message for check in checks}
+    assert said["source"] == "cells with labels and cells-test without labels"
+    assert said["cells: images and labels pair up"] == "12 pairs of equal size"
+    assert said["cells: two values in the masks"] == "the values are 0 and 255"
+    assert said["cells: polarity"].startswith("recognised: black is membrane and white is interior")
+    assert said["cells-test: every slice can be read"] == "12 slices"
+    assert not data_dir.exists()
+
+
+def test_a_zip_of_it_is_the_same(notebook, tmp_path, data_dir, listing):
+    plain = import_source(notebook, "plain")
+    packed = import_source(zipped(notebook, tmp_path / "nb.zip"), "packed")
+    for one, other in zip(plain, packed, strict=True):
+        assert one.info.fingerprint == other.info.fingerprint
+    assert sorted(path.name for path in data_dir.iterdir()) == ["packed", "packed-test", "plain", "plain-test"]
+
+
+@pytest.mark.parametrize("form", ["stack", "folder", "folder of two", "zip of stacks", "zip and labels inside"])
+def test_other_sources(tmp_path, twelve, data_dir, form):
+    images, labels = twelve
+    tifffile.imwrite(tmp_path / "volume.tif", images)
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    option = None
+    if form == "stack":
+        source, option = tmp_path / "volume.tif", tmp_path / "labels.tif"
+    elif form == "folder":
+        source = write_folder(tmp_path / "i", images, "im_{}.png")
+        option = write_folder(tmp_path / "m", labels, "im_{:04d}_mask2.png")
+    elif form == "folder of two":
+        source = tmp_path / "both"
+        write_folder(source / "images", images, "{}.png", first=1)
+        write_folder(source / "masks", labels, "{:02d}.tif", first=1)
+    else:
+        source = tmp_path / "a.zip"
+        with zipfile.ZipFile(source, "w") as packed:
+            packed.write(tmp_path / "volume.tif", "volume.tif")
+            packed.write(tmp_path / "labels.tif", "labels.tif" if form == "zip of stacks" else "other.tif")
+        option = None if form == "zip of stacks" else "other.tif"
+    (dataset,) = import_source(source, "cells", labels=option)
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+def test_unlabelled_stack(tmp_path, twelve, data_dir):
+    tifffile.imwrite(tmp_path / "a.tif", twelve[0])
+    (dataset,) = import_source(tmp_path / "a.tif", "cells")
+    assert dataset.labels is None
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.float32])
+def test_more_than_eight_bits_are_stretched_and_the_stretch_is_recorded(tmp_path, twelve, data_dir, kind):
+    grey = (twelve[0].astype(np.float64) * (0.01 if kind == np.float32 else 100)).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", grey, compression="zstd")
+    (dataset,) = import_source(tmp_path / "a.tif", "cells")
+    low, high = np.percentile(grey.astype(float), (0.1, 99.9))
+    assert dataset.info.intensity_range == pytest.approx((low, high))
+    expected = np.clip((grey.astype(float) - low) / (high - low) * 255, 0, 255)
+    np.testing.assert_allclose(dataset.images, expected, atol=0.5001)
+
+
+def test_colour_images_and_masks(tmp_path, twelve, data_dir):
+    images, labels = twelve
+    source = write_folder(tmp_path / "i", [np.dstack([page] * 3) for page in images], "{}.png")
+    masks = write_folder(tmp_path / "m", [np.dstack([page] * 4) for page in labels], "{}.png")
+    (dataset,) = import_source(source, "cells", labels=masks)
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [(0, 1), (0, 255), (7, 9), (0, 65535), (0.0, 1.0), (-1.5, 2.5)])
+@pytest.mark.parametrize("white", ["interior", "membrane"])
+def test_any_two_values_and_either_polarity(tmp_path, twelve, data_dir, values, white):
+    images, labels = twelve
+    low, high = values
+    kind = np.float32 if isinstance(low, float) else np.min_scalar_type(high)
+    mask = np.where((labels > 0) == (white == "interior"), high, low).astype(kind)
+    tifffile.imwrite(tmp_path / "i.tif", images)
+    tifffile.imwrite(tmp_path / "m.tif", mask)
+    (dataset,) = import_source(tmp_path / "i.tif", "a", labels=tmp_path / "m.tif")
+    np.testing.assert_array_equal(dataset.labels, labels)
+    (dataset,) = import_source(tmp_path / "i.tif", "b", labels=tmp_path / "m.tif", polarity=f"{white}-white")
+    np.testing.assert_array_equal(dataset.labels, labels)
+    (dataset,) = import_source(tmp_path / "i.tif", "c", labels=tmp_path / "m.tif", polarity="interior-white")
+    np.testing.assert_array_equal(dataset.labels, labels if white == "interior" else 255 - labels)
+
+
+def test_bright_membranes_have_to_be_declared(tmp_path, twelve, data_dir, listing):
+    images, labels = twelve
+    tifffile.imwrite(tmp_path / "i.tif", 255 - images)
+    tifffile.imwrite(tmp_path / "m.tif", labels)
+    options = {"labels": tmp_path / "m.tif"}
+    assert_refused(tmp_path / "i.tif", "ambiguous.*expected --polarity interior-white or", data_dir, listing, **options)
+    (dataset,) = import_source(tmp_path / "i.tif", "cells", polarity="interior-white", **options)
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+def test_masks_without_structure_are_ambiguous():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 64, 64), np.uint8)
+    masks = np.where(rng.random((3, 64, 64)) < 0.5, np.uint8(255), np.uint8(0))
+    with pytest.raises(DataError, match="ambiguous"):
+        interior_is_white(array_stack(images), array_stack(masks))
+
+
+def test_polarity_of_every_single_real_slice(isbi_folder):
+    images = tifffile.imread(isbi_folder / "train-volume.tif")
+    labels = tifffile.imread(isbi_folder / "train-labels.tif")
+    for z in range(0, 30, 6):
+        one = array_stack(images[z : z + 1])
+        assert interior_is_white(one, array_stack(labels[z : z + 1]))[0]
+        assert not interior_is_white(one, array_stack(255 - labels[z : z + 1]))[0]
+
+
+def test_nearly_binary_masks_name_the_threshold_that_helps(tmp_path, twelve, data_dir, listing):
+    images, labels = twelve
+    source = write_folder(tmp_path / "i", images)
+    masks = tmp_path / "m"
+    masks.mkdir()
+    for z, page in enumerate(labels):
+        Image.fromarray(page).save(masks / f"{z}.jpg", quality=95)
+    assert_refused(
+        source,
+        r"nearly binary.*found \d+ values from 0 to 255, \d+\.\d % .*expected exactly two.*--threshold-labels 128",
+        data_dir,
+        listing,
+        labels=masks,
+    )
+    (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=128)
+    assert (np.asarray(dataset.labels) != labels).mean() < 0.01
+    assert "thresholded" in next(check.message for check in dataset.info.checks if "two values" in check.name)
+
+
+@pytest.mark.parametrize("values", [[0, 100, 255], range(256)])
+def test_masks_of_3_or_256_values(tmp_path, twelve, data_dir, listing, values):
+    images, _ = twelve
+    mask = np.resize(np.array(list(values), np.uint8), images.shape)
+    tifffile.imwrite(tmp_path / "i.tif", images)
+    tifffile.imwrite(tmp_path / "m.tif", mask)
+    message = f"m.tif: the masks are not binary; found {len(values)} values.*expected exactly two values"
+    assert_refused(tmp_path / "i.tif", message, data_dir, listing, labels=tmp_path / "m.tif")
+
+
+def test_masks_of_one_value(tmp_path, twelve, data_dir, listing):
+    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
+    tifffile.imwrite(tmp_path / "m.tif", np.zeros_like(twelve[0]))
+    options = {"labels": tmp_path / "m.tif"}
+    assert_refused(tmp_path / "i.tif", "only one value; found 0", data_dir, listing, **options)
+    assert_refused(tmp_path / "i.tif", "threshold leaves only", data_dir, listing, threshold_labels=9, **options)
+
+
+def test_one_slice_may_be_all_interior(tmp_path, twelve, data_dir):
+    labels = twelve[1].copy()
+    labels[3] = 255
+    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
+    tifffile.imwrite(tmp_path / "m.tif", labels)
+    (dataset,) = import_source(tmp_path / "i.tif", "cells", labels=tmp_path / "m.tif")
+    assert dataset.info.membrane_percent[3] == 0
+
+
+# --- folders that do not fit ------------------------------------------------------------------
+
+
+def test_one_mask_missing(notebook, data_dir, listing):
+    (notebook / "label/7.tif").unlink()
+    assert_refused(notebook, "label: not as many masks as images; found 11; expected 12", data_dir, listing)
+
+
+def test_masks_of_another_size(notebook, data_dir, listing):
+    for path in (notebook / "label").iterdir():
+        tifffile.imwrite(path, tifffile.imread(path)[:-1])
+    assert_refused(notebook, "differ in size; found 60 x 48 pixels; expected 61 x 48", data_dir, listing)
+
+
+def test_one_mask_of_another_size(notebook, data_dir, listing):
+    tifffile.imwrite(notebook / "label/3.tif", np.zeros((61, 47), np.uint8))
+    assert_refused(notebook, r"3\.tif: slices differ in size", data_dir, listing)
+
+
+def test_masks_of_other_numbers(notebook, data_dir, listing):
+    (notebook / "label/0.tif").rename(notebook / "label/12.tif")
+    assert_refused(notebook, "do not pair up; found slice 0 is 0.tif with 1.tif", data_dir, listing)
+
+
+def test_two_files_of_one_number(notebook, data_dir, listing):
+    shutil.copy(notebook / "train/3.tif", notebook / "train/003.tif")
+    assert_refused(notebook, r"same number; found 003\.tif and 3\.tif", data_dir, listing)
+
+
+def test_train_without_labels(notebook, data_dir, listing):
+    shutil.rmtree(notebook / "label")
+    assert_refused(notebook, "a folder train but none of its masks", data_dir, listing)
+
+
+def test_labels_without_images(notebook, data_dir, listing):
+    shutil.rmtree(notebook / "train")
+    assert_refused(notebook, "masks but no images", data_dir, listing)
+
+
+@pytest.mark.parametrize("empty", ["train", "label", "test"])
+def test_empty_folders(notebook, data_dir, listing, empty):
+    shutil.rmtree(notebook / empty)
+    (notebook / empty).mkdir()
+    assert_refused(notebook, f"{empty}: no images in this folder", data_dir, listing)
+
+
+def test_unknown_folders(tmp_path, data_dir, listing):
+    (tmp_path / "x/cats").mkdir(parents=True)
+    (tmp_path / "x/dogs").mkdir()
+    assert_refused(tmp_path / "x", "found cats, dogs; expected train/", data_dir, listing)
+
+
+def test_several_stacks(tmp_path, twelve, data_dir, listing):
+    for number in (1, 2, 3):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / f"x/stack{number}.tif", twelve[0])
+    assert_refused(tmp_path / "x", "several stacks", data_dir, listing)
+
+
+# --- damaged files ----------------------------------------------------------------------------
+
+
+def test_missing_paths(tmp_path, twelve, data_dir, listing):
+    assert_refused(tmp_path / "nowhere", "nowhere: there is no such file or folder", data_dir, listing)
+    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
+    options = {"labels": tmp_path / "none.tif"}
+    assert_refused(tmp_path / "i.tif", r"none\.tif: there is no such file", data_dir, listing, **options)
+
+
+@pytest.mark.parametrize("damage", ["text", "empty", "cut in a page", "cut header"])
+@pytest.mark.parametrize("place", ["train/5.tif", "label/5.tif", "test/5.tif"])
+def test_damaged_files(notebook, data_dir, listing, damage, place):
+    path = notebook / place
+    whole = path.read_bytes()
+    path.write_bytes({"text": b"not a picture", "empty": b"", "cut in a page": whole[:-500]}.get(damage, whole[:100]))
+    assert_refused(notebook, place, data_dir, listing)
+
+
+def test_pixels_that_cannot_be_decoded_in_the_second_dataset_undo_the_first(notebook, data_dir, listing):
+    page = tifffile.imread(notebook / "test/11.tif")
+    tifffile.imwrite(notebook / "test/11.tif", page, compression="zstd", metadata=None)
+    with tifffile.TiffFile(notebook / "test/11.tif") as tiff:
+        place, count = tiff.pages.first.dataoffsets[0], tiff.pages.first.databytecounts[0]
+    data = bytearray((notebook / "test/11.tif").read_bytes())
+    data[place : place + count] = bytes(count)
+    (notebook / "test/11.tif").write_bytes(data)
+    assert_refused(notebook, r"11\.tif.*cannot be decoded", data_dir, listing)
+
+
+def test_not_a_number_in_a_float_image(tmp_path, twelve, data_dir, listing):
+    grey = twelve[0].astype(np.float32)
+    grey[7, 3, 3] = np.nan
+    tifffile.imwrite(tmp_path / "i.tif", grey)
+    assert_refused(tmp_path / "i.tif", "slice 7 .* values that are no numbers", data_dir, listing)
+
+
+def test_messages_about_a_zip_name_the_file_in_it(notebook, tmp_path, data_dir, listing):
+    (notebook / "label/7.tif").write_text("text")
+    archive = zipped(notebook, tmp_path / "nb.zip")
+    assert_refused(archive, f"^{archive}/nb/label/7.tif: no TIFF file", data_dir, listing)
+
+
+def test_zip_that_is_too_large(notebook, tmp_path, data_dir, listing):
+    archive = zipped(notebook, tmp_path / "nb.zip")
+    assert_refused(archive, "unpacks to too much", data_dir, listing, unpack_limit=10_000)
+
+
+def test_zip_that_leads_out(tmp_path, data_dir, listing):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
+        packed.writestr("../../evil.tif", "x")
+    assert_refused(tmp_path / "a.zip", "leads out of the archive", data_dir, listing)
+    assert not list(tmp_path.rglob("evil.tif"))
+
+
+# --- names and values -------------------------------------------------------------------------
+
+
+def test_taken_names(notebook, twelve, data_dir, listing):
+    import_source(notebook / "test", "cells-test")
+    before = listing(data_dir)
+    with pytest.raises(DataError, match="already a dataset cells-test"):
+        import_source(notebook, "cells")
+    assert listing(data_dir) == before
+
+
+def test_unsafe_name(notebook, data_dir, listing):
+    with pytest.raises(StorageError, match="not a safe folder name"):
+        import_source(notebook, "../cells")
+    assert listing(data_dir) == []
+
+
+@pytest.mark.parametrize("size", [(0, 4, 4), (-1, 4, 4), (float("nan"), 4, 4), (4, 4)])
+def test_voxel_sizes_that_are_none(notebook, data_dir, size):
+    with pytest.raises(DataError, match="voxel size is no size"):
+        import_source(notebook, "cells", voxel_size_nm=size)
+
+
+def test_unknown_polarity(notebook, data_dir):
+    with pytest.raises(DataError, match="unknown polarity; found upside-down"):
+        import_source(notebook, "cells", polarity="upside-down")
+
+
+def test_disk_that_takes_no_more_bytes(notebook, data_dir, run_python, listing):
+    done = run_python(
+        """
+        import resource, signal, sys
+        from pathlib import Path
+        from segcore.errors import StorageError
+        from segcore.data.importing import import_source
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        try:
+            import_source(Path(sys.argv[1]), "cells")
+        except StorageError as error:
+            print(error)
+        """,
+        notebook,
+        SEGCORE_DATA_DIR=str(data_dir),
+    )
+    assert done.stdout.count("\n") == 1, done.stderr
+    assert done.stdout.startswith(f"{data_dir}/cells/")
+    assert not data_dir.exists()
+
+
+def test_who_watches_an_import_hears_checks_and_slices_and_can_end_it(data_dir, notebook, tmp_path):
+    packed = zipped(notebook, tmp_path / "nb.zip")
+    heard, checks = [], []
+    import_source(packed, "cells", watch=lambda *step: heard.append(step), checks=checks)
+    assert heard[0][0] == "unpacking"
+    assert ("checking cells: polarity", 0, None) in heard
+    assert ("writing cells-test", 12, 12) in heard
+    assert [check.name for check in checks][:2] == ["source", "cells: images"]
+    assert all(check.passed for check in checks)
+
+    def watch(step, done, total):
+        if (step, done) == ("writing again-test", 3):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        import_source(packed, "again", watch=watch)
+    assert sorted(path.name for path in data_dir.iterdir()) == ["cells", "cells-test"]
+
+
+def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
+    peaks = []
+    for slices in (10, 80):
+        folder = tmp_path / str(slices)
+        folder.mkdir()
+        pages = [np.tile(stack[:1], (1, 6, 8))[0] for stack in small_pair]
+        for name, page in zip(("i", "m"), pages, strict=True):
+            tifffile.imwrite(folder / f"{name}.tif", np.stack([page] * slices), compression="deflate")
+        done = run_python(
+            """
+            import sys, tracemalloc
+            from pathlib import Path
+            from segcore.data.importing import import_source
+            folder = Path(sys.argv[1])
+            tracemalloc.start()
+            import_source(folder / "i.tif", "cells", labels=folder / "m.tif")
+            print(tracemalloc.get_traced_memory()[1])
+            """,
+            folder,
+            SEGCORE_DATA_DIR=str(folder / "data"),
+        )
+        peaks.append(int(done.stdout))
+    slice_bytes = 61 * 6 * 48 * 8
+    assert all(later - earlier < 10 * slice_bytes for earlier, later in pairwise(peaks)), peaks

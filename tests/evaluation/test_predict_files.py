@@ -1,0 +1,94 @@
+"""Applying a run to images of every kind; what is written is read back."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from segcore.errors import ConfigError, DataError, RunError, StorageError
+from segcore.evaluation.predict_files import apply_run
+
+CPU = torch.device("cpu")
+
+
+def probability_of(image):
+    return np.round(255 / (1 + np.exp(10 - 20 * (image / 255)))).astype(np.uint8)
+
+
+def applied(run, source, folder, **options):
+    return apply_run(run, source, folder, device=CPU, **options)
+
+
+def test_a_stack(mid_grey_run, cell_stack, tmp_path, listing):
+    images = cell_stack[0][:3]
+    tifffile.imwrite(tmp_path / "stack.tif", images, imagej=True, resolution=(250, 250), metadata={"axes": "ZYX"})
+    found = applied(mid_grey_run, tmp_path / "stack.tif", tmp_path / "out")
+    assert (found.folder, found.slices, found.threshold) == (tmp_path / "out", 3, 0.5)
+    assert listing(tmp_path / "out") == ["mask.tif", "probability.tif"]
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/probability.tif"), probability_of(images))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/mask.tif"), np.where(images > 127, 255, 0))
+    assert tifffile.memmap(tmp_path / "out/mask.tif", mode="r").shape == (3, 45, 52)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "value", "lightest_membrane"),
+    # 20 v / 255 - 10 = log(t / (1 - t)) at v = 127.5 + 12.75 log(t / (1 - t))
+    [("pixel", 0.5, 127), ("topology", 0.75, 141), (0.9, 0.9, 155), (0, 0, 0), (1, 1, 255)],
+)
+def test_thresholds(mid_grey_run, tmp_path, threshold, value, lightest_membrane):
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    found = applied(mid_grey_run, tmp_path / "ramp.png", tmp_path / "out", threshold=threshold)
+    assert found.threshold == value
+    mask = tifffile.imread(tmp_path / "out/mask.tif").reshape(256)
+    q = probability_of(ramp)[0]
+    np.testing.assert_array_equal(mask > 0, q > 255 * value)
+    if 0 < value < 1:
+        assert abs(int(np.flatnonzero(mask == 0)[-1]) - lightest_membrane) <= 1
+
+
+def test_numbered_images_of_a_folder_in_order(mid_grey_run, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, grey in ((10, 200), (2, 20), (1, 130)):
+        Image.fromarray(np.full((7, 5), grey, np.uint8)).save(tmp_path / "in" / f"{number}.png")
+    applied(mid_grey_run, tmp_path / "in", tmp_path / "out")
+    assert tifffile.imread(tmp_path / "out/mask.tif")[:, 0, 0].tolist() == [255, 0, 255]
+
+
+def test_16_bits_are_stretched(mid_grey_run, tmp_path):
+    ramp = np.tile(np.linspace(1000, 3000, 101).astype(np.uint16), (9, 1))
+    tifffile.imwrite(tmp_path / "deep.tif", ramp)
+    applied(mid_grey_run, tmp_path / "deep.tif", tmp_path / "out")
+    mask = tifffile.imread(tmp_path / "out/mask.tif")[0].ravel()[:101]
+    assert abs(int(np.flatnonzero(mask)[0]) - 50) <= 1
+
+
+def test_nothing_is_left_of_what_fails(mid_grey_run, tmp_path, cell_stack, listing):
+    tifffile.imwrite(tmp_path / "stack.tif", cell_stack[0])
+    whole = (tmp_path / "stack.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.tif").write_text("hello")
+    (tmp_path / "there").mkdir()
+    before = listing(tmp_path)
+    for source in ("missing.tif", "cut.tif", "text.tif"):
+        with pytest.raises(DataError, match=source):
+            applied(mid_grey_run, tmp_path / source, tmp_path / "out")
+    with pytest.raises(StorageError, match="there: there is already something of this name"):
+        applied(mid_grey_run, tmp_path / "stack.tif", tmp_path / "there")
+    for threshold in ("best", 1.5, -0.1, float("nan")):
+        with pytest.raises(ConfigError):
+            applied(mid_grey_run, tmp_path / "stack.tif", tmp_path / "out", threshold=threshold)
+    assert listing(tmp_path) == before
+    unfinished = dataclasses.replace(
+        mid_grey_run, info=dataclasses.replace(mid_grey_run.info, operating_points=None, state="training")
+    )
+    with pytest.raises(RunError, match="no thresholds yet"):
+        applied(unfinished, tmp_path / "stack.tif", tmp_path / "out")
+    assert applied(unfinished, tmp_path / "stack.tif", tmp_path / "half", threshold=0.5).slices == 12
+    mid_grey_run.weights.write_bytes(mid_grey_run.weights.read_bytes()[:-4])
+    with pytest.raises(RunError, match="not a whole safetensors file"):
+        applied(mid_grey_run, tmp_path / "stack.tif", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,222 @@
+"""Scores of whole stacks: the same whatever they are read from, equal to scores slice by slice."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from segcore.errors import ConfigError, DataError
+from segcore.evaluation.scoring import Evaluation, add_point, choose_thresholds, score
+from segcore.measures.evidence import CHALLENGE_THRESHOLDS, count_evidence, last_membrane_value, predicted_interior
+from segcore.measures.notebook_confusion import index_sums
+from segcore.measures.similarity import binary_ssim
+from segcore.measures.topology import components, score_slice
+from segcore.stacks.volume import open_stack
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+POINTS = {"pixel": 0.5, "topology": 0.7}
+
+
+def rooms(slices=4, height=60, width=72, seed=0):
+    """Labels (0/255) of rooms with walls, and probabilities that are blurred and noisy."""
+    generator = np.random.default_rng(seed)
+    labels = np.full((slices, height, width), 255, np.uint8)
+    for z in range(slices):
+        labels[z, 9 + z :: 15, :] = labels[z, :, 7 + z :: 18] = 0
+        labels[z, 10 + z :: 15, :] = labels[z, :, 8 + z :: 18] = 0
+    smooth = ndimage.gaussian_filter(labels / 255, (0, 1, 1))
+    noise = ndimage.gaussian_filter(generator.standard_normal(labels.shape), (0, 1, 1))
+    return np.clip(np.rint(255 * (smooth + 0.6 * noise)), 0, 255).astype(np.uint8), labels
+
+
+def evaluate(probability, labels, **changes):
+    slices = changes.pop("slices", None) or range(4 if isinstance(probability, Path) else len(probability))
+    settings = {"slices": slices, "names": [f"{z:03d}" for z in slices], "thresholds": POINTS, "workers": 2}
+    return score(probability, labels, **(settings | changes))
+
+
+def same(one, other):
+    for field in dataclasses.fields(Evaluation):
+        if field.name == "evidence":
+            np.testing.assert_array_equal(one.evidence.counts, other.evidence.counts)
+        elif field.name == "notebook_sums":
+            np.testing.assert_array_equal(one.notebook_sums, other.notebook_sums)
+        else:
+            assert str(getattr(one, field.name)) == str(getattr(other, field.name)), field.name
+    return True
+
+
+def test_every_number_is_that_of_the_slice_alone():
+    probability, labels = rooms()
+    found = evaluate(probability, labels, notebook_confusion=True)
+    assert found.slices == (0, 1, 2, 3)
+    assert found.names == ("000", "001", "002", "003")
+    sums = np.zeros((2, 2), int)
+    for z, (page, label) in enumerate(zip(probability, labels > 0, strict=True)):
+        np.testing.assert_array_equal(found.evidence.counts[z], count_evidence(label, page))
+        assert found.neurites[z] == components(label).max()
+        for name, threshold in POINTS.items():
+            prediction = predicted_interior(page, threshold)
+            expected = score_slice(label, prediction)
+            point = found.points[name][z]
+            assert point.v_rand == expected.v_rand
+            assert point.v_info == expected.v_info
+            assert point.ssim == binary_ssim(label, prediction)
+            assert point.psnr_db == pytest.approx(-10 * math.log10((label != prediction).mean()))
+        for threshold, measured in zip(CHALLENGE_THRESHOLDS, found.over_thresholds[z], strict=True):
+            assert measured == score_slice(label, predicted_interior(page, threshold))
+        sums += index_sums(label, predicted_interior(page, 0.5))
+    assert found.notebook_sums.tolist() == sums.tolist()
+    assert found.events_at == "topology"
+    assert found.events
+    assert [event.slice for event in found.events] == sorted(event.slice for event in found.events)
+
+
+def test_the_source_and_the_number_of_workers_change_nothing(tmp_path):
+    probability, labels = rooms()
+    expected = evaluate(probability, labels, workers=1)
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "packed.tif", probability, photometric="minisblack", compression="zlib")
+    np.save(tmp_path / "plain.npy", probability)
+    mapped = tifffile.memmap(tmp_path / "labels.tif", mode="r")
+    assert isinstance(mapped, np.memmap)
+    for workers in (1, 2, 5):
+        assert same(expected, evaluate(probability, mapped, workers=workers))
+    assert same(expected, evaluate(tmp_path / "packed.tif", tmp_path / "labels.tif"))
+    assert same(expected, evaluate(np.load(tmp_path / "plain.npy", mmap_mode="r"), labels > 0))
+    with open_stack(tmp_path / "packed.tif") as reader:
+        assert same(expected, evaluate(reader, mapped))
+
+
+def test_parts_of_a_memory_map_are_read_from_their_place(tmp_path):
+    probability, labels = rooms(6)
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
+    mapped = tifffile.memmap(tmp_path / "labels.tif", mode="r")
+    assert same(evaluate(probability[2:4], labels[2:4]), evaluate(probability[2:4], mapped[2:4]))
+    assert same(evaluate(probability[::2], labels[::2]), evaluate(probability[::2], mapped[::2]))
+
+
+def test_pages_belong_to_the_slices_named():
+    probability, labels = rooms()
+    whole = evaluate(probability, labels)
+    part = evaluate(probability[[3, 1]], labels, slices=[3, 1])
+    assert part.slices == (3, 1)
+    np.testing.assert_array_equal(part.evidence.counts, whole.evidence.counts[[3, 1]])
+    assert part.points["pixel"] == (whole.points["pixel"][3], whole.points["pixel"][1])
+    assert {event.slice for event in part.events} <= {1, 3}
+
+
+def test_one_more_operating_point():
+    probability, labels = rooms()
+    found = add_point(evaluate(probability, labels), "given", 0.62, probability, labels)
+    expected = evaluate(probability, labels, thresholds=POINTS | {"given": 0.62})
+    assert same(found, expected)
+
+
+def test_progress_is_told_once_a_slice():
+    probability, labels = rooms()
+    for workers in (1, 2):
+        calls = []
+        evaluate(probability, labels, workers=workers, progress=lambda calls=calls: calls.append(1))
+        assert len(calls) == 4
+
+
+def test_events_fall_back_to_the_last_point():
+    probability, labels = rooms(2)
+    assert evaluate(probability, labels, thresholds={"given": 0.4}).events_at == "given"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (5, 3), (8, 9)])
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("predicted", [0, 255])
+def test_slices_of_one_class(shape, value, predicted):
+    labels, probability = np.full((2, *shape), value, np.uint8), np.full((2, *shape), predicted, np.uint8)
+    found = evaluate(probability, labels)
+    assert found.neurites == ((1, 1) if value else (0, 0))
+    assert found.events == ()
+    assert math.isnan(found.points["pixel"][0].v_rand) == (value == 0)
+    assert found.points["pixel"][0].psnr_db == (math.inf if value == predicted else 0)
+    points = choose_thresholds(probability, labels)
+    assert 0 <= points.pixel <= 1
+    assert 0 <= points.topology <= 1
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    probability, labels = rooms()
+    with pytest.raises(DataError, match="differ in number"):
+        evaluate(probability[:3], labels, slices=range(4))
+    with pytest.raises(DataError, match="no label for a slice"):
+        evaluate(probability, labels[:3])
+    with pytest.raises(DataError, match="differ in size"):
+        evaluate(probability[:, :-1], labels)
+    with pytest.raises(DataError, match="uint8"):
+        evaluate(probability / 255, labels)
+    with pytest.raises(DataError, match="Z, H, W"):
+        evaluate(probability[0], labels)
+    with pytest.raises(ConfigError, match="no slices"):
+        evaluate(probability[:0], labels)
+    with pytest.raises(ConfigError, match="twice"):
+        evaluate(probability[:2], labels, slices=[1, 1])
+    with pytest.raises(ConfigError, match="no thresholds"):
+        evaluate(probability, labels, thresholds={})
+    with pytest.raises(ConfigError, match="0 to 1"):
+        evaluate(probability, labels, thresholds={"given": 1.5})
+    with pytest.raises(DataError, match=r"none\.tif"):
+        evaluate(tmp_path / "none.tif", labels)
+    with pytest.raises(ConfigError, match="no slices"):
+        choose_thresholds(probability[:0], labels[:0])
+
+
+def test_a_map_whose_file_was_cut_is_refused(tmp_path):
+    probability, labels = rooms()
+    path = tmp_path / "labels.npy"
+    np.save(path, labels)
+    mapped = np.load(path, mmap_mode="r")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="cut short"):
+        evaluate(probability, mapped)
+
+
+# Operating points
+
+
+def test_thresholds_of_a_perfect_probability():
+    _, labels = rooms()
+    points = choose_thresholds(labels, labels)
+    assert points.pixel == 0.5
+    assert points.topology == pytest.approx(0.5, abs=0.003)
+
+
+def test_the_pixel_threshold_is_the_best_of_all():
+    probability, labels = rooms()
+    chosen = last_membrane_value(choose_thresholds(probability, labels).pixel)
+    wrong = [int(((probability > value) != (labels > 0)).sum()) for value in range(256)]
+    assert wrong[chosen] == min(wrong)
+
+
+def test_the_topology_threshold_is_near_the_best():
+    # Gaps in the walls have a probability of 0.6, the walls 0.2, the rooms 0.9.
+    _, labels = rooms()
+    probability = np.where(labels > 0, 230, 51).astype(np.uint8)
+    for z in range(len(labels)):
+        probability[z, 9 + z : 11 + z, ::10] = 153
+    points = choose_thresholds(probability, labels)
+    assert points.pixel < 230 / 255
+    assert 0.6 <= points.topology < 230 / 255
+    for z in range(len(labels)):
+        assert score_slice(labels[z] > 0, predicted_interior(probability[z], points.topology)).v_rand > 0.99
+
+
+def test_thresholds_lie_between_two_values():
+    probability, labels = rooms(seed=3)
+    points = choose_thresholds(probability, labels, workers=1)
+    assert points == choose_thresholds(probability, labels, workers=2)
+    for threshold in (points.pixel, points.topology):
+        assert (255 * threshold) % 1 == pytest.approx(0.5)

@@ -1,0 +1,248 @@
+"""Splits are contiguous and disjoint, and the audit recognises slices by their pixels."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segcore.config import SplitConfig
+from segcore.data.dataset import slice_fingerprint
+from segcore.errors import ConfigError, RunError
+from segcore.runs.splits import (
+    audit,
+    make_split,
+    patches_an_epoch,
+    slice_ranges,
+    split_from_dict,
+    split_to_dict,
+    spread,
+)
+
+
+def in_one_piece(indices):
+    return list(indices) == list(range(indices[0], indices[-1] + 1)) if indices else True
+
+
+def prints(count, prefix="slice"):
+    return [f"{prefix} {index}" for index in range(count)]
+
+
+def test_the_isbi_default():
+    split = make_split(30, SplitConfig())
+    assert split.train == tuple(range(16))
+    assert split.gap == (16,)
+    assert split.validation == (17, 18, 19)
+    assert split.test == tuple(range(20, 30))
+    assert split.part("all") == tuple(range(30))
+    assert split.part("validation") == (17, 18, 19)
+
+
+@pytest.mark.parametrize(
+    ("fold", "train", "gap", "validation", "test"),
+    [
+        # The folds of the brief; validation always lies beside the test block.
+        (0, "14-29", "13", "10-12", "0-9"),
+        (1, "0-5, 20-29", "6", "7-9", "10-19"),
+        (2, "0-15", "16", "17-19", "20-29"),
+    ],
+)
+def test_three_folds_of_isbi(fold, train, gap, validation, test):
+    split = make_split(30, SplitConfig(protocol="kfold", fold=fold))
+    found = [slice_ranges(part) for part in (split.train, split.gap, split.validation, split.test)]
+    assert found == [train, gap, validation, test]
+
+
+@given(st.integers(2, 80).flatmap(lambda slices: st.tuples(st.just(slices), st.integers(2, slices))))
+def test_folds_judge_every_slice_once(sizes):
+    slices, folds = sizes
+    judged = []
+    for fold in range(folds):
+        config = SplitConfig(protocol="kfold", folds=folds, fold=fold, gap=0, validation_fraction=0.01)
+        try:
+            test = make_split(slices, config).test
+        except ConfigError:
+            assert slices <= 4  # nothing left to train on
+            return
+        assert test
+        judged += test
+    assert judged == list(range(slices))
+
+
+@given(
+    st.integers(3, 60),
+    st.sampled_from(["blocks", "kfold"]),
+    st.integers(2, 12).flatmap(lambda folds: st.tuples(st.just(folds), st.integers(0, folds - 1))),
+    st.floats(0.01, 0.5),
+    st.integers(0, 3),
+    st.floats(0, 0.9),
+)
+def test_parts_are_disjoint_and_in_one_piece(slices, protocol, fold, validation_fraction, gap, test_fraction):
+    config = SplitConfig(
+        protocol=protocol, folds=fold[0], fold=fold[1], validation_fraction=validation_fraction, gap=gap,
+        test_fraction=test_fraction,
+    )  # fmt: skip
+    try:
+        split = make_split(slices, config)
+    except ConfigError:
+        return
+    parts = [*split.train, *split.validation, *split.gap, *split.test]
+    assert sorted(parts) == list(range(slices))
+    assert split.train
+    assert split.validation
+    assert in_one_piece(split.validation)
+    assert in_one_piece(split.test)
+    assert all(abs(one - other) > gap for one in split.train for other in split.validation)
+    assert len(split.gap) <= 2 * gap
+    assert not audit(split, prints(slices), [*split.validation, *split.test], prints(slices)).leaks
+    assert split_from_dict(json.loads(json.dumps(split_to_dict(split)))) == split
+
+
+def test_validation_stays_in_one_piece_where_one_side_of_the_test_block_is_short():
+    # Four are wanted, three lie before the test block: they come from behind it.
+    split = make_split(30, SplitConfig(protocol="kfold", folds=10, fold=1))
+    assert (split.test, split.validation, split.gap) == ((3, 4, 5), (6, 7, 8, 9), (10,))
+
+
+@pytest.mark.parametrize("slices", range(3, 13))
+def test_tiny_stacks_split_or_say_why_not(slices):
+    if slices < 5:
+        with pytest.raises(ConfigError, match=f"a stack of {slices} slices leaves none to train on; .*split.gap"):
+            make_split(slices, SplitConfig())
+    else:
+        split = make_split(slices, SplitConfig())
+        assert split.train[0] == 0
+        assert split.test[-1] == slices - 1
+        assert len(split.test) == -(-slices // 3)
+
+
+def test_gap_and_fractions():
+    split = make_split(20, SplitConfig(test_fraction=0.25, validation_fraction=0.2, gap=2))
+    assert [slice_ranges(part) for part in (split.train, split.gap, split.validation, split.test)] == [
+        "0-9", "10-11", "12-14", "15-19",
+    ]  # fmt: skip
+    nothing_held_out = make_split(10, SplitConfig(test_fraction=0, gap=0, validation_fraction=0.3))
+    assert nothing_held_out.test == ()
+    assert nothing_held_out.validation == (7, 8, 9)
+
+
+def test_more_folds_than_slices():
+    with pytest.raises(ConfigError, match="found 5 folds, 4 slices"):
+        make_split(4, SplitConfig(protocol="kfold", folds=5))
+
+
+def test_the_notebook_augments_first_and_so_leaks():
+    split = make_split(30, SplitConfig(protocol="notebook", validation_fraction=0.2), seed=3)
+    assert split.test == tuple(range(20, 30))
+    assert len(split.pool) == 800
+    assert [copy.source for copy in split.pool[:21]] == [*range(20), 0]
+    assert sum(copy.part == "validation" for copy in split.pool) == 160
+    assert {copy.source for copy in split.pool} == set(range(20))
+    # 40 copies of each slice: some of each are in both parts.
+    assert split.train == split.validation == tuple(range(20))
+    found = audit(split, prints(30), [*split.validation, *split.test], prints(30))
+    assert found.leaks
+    assert found.trained_on == tuple(range(20))
+    assert found.neighbours == (20,)
+    assert make_split(30, SplitConfig(protocol="notebook", validation_fraction=0.2), seed=3) == split
+    assert make_split(30, SplitConfig(protocol="notebook", validation_fraction=0.2), seed=4) != split
+    assert split_from_dict(json.loads(json.dumps(split_to_dict(split)))) == split
+
+
+def test_the_notebook_on_a_stack_longer_than_its_pool_has_every_original():
+    split = make_split(10, SplitConfig(protocol="notebook", test_fraction=0, copies=2))
+    assert [copy.source for copy in split.pool] == list(range(10))
+    with pytest.raises(ConfigError, match="no slices are left"):
+        make_split(1, SplitConfig(protocol="notebook"))
+
+
+def test_the_audit_tells_trained_chosen_and_neighbouring_slices():
+    split = make_split(30, SplitConfig())
+    found = audit(split, prints(30), range(30), prints(30))
+    assert found.trained_on == tuple(range(16))
+    assert found.chosen_on == (17, 18, 19)
+    assert found.neighbours == (16,)
+    clean = audit(split, prints(30), split.test, prints(30))
+    assert not clean.leaks
+    assert clean.overlaps == clean.neighbours == ()
+
+
+def test_the_audit_recognises_pixels_under_another_name_and_another_way_round():
+    rng = np.random.default_rng(0)
+    stack = rng.integers(0, 256, (12, 9, 7), np.uint8)
+    split = make_split(12, SplitConfig())  # trains on 0-5, validates on 7, tests on 8-11
+    other = rng.integers(0, 256, (6, 9, 7), np.uint8)
+    other[1] = stack[2]
+    other[3] = stack[4, ::-1]
+    other[4] = np.rot90(stack[5], 2)
+    other[5] = stack[7, :, ::-1]
+    trained = [slice_fingerprint(page) for page in stack]
+    found = audit(split, trained, range(6), [slice_fingerprint(page) for page in other])
+    assert [(one.judged, one.source, one.seen_in) for one in found.overlaps] == [
+        (1, 2, "train"), (3, 4, "train"), (4, 5, "train"), (5, 7, "validation"),
+    ]  # fmt: skip
+    assert found.neighbours == (0, 2)
+    # Turned by 90 degrees a slice has another shape, and is the same slice still.
+    turned = [slice_fingerprint(np.rot90(page, 3)) for page in stack]
+    assert audit(split, trained, [0], turned).leaks
+
+
+def test_a_slice_twice_in_a_stack_leaks_by_its_pixels():
+    split = make_split(12, SplitConfig())
+    same = prints(12)
+    same[9] = same[1]
+    assert audit(split, same, split.test, same).trained_on == (9,)
+
+
+@pytest.mark.parametrize(
+    ("indices", "text"),
+    [([], "none"), ([3], "3"), ([2, 0, 1], "0-2"), ([0, 1, 3, 5, 6], "0-1, 3, 5-6")],
+)
+def test_slice_ranges(indices, text):
+    assert slice_ranges(indices) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": None}, "not a split"),
+        ({"train": "12"}, "not a split"),
+        ({"train": [1.5]}, "1.5 is no whole number"),
+        ({"train": [True]}, "True is no whole number"),
+        ({"train": [12]}, "slice numbers outside the stack; found .*12.*; expected 0..11"),
+        ({"test": [-1]}, "slice numbers outside the stack"),
+        ({"slices": float("inf")}, "not a split"),
+        ({"protocol": "other"}, "unknown protocol or part; found other"),
+        ({"pool": [[0]]}, "not a split"),
+        ({"pool": [[12, "train"]]}, "outside the stack"),
+        ({"pool": [[0, "test"]]}, "unknown protocol or part; found test"),
+    ],
+)
+def test_edited_splits_are_refused(change, message):
+    values = split_to_dict(make_split(12, SplitConfig())) | change
+    with pytest.raises(RunError, match=message):
+        split_from_dict(values, path="split.json")
+
+
+@pytest.mark.parametrize("key", ["train", "validation", "gap", "test", "pool", "slices", "protocol"])
+def test_splits_with_a_missing_entry_are_refused(key):
+    values = split_to_dict(make_split(12, SplitConfig()))
+    del values[key]
+    with pytest.raises(RunError, match=f"split.json: not a split; found KeyError: '{key}'"):
+        split_from_dict(values, path="split.json")
+
+
+def test_long_stacks_of_large_slices_are_validated_in_part():
+    assert spread(range(50), 16, 512 * 512, at_least=1) == list(range(50))
+    assert spread(range(100, 150), 16, 2048 * 2048, at_least=1) == [100, 116, 133, 149]
+    assert spread(range(50), 16, 8192 * 8192, at_least=3) == [0, 24, 49]
+    assert spread([7], 16, 8192 * 8192, at_least=3) == [7]
+    assert spread([], 16, 100, at_least=1) == []
+
+
+def test_patches_of_an_epoch():
+    blocks = make_split(30, SplitConfig())
+    assert [patches_an_epoch(blocks, wanted) for wanted in (0, 5, 64)] == [16, 5, 64]
+    pool = make_split(30, SplitConfig(protocol="notebook", copies=100, validation_fraction=0.2))
+    assert [patches_an_epoch(pool, wanted) for wanted in (0, 5, 500)] == [80, 5, 80]

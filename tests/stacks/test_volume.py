@@ -1,0 +1,502 @@
+"""Stacks of every kind are read alike, damaged ones are refused, and writing is whole or not at all."""
+
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.color import rgb2gray
+
+from segcore.errors import DataError, StorageError
+from segcore.stacks.numbering import in_number_order, slice_keys
+from segcore.stacks.volume import StackWriter, array_stack, intensity_range, map_stack, open_stack, page_names, to_uint8
+
+
+def noise(*shape, dtype=np.uint8, seed=0):
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        return rng.normal(size=shape).astype(dtype)
+    return rng.integers(0, min(np.iinfo(dtype).max, 60000), shape, dtype=dtype, endpoint=True)
+
+
+def read_all(path):
+    with open_stack(path) as stack:
+        return np.stack([stack.read(z) for z in range(len(stack))])
+
+
+def write(path, pages, **options):
+    with StackWriter(path, height=pages.shape[1], width=pages.shape[2], slices=len(pages), **options) as writer:
+        for page in pages:
+            writer.write(page)
+
+
+SHAPES = [(3, 5, 7), (1, 5, 7), (1, 1, 1), (4, 3, 3), (2, 1, 9), (2, 9, 1), (3, 4, 4), (2, 300, 251)]
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+# tifffile writes a stack of width 1 as one page of one sample.
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape[2] > 1 or shape[1] == 1])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.uint32, np.float32, np.float64])
+def test_plain_stacks_of_any_size_and_type(tmp_path, shape, dtype):
+    pages = noise(*shape, dtype=dtype)
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert (len(stack), stack.height, stack.width, stack.dtype) == (*shape, np.dtype(dtype))
+        assert stack.names == tuple(page_names(len(pages)))
+        assert stack.voxel_size_nm is None
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), pages)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"compression": "lzw"},
+        {"compression": "lzw", "predictor": True},
+        {"compression": "deflate"},
+        {"compression": "zstd"},
+        {"compression": "packbits"},
+        {"bigtiff": True},
+        {"byteorder": ">"},
+        {"bigtiff": True, "byteorder": ">", "compression": "zstd"},
+        {"tile": (16, 16)},
+        {"rowsperstrip": 3},
+        {"ome": True},
+        {"imagej": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_common_tiff(tmp_path, options, dtype):
+    pages = noise(4, 33, 47, dtype=dtype)
+    path = tmp_path / ("a.ome.tif" if "ome" in options else "a.tif")
+    tifffile.imwrite(path, pages, photometric="minisblack", metadata={"axes": "ZYX"}, **options)
+    np.testing.assert_array_equal(read_all(path), pages)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_become_their_luminance(tmp_path, channels, planar, dtype):
+    pages = noise(2, 9, 11, channels, dtype=dtype)
+    stored = pages if planar == "contig" else np.moveaxis(pages, -1, 1)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, metadata=None)
+    read = read_all(tmp_path / "a.tif")
+    assert read.dtype == dtype
+    top = np.iinfo(dtype).max
+    np.testing.assert_allclose(read, rgb2gray(pages[..., :3]) * top, atol=0.51)
+
+
+def test_grey_stored_as_colour_keeps_its_values_exactly(tmp_path):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(np.dstack([grey] * 3)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_all(tmp_path / "a.png")[0], grey)
+
+
+@pytest.mark.parametrize(
+    ("mode", "dtype"),
+    [("L", np.uint8), ("LA", np.uint8), ("RGB", np.uint8), ("RGBA", np.uint8), ("P", np.uint8), ("I;16", np.uint16)],
+)
+def test_png_of_every_mode(tmp_path, mode, dtype):
+    grey = noise(13, 8, dtype=dtype)
+    image = Image.fromarray(grey)
+    (image if mode in ("L", "I;16") else image.convert(mode)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_all(tmp_path / "a.png")[0], grey)
+
+
+def test_bilevel_pictures_are_0_and_255(tmp_path):
+    mask = noise(9, 17) > 127
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    tifffile.imwrite(tmp_path / "a.tif", mask, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "inverse.tif", mask, photometric="miniswhite")
+    for name, expected in (("a.png", mask), ("a.tif", mask), ("inverse.tif", ~mask)):
+        np.testing.assert_array_equal(read_all(tmp_path / name)[0], expected * np.uint8(255))
+
+
+def test_tiff_whose_zero_is_white_is_shown_the_right_way_round(tmp_path):
+    grey = noise(5, 6)
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="miniswhite")
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif")[0], 255 - grey)
+
+
+def test_palette_of_a_tiff_is_looked_up(tmp_path):
+    indices = noise(5, 6)
+    colours = np.zeros((3, 256), np.uint16)
+    colours[:] = (255 - np.arange(256)) << 8
+    tifffile.imwrite(tmp_path / "a.tif", indices, photometric="palette", colormap=colours)
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif")[0], 255 - indices)
+
+
+def test_voxel_sizes_of_imagej_and_ome(tmp_path):
+    pages = noise(3, 6, 7)
+    tifffile.imwrite(
+        tmp_path / "j.tif", pages, imagej=True, resolution=(1 / 0.004, 1 / 0.005),
+        metadata={"axes": "ZYX", "spacing": 0.05, "unit": "um"},
+    )  # fmt: skip
+    tifffile.imwrite(
+        tmp_path / "o.ome.tif", pages, ome=True,
+        metadata={"axes": "ZYX", "PhysicalSizeX": 4.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 5.0,
+                  "PhysicalSizeYUnit": "nm", "PhysicalSizeZ": 0.05, "PhysicalSizeZUnit": "µm"},
+    )  # fmt: skip
+    for name in ("j.tif", "o.ome.tif"):
+        with open_stack(tmp_path / name) as stack:
+            assert stack.voxel_size_nm == (50, 5, 4)
+
+
+def test_imagej_stack_with_a_single_header(tmp_path):
+    pages = noise(4, 6, 7, dtype=np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif", imagej=True) as writer:
+        writer.write(pages, truncate=True, metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert len(tiff.pages) == 1
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), pages)
+    cut = (tmp_path / "a.tif").read_bytes()[:-200]
+    (tmp_path / "cut.tif").write_bytes(cut)
+    with pytest.raises(DataError, match="truncated"):
+        open_stack(tmp_path / "cut.tif")
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "CYX", "TYX"])
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_a_stack_by_whatever_name_its_dimension_has(tmp_path, axes, kind):
+    path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
+    pages = noise(5, 6, 7)
+    tifffile.imwrite(path, pages, photometric="minisblack", metadata={"axes": axes}, **{kind: True})
+    np.testing.assert_array_equal(read_all(path), pages)
+
+
+@pytest.mark.parametrize("axes", ["ZCYX", "TZYX"])
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_more_than_one_stack_in_a_file_is_refused(tmp_path, axes, kind):
+    path = tmp_path / ("a.ome.tif" if kind == "ome" else "a.tif")
+    tifffile.imwrite(path, noise(3, 2, 6, 7), photometric="minisblack", metadata={"axes": axes}, **{kind: True})
+    with pytest.raises(DataError, match="not one stack of slices"):
+        open_stack(path)
+
+
+# --- folders ----------------------------------------------------------------------------------
+
+
+def test_folder_is_sorted_by_number(tmp_path):
+    for number in (10, 2, 1, 0):
+        tifffile.imwrite(tmp_path / f"s{number}.tif", np.full((4, 5), number, np.uint8))
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".hidden.tif").write_text("x")
+    with open_stack(tmp_path) as stack:
+        assert stack.names == ("s0.tif", "s1.tif", "s2.tif", "s10.tif")
+        assert [int(stack.read(z)[0, 0]) for z in range(4)] == [0, 1, 2, 10]
+
+
+@given(st.lists(st.integers(0, 10**12), unique=True, min_size=1), st.sampled_from(["", "z", "slice-", "a_"]))
+def test_order_is_that_of_the_numbers(numbers, prefix):
+    names = [f"{prefix}{number}.png" for number in numbers]
+    assert in_number_order(names, "x") == [f"{prefix}{number}.png" for number in sorted(numbers)]
+
+
+@pytest.mark.parametrize("names", [["1.tif", "01.tif"], ["1.tif", "1.png"], ["a1.tif", "b1.tif"]])
+def test_same_number_twice_is_refused(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError, match=f"two files have the same number; found .*{names[0]}"):
+        open_stack(tmp_path)
+
+
+def test_one_name_without_a_number_is_refused(tmp_path):
+    for name in ("1.tif", "2.tif", "last.tif"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError, match=r"last\.tif: a file has no number"):
+        open_stack(tmp_path)
+
+
+def test_keys_are_the_numbers_that_vary():
+    assert slice_keys(["img_1.tif", "img_2.tif"]) == slice_keys(["img_01_mask2.png", "img_02_mask2.png"])
+    assert slice_keys(["1.tif", "2.tif"]) != slice_keys(["2.tif", "3.tif"])
+    assert slice_keys(["left.tif", "right.tif"]) == ["left", "right"]
+    assert slice_keys(["a7.tif"]) == slice_keys(["mask_7.tif"])
+
+
+def test_mixed_sizes_and_types_in_a_folder(tmp_path):
+    tifffile.imwrite(tmp_path / "0.tif", noise(6, 7))
+    tifffile.imwrite(tmp_path / "1.tif", noise(6, 8))
+    with pytest.raises(DataError, match=r"1\.tif: slices differ in size; found 6 x 8 pixels; expected 6 x 7 pixels"):
+        open_stack(tmp_path)
+    tifffile.imwrite(tmp_path / "1.tif", noise(6, 7, dtype=np.uint16))
+    with pytest.raises(DataError, match="differ in pixel type; found uint16; expected uint8"):
+        open_stack(tmp_path)
+    tifffile.imwrite(tmp_path / "1.tif", noise(2, 6, 7))
+    with pytest.raises(DataError, match="several pages in a file of a folder"):
+        open_stack(tmp_path)
+
+
+def test_mixed_sizes_in_a_stack(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(noise(6, 7))
+        writer.write(noise(7, 6))
+    with pytest.raises(DataError, match="page 1 differs"):
+        open_stack(tmp_path / "a.tif")
+
+
+def test_empty_folder(tmp_path):
+    with pytest.raises(DataError, match="no images in this folder"):
+        open_stack(tmp_path)
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def test_missing_path(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.tif: there is no such file or folder"):
+        open_stack(tmp_path / "nowhere.tif")
+
+
+@pytest.mark.parametrize("content", [b"", b"I", b"II*\0", b"hello, this is text\n" * 20, b"II*\0\xff\xff\xff\x7f"])
+@pytest.mark.parametrize("suffix", ["tif", "png"])
+def test_something_else_by_that_name(tmp_path, content, suffix):
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        open_stack(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_zero_pages(tmp_path):
+    (tmp_path / "a.tif").write_bytes(struct.pack("<2sHI", b"II", 42, 0))
+    with pytest.raises(DataError, match="without pages; found 0 pages; expected at least one page"):
+        open_stack(tmp_path / "a.tif")
+
+
+def test_pages_in_a_circle(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(4, 4), metadata=None)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    first = struct.unpack_from("<I", data, 4)[0]
+    count = struct.unpack_from("<H", data, first)[0]
+    struct.pack_into("<I", data, first + 2 + 12 * count, first)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(DataError, match="damaged or truncated"):
+        open_stack(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate", "zstd"])
+@pytest.mark.parametrize("layout", ["one series", "page by page"])
+def test_a_tiff_cut_anywhere_is_refused(tmp_path, compression, layout):
+    pages = noise(3, 20, 21)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        if layout == "one series":
+            writer.write(pages, compression=compression, photometric="minisblack")
+        else:
+            for page in pages:
+                writer.write(page, compression=compression, metadata=None)
+    whole = (tmp_path / "a.tif").read_bytes()
+    for size in [*range(0, len(whole) - 40, 97), len(whole) - 40]:
+        (tmp_path / "cut.tif").write_bytes(whole[:size])
+        with pytest.raises(DataError, match=r"cut\.tif"):
+            read_all(tmp_path / "cut.tif")
+
+
+def test_a_png_cut_short_is_refused_when_it_is_read(tmp_path):
+    Image.fromarray(noise(64, 64)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-900])
+    with open_stack(tmp_path / "a.png") as stack, pytest.raises(DataError, match="cannot be decoded"):
+        stack.read(0)
+
+
+def test_damaged_compressed_pixels_are_refused_when_they_are_read(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", noise(40, 40), compression="zstd", metadata=None)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        place, count = tiff.pages.first.dataoffsets[0], tiff.pages.first.databytecounts[0]
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    data[place : place + count] = bytes(count)
+    (tmp_path / "a.tif").write_bytes(data)
+    with open_stack(tmp_path / "a.tif") as stack, pytest.raises(DataError, match=r"slice 0 \(000\) cannot be decoded"):
+        stack.read(0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_refused(tmp_path, value):
+    pages = noise(3, 5, 5, dtype=np.float32)
+    pages[1, 2, 3] = value
+    tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
+    with open_stack(tmp_path / "a.tif") as stack:
+        stack.read(0)
+        with pytest.raises(DataError, match=r"slice 1 \(001\) holds values that are no numbers; found 1 of 25 pixels"):
+            stack.read(1)
+
+
+def test_complex_numbers_are_no_picture(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((3, 4, 4), np.complex64), photometric="minisblack")
+    with pytest.raises(DataError, match="no picture"):
+        open_stack(tmp_path / "a.tif")
+
+
+def test_no_slice_beyond_the_last(tmp_path):
+    stack = array_stack(noise(2, 3, 3))
+    for z in (-1, 2):
+        with pytest.raises(IndexError):
+            stack.read(z)
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_written_stacks_come_back(tmp_path, shape, compression):
+    pages = noise(*shape)
+    write(tmp_path / "a.tif", pages, compression=compression, voxel_size_nm=(50, 4, 4.5))
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert stack.voxel_size_nm == (50, 4, 4.5)
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), pages)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif").reshape(shape), pages)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_uncompressed_stacks_are_mapped(tmp_path, shape):
+    pages = noise(*shape)
+    write(tmp_path / "a.tif", pages)
+    mapped = map_stack(tmp_path / "a.tif", *shape)
+    assert isinstance(mapped, np.memmap)
+    assert mapped.shape == shape
+    assert not mapped.flags.writeable
+    np.testing.assert_array_equal(mapped, pages)
+    np.testing.assert_array_equal(tifffile.memmap(tmp_path / "a.tif", mode="r").reshape(shape), pages)
+
+
+def test_map_refuses_what_differs(tmp_path):
+    write(tmp_path / "a.tif", noise(3, 4, 5), compression="zlib")
+    with pytest.raises(DataError, match="do not follow one another"):
+        map_stack(tmp_path / "a.tif", 3, 4, 5)
+    with pytest.raises(DataError, match="another stack"):
+        map_stack(tmp_path / "a.tif", 3, 5, 4)
+
+
+def test_broken_off_writing_leaves_nothing(tmp_path, listing):
+    with pytest.raises(ValueError, match="1 of 3 slices"):
+        _one_of_three(tmp_path / "a.tif")
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(tmp_path / "a.tif")
+    assert listing(tmp_path) == []
+
+
+def _one_of_three(path):
+    with StackWriter(path, height=4, width=4, slices=3) as writer:
+        writer.write(noise(4, 4))
+
+
+def _interrupted(path):
+    with StackWriter(path, height=4, width=4, slices=3) as writer:
+        writer.write(noise(4, 4))
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("page", [noise(4, 5), noise(4, 4, dtype=np.uint16)])
+def test_a_page_of_another_form_is_a_mistake(tmp_path, page):
+    with (
+        pytest.raises(ValueError, match="slice 0 of 1"),
+        StackWriter(tmp_path / "a.tif", height=4, width=4, slices=1) as writer,
+    ):
+        writer.write(page)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+# Of small slices only the last bytes are missing, which the system reports late.
+@pytest.mark.parametrize("side", [256, 47])
+def test_disk_that_takes_no_more_bytes(tmp_path, run_python, listing, compression, side):
+    done = run_python(
+        """
+        import resource, signal, sys
+        from pathlib import Path
+        import numpy as np
+        from segcore.errors import StorageError
+        from segcore.stacks.volume import StackWriter
+        side = int(sys.argv[2])
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (side * side * 3 + 777,) * 2)
+        rng = np.random.default_rng(0)
+        try:
+            with StackWriter(Path(sys.argv[1]) / "a.tif", height=side, width=side, slices=9,
+                             compression=sys.argv[3] if len(sys.argv) > 3 else None) as writer:
+                for _ in range(9):
+                    writer.write(rng.integers(0, 255, (side, side), np.uint8))
+        except StorageError as error:
+            print(error)
+        """,
+        tmp_path,
+        side,
+        *([compression] if compression else []),
+    )
+    assert done.stdout.startswith(f"{tmp_path}/a.tif: "), done.stderr
+    assert done.stdout.count("\n") == 1
+    assert listing(tmp_path) == []
+
+
+def test_writing_below_a_file_is_a_storage_error(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError), StackWriter(tmp_path / "file" / "a.tif", height=1, width=1, slices=1):
+        pass
+
+
+def test_memory_does_not_grow_with_the_slices(tmp_path):
+    peaks = []
+    for slices in (8, 64):
+        page = noise(128, 128)
+        tracemalloc.start()
+        with StackWriter(tmp_path / "a.tif", height=128, width=128, slices=slices) as writer:
+            for _ in range(slices):
+                writer.write(page)
+        with open_stack(tmp_path / "a.tif") as stack:
+            for z in range(slices):
+                stack.read(z)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Page headers cost about a kilobyte a slice; pixels would cost sixteen.
+    assert peaks[1] < peaks[0] + 56 * 4096
+
+
+# --- 8 bits -----------------------------------------------------------------------------------
+
+
+def test_eight_bit_values_are_kept():
+    page = noise(7, 9)
+    assert intensity_range(array_stack(page[None])) == (0, 255)
+    assert to_uint8(page, 0, 255) is page
+
+
+def test_stretch_by_hand():
+    page = np.array([[-5, 100, 125, 150, 900]], np.int16)
+    np.testing.assert_array_equal(to_uint8(page, 100, 150), [[0, 0, 128, 255, 255]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+def test_range_is_that_of_the_percentiles(dtype):
+    pages = noise(5, 64, 64, dtype=dtype)
+    pages[0, 0, 0] = 1e4 if dtype == np.float32 else np.iinfo(dtype).max
+    expected = np.percentile(pages.astype(float), (0.1, 99.9))
+    np.testing.assert_allclose(intensity_range(array_stack(pages)), expected)
+
+
+def test_constant_stack_has_a_range():
+    low, high = intensity_range(array_stack(np.full((2, 3, 3), 700, np.uint16)))
+    assert (low, high) == (700, 701)
+    assert not to_uint8(np.full((3, 3), 700, np.uint16), low, high).any()
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_stretch_is_monotone_and_reaches_both_ends(low, width):
+    values = to_uint8(np.linspace(low, low + width, 50)[None], low, low + width)[0].astype(int)
+    assert values[0] == 0
+    assert values[-1] == 255
+    assert (np.diff(values) >= 0).all()
+
+
+def test_real_stack(isbi_folder):
+    with open_stack(isbi_folder / "train-volume.tif") as stack:
+        assert (len(stack), stack.height, stack.width, stack.dtype) == (30, 512, 512, np.uint8)
+    np.testing.assert_array_equal(
+        read_all(isbi_folder / "train-volume.tif"), tifffile.imread(isbi_folder / "train-volume.tif")
+    )
