@@ -20,11 +20,10 @@ import torch
 from skimage.transform import rotate
 from skimage.util import random_noise
 
-from segcore.augmentation.augment import apply
-from segcore.augmentation.transform import draw
+from segcore.augmentation import apply, draw
 from segcore.config import PRESETS, RunConfig
-from segcore.data.synthetic import make_stack
-from segcore.network.prediction import keep_freed_memory
+from segcore.data import make_stack
+from segcore.network import keep_freed_memory
 
 SLICES, COPIES = 30, 4
 PAIRS = SLICES * COPIES

@@ -28,12 +28,10 @@ from skimage.metrics import adapted_rand_error, structural_similarity, variation
 from skimage.segmentation import watershed
 
 from segcore.config import PRESETS, RunConfig
-from segcore.data.synthetic import make_stack
-from segcore.evaluation.scoring import score
-from segcore.measures.evidence import CHALLENGE_THRESHOLDS, predicted_interior
-from segcore.measures.topology import components, score_segments, thin
-from segcore.network.prediction import keep_freed_memory, predict
-from segcore.network.unet import UNet
+from segcore.data import make_stack
+from segcore.evaluation import score
+from segcore.measures import CHALLENGE_THRESHOLDS, components, predicted_interior, score_segments, thin
+from segcore.network import UNet, keep_freed_memory, predict
 
 POINTS = {"pixel": 0.5, "topology": 0.7}
 

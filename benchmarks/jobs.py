@@ -17,14 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from segcore import config
-from segcore.data.dataset import open_dataset
-from segcore.data.fetching import fetch
+from segcore.data import fetch, open_dataset
 from segcore.errors import SegcoreError
-from segcore.jobs.job import Job
-from segcore.jobs.queue import JobQueue
-from segcore.jobs.timing import estimate, measure
-from segcore.runs.run import Run, open_run
-from segcore.runs.status import read_progress
+from segcore.jobs import Job, JobQueue, estimate, measure
+from segcore.runs import Run, open_run, read_status
 
 PAST_JOBS = 50
 LOOKS = 200
@@ -57,7 +53,7 @@ def under_way(queue: JobQueue, dataset: str) -> Iterator[Job]:
 
     def takes_steps() -> bool:
         run = run_of(job)
-        progress = None if run is None else read_progress(run)
+        progress = None if run is None else read_status(run)
         return progress is not None and progress.step > 0
 
     wait_for(takes_steps)
@@ -108,7 +104,7 @@ def tick(queue: JobQueue, dataset: str, tries: int) -> None:
             began, worked = time.perf_counter(), time.thread_time()
             found = [one for one in JobQueue().jobs() if one.active]
             run = open_run(found[0].run)
-            read_progress(run)
+            read_status(run)
             run.history()
             wall.append((time.perf_counter() - began) * 1000)
             processor.append((time.thread_time() - worked) * 1000)

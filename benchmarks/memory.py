@@ -16,9 +16,8 @@ import tempfile
 import numpy as np
 
 from segcore import config
-from segcore.data.dataset import install, open_dataset
-from segcore.data.synthetic import make_stack
-from segcore.stacks.stack import array_stack
+from segcore.data import install, make_stack, open_dataset
+from segcore.stacks import array_stack
 
 LENGTHS = (50, 500)
 
@@ -48,7 +47,7 @@ def main() -> None:
             times = length // 10
             images, labels = (np.tile(stack, (times, 1, 1)) for stack in (made.images, made.labels))
             install(f"stack{length}", array_stack(images), array_stack(labels))
-        from segcore.training.training import train
+        from segcore.training import train
 
         settings = ["train.epochs=1", "train.epoch_samples=8", "model.width=8"]
         train(open_dataset("stack50"), config.override(config.quick(), settings), "run")

@@ -20,9 +20,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from segcore.config import LossConfig, ModelConfig, TrainConfig
-from segcore.network.losses import segmentation_loss
-from segcore.network.unet import UNet
-from segcore.training.training import trains_in_bfloat16
+from segcore.network import UNet, segmentation_loss
+from segcore.training import trains_in_bfloat16
 
 
 class PlainUNet(nn.Module):

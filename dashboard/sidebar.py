@@ -14,9 +14,9 @@ from dashboard.trainings import drawing as job_drawing
 from dashboard.trainings import form as training_form
 from dashboard.trainings import notices
 from dashboard.trainings import panel as job_panel
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run, threshold_value
+from segcore.runs import Run, threshold_value
 from segcore.storage import read_only
 
 OWN_DATA = ("data", "augmentation")

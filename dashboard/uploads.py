@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from segcore.data.archive import unpacked
+from segcore.data import unpacked
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import Watch, unwatched
-from segcore.stacks.numbering import IMAGE_SUFFIXES
-from segcore.stacks.stack import StackReader
-from segcore.stacks.volume import open_stack
+from segcore.stacks import IMAGE_SUFFIXES, StackReader, open_stack
 from segcore.storage import storage_errors
 
 _USUAL = ("tif", "tiff", "zip", "png", "jpg", "jpeg")

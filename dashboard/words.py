@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.storage import read_only
 

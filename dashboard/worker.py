@@ -181,10 +181,10 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
     """Copies of some slices, made as training makes them; each slice in turn."""
     import torch
 
-    from segcore.augmentation.transform import draw
+    from segcore.augmentation import draw
     from segcore.config import AugmentConfig, RunConfig, from_dict
-    from segcore.data.dataset import open_dataset
-    from segcore.training.sampling import BatchMaker, Sample
+    from segcore.data import open_dataset
+    from segcore.training import BatchMaker, Sample
 
     stack = open_dataset(dataset)
     assert stack.labels is not None
@@ -214,7 +214,7 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
 def write_pool(dataset: str, settings: dict[str, Any], folder: str, count: int, seed: int) -> int:
     """The same files as `python -m segcore augment`; gives the number of pairs."""
     from segcore.config import AugmentConfig, RunConfig, from_dict
-    from segcore.data.dataset import open_dataset
+    from segcore.data import open_dataset
     from segcore.training import pool
 
     config = RunConfig(augment=from_dict(AugmentConfig, settings))
@@ -223,8 +223,8 @@ def write_pool(dataset: str, settings: dict[str, Any], folder: str, count: int, 
 
 def predict(run: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Probability of interior of one slice (H, W) uint8, times 255."""
-    from segcore.network.prediction import predict as predict_slices
-    from segcore.runs.run import open_run
+    from segcore.network import predict as predict_slices
+    from segcore.runs import open_run
 
     opened = open_run(run)
     changed = opened.weights.stat().st_mtime_ns if opened.weights.exists() else 0
@@ -233,8 +233,9 @@ def predict(run: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=1)
 def _network(run: str, _changed: int) -> Any:
-    from segcore.network.prediction import choose_device, keep_freed_memory, load_network
-    from segcore.runs.run import open_run
+    from segcore.network import keep_freed_memory, load_network
+    from segcore.runs import open_run
 
     keep_freed_memory()
-    return load_network(open_run(run), choose_device())
+    opened = open_run(run)
+    return load_network(opened.config.model, opened.weights)

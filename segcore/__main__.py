@@ -2,6 +2,6 @@
 
 import sys
 
-from segcore.cli.grammar import main
+from segcore.cli import main
 
 sys.exit(main())

@@ -113,7 +113,7 @@ def cell_stack() -> tuple[np.ndarray, np.ndarray]:
 def cells(data_dir: Path, cell_stack: tuple[np.ndarray, np.ndarray]):
     """The stack above as an installed dataset, said to be synthetic."""
     from segcore.data.dataset import install
-    from segcore.stacks.volume import array_stack
+    from segcore.stacks.stack import array_stack
 
     images, labels = map(array_stack, cell_stack)
     return install("cells", images, labels, title="Round cells", synthetic=True, voxel_size_nm=(50, 4, 4))
@@ -128,8 +128,8 @@ def mid_grey_run(models_dir: Path, cells):
     import torch
 
     from segcore.config import ModelConfig, RunConfig
-    from segcore.network.prediction import save_weights
     from segcore.network.unet import UNet
+    from segcore.network.weights import save_weights
     from segcore.runs.run import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, now
     from segcore.runs.splits import make_split
 

@@ -32,16 +32,21 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from segcore.config import RunConfig, SplitConfig, standard
-from segcore.data.dataset import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo
-from segcore.data.synthetic import make_stack
-from segcore.evaluation.folder import write_evaluation
-from segcore.evaluation.scoring import Evaluation, score
-from segcore.measures.evidence import PixelEvidence
-from segcore.runs.parts import LevelSummary
-from segcore.runs.run import EpochRecord, OperatingPoints, Run, RunInfo, create_run, now, write_history
-from segcore.runs.splits import make_split
-from segcore.stacks.reduction import HOW, LEVEL, REDUCED, extremes, is_kept_reduced, reduced
-from segcore.stacks.volume import StackWriter
+from segcore.data import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo, make_stack
+from segcore.evaluation import Evaluation, score, write_evaluation
+from segcore.measures import PixelEvidence
+from segcore.runs import (
+    EpochRecord,
+    NetworkPart,
+    OperatingPoints,
+    Run,
+    RunInfo,
+    create_run,
+    make_split,
+    now,
+    write_history,
+)
+from segcore.stacks import HOW, LEVEL, REDUCED, StackWriter, extremes, is_kept_reduced, reduced
 from segcore.storage import write_json
 
 Pixels = NDArray[np.uint8]
@@ -214,7 +219,7 @@ def _run(root: Path, info: DatasetInfo) -> Run:
         for epoch in range(1, 76)
     ])  # fmt: skip
     run.write_levels([
-        LevelSummary(
+        NetworkPart(
             part="encoder", level=level, channels=16 << level, height=TILE >> level, width=TILE >> level,
             parameters=1000 << level, multiply_adds=10**8,
         )

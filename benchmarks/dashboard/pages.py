@@ -41,7 +41,7 @@ from benchmarks.dashboard.measuring import (
     settled,
     wait_until_up,
 )  # fmt: skip
-from segcore.data.fetching import fetch
+from segcore.data import fetch
 
 TITLES = {
     "Overview": LONG.name, "Data": "Data", "Augmentation": "Augmentation", "Training": "Training", "Errors": "Errors",

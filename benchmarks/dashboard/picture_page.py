@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.figures.pictures import FALSE, MISSED, TINT
 from dashboard.state import loaders
-from segcore.measures.evidence import last_membrane_value
+from segcore.measures import last_membrane_value
 
 
 @st.cache_resource

@@ -23,11 +23,10 @@ from benchmarks.dashboard.data import SMALL, Stack, environment
 from benchmarks.dashboard.measuring import APP, Figure, at_most, opened, percentile, serving, spread
 from benchmarks.dashboard.slices import presses
 from segcore.config import quick
-from segcore.data.fetching import fetch
+from segcore.data import fetch
 from segcore.errors import SegcoreError
-from segcore.jobs.queue import JobQueue
-from segcore.runs.run import open_run
-from segcore.runs.status import read_progress
+from segcore.jobs import JobQueue
+from segcore.runs import open_run, read_status
 
 
 async def browsing(browser: Browser, root: Path, stacks: list[Stack]) -> AsyncIterator[Figure]:
@@ -90,7 +89,7 @@ async def first_epoch(browser: Browser, root: Path, stacks: list[Stack]) -> Asyn
 
 def _steps(run: str) -> int:
     try:
-        progress = read_progress(open_run(run))
+        progress = read_status(open_run(run))
     except SegcoreError:
         return 0  # not yet
     return progress.step if progress is not None else 0

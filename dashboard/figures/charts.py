@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from segcore.measures.evidence import (
+from segcore.measures import (
     Calibration,
     ClassName,
     Confusion,
@@ -18,8 +18,7 @@ from segcore.measures.evidence import (
     last_membrane_value,
     threshold_after,
 )
-from segcore.runs.parts import LevelSummary
-from segcore.runs.run import EpochRecord
+from segcore.runs import EpochRecord, NetworkPart
 
 if TYPE_CHECKING:  # Plotly is imported by the first page that draws with it.
     import plotly.graph_objects as go
@@ -309,7 +308,7 @@ def _mark_slice(figure: go.Figure, chosen: int, height: float) -> None:
     )  # fmt: skip
 
 
-def network(levels: Sequence[LevelSummary]) -> go.Figure:
+def network(levels: Sequence[NetworkPart]) -> go.Figure:
     """The U-Net: a box for each part, where it lies by level, as wide as it has channels."""
     go = _plotly()
     figure = go.Figure()

@@ -10,7 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.figures.charts import FALSE, GREY, MISSED
-from segcore.measures.evidence import CLASSES
+from segcore.measures import CLASSES
 
 _ERRORS = {(0, 1): ("missed membrane", MISSED), (1, 0): ("false membrane", FALSE)}
 

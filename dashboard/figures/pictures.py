@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from segcore.measures.evidence import boundary_distance, predicted_interior
+from segcore.measures import boundary_distance, predicted_interior
 
 Grey = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]

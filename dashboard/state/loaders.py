@@ -15,20 +15,15 @@ from numpy.typing import NDArray
 from dashboard.figures import pictures
 from dashboard.viewer.layers import open_layers
 from dashboard.viewer.tiles import tile
+from segcore.data import INFO, Dataset, DatasetInfo, data_root
 from segcore.data import dataset as on_disk
-from segcore.data.dataset import INFO, Dataset, DatasetInfo, data_root
 from segcore.errors import DataError, RunError, SegcoreError
-from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.scoring import Evaluation
-from segcore.evaluation.summary import pixel_measures, summary
-from segcore.jobs.job import Job
-from segcore.jobs.queue import JobQueue
-from segcore.measures.evidence import Confusion, PixelEvidence
+from segcore.evaluation import Evaluation, pixel_measures, read_evaluation, summary
+from segcore.jobs import Job, JobQueue
+from segcore.measures import Confusion, PixelEvidence
+from segcore.runs import EpochRecord, LeakAudit, NetworkPart, Run, models_root, run_names
 from segcore.runs import run as folders
-from segcore.runs.parts import LevelSummary
-from segcore.runs.run import EpochRecord, Run, models_root, run_names
-from segcore.runs.splits import LeakAudit
-from segcore.stacks.volume import map_stack
+from segcore.stacks import map_stack
 
 Stamp = tuple[tuple[str, int, int], ...]
 PART_ORDER = ("test", "all", "validation", "train")
@@ -135,7 +130,7 @@ def _history(folder: str, key: tuple[int, int], _of: Run) -> list[EpochRecord]:
     return _of.history()
 
 
-def levels(of: Run) -> list[LevelSummary]:
+def levels(of: Run) -> list[NetworkPart]:
     """The parts of the network of a run, as training wrote them down."""
     return of.levels()
 

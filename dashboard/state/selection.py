@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.state.loaders import Result
-from segcore.data.dataset import DatasetInfo
-from segcore.runs.run import Run
+from segcore.data import DatasetInfo
+from segcore.runs import Run
 
 KEYS = ("run", "dataset", "part", "slice", "threshold", "tolerance")
 _STATE, _WRITTEN = "selection", "selection: addresses written"

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.state import loaders
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run
+from segcore.runs import Run
 from segcore.storage import read_only
 
 _MISTAKE = "jobs: mistake at "

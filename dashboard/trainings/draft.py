@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from dashboard import words
 from segcore.config import AugmentConfig, RunConfig, override
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs.queue import JobQueue
-from segcore.runs.run import Run
-from segcore.runs.splits import audit_split, make_split, slice_ranges
+from segcore.jobs import JobQueue
+from segcore.runs import Run, audit_split, make_split, slice_ranges
 
 RANGES = tuple(
     f"augment.{name}" for name in ("rotation_deg", "scale", "elastic_px", "noise_level", "brightness", "contrast")

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from segcore.jobs.job import Job
+from segcore.jobs import Job
 
 STYLE = """<style>
 .sg-line{display:flex;justify-content:space-between;align-items:baseline;gap:.6em;font-size:.875rem;line-height:1.45;

@@ -17,13 +17,10 @@ from dashboard.trainings import notices, prefill
 from dashboard.trainings.draft import RANGES, Draft, leak
 from segcore import config as configuration
 from segcore.config import RunConfig
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs.job import device_lane
-from segcore.jobs.queue import ARCHITECTURE
-from segcore.jobs.timing import estimate, start_measuring
-from segcore.runs.run import Run
-from segcore.runs.splits import make_split, slice_ranges
+from segcore.jobs import ARCHITECTURE, device_lane, estimate, start_measuring
+from segcore.runs import Run, make_split, slice_ranges
 
 OPEN = "train open"
 SECONDS_BETWEEN_LOOKS = 2.0

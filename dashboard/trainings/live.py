@@ -8,15 +8,14 @@ from dashboard import words
 from dashboard.state import loaders
 from dashboard.trainings import previews
 from dashboard.trainings.actions import go_on_button
-from segcore.runs.run import Run
-from segcore.runs.status import LiveProgress, read_progress, seconds_left
+from segcore.runs import Run, TrainingStatus, read_status, seconds_left
 
 _LINES = 14
 
 
 def how_far(run: Run) -> None:
     """A bar with the stage and the time that is left, the device, and the memory it takes."""
-    progress = read_progress(run)
+    progress = read_status(run)
     if progress is None:
         st.progress(0.0, "Starting …")
         return
@@ -27,7 +26,7 @@ def how_far(run: Run) -> None:
     st.caption(f":material/memory: {words.plain(run.info.device)}{memory}")
 
 
-def stage(progress: LiveProgress) -> str:
+def stage(progress: TrainingStatus) -> str:
     """What a training does now, in words."""
     where = f"Epoch {progress.epoch} of {progress.epochs}"
     return {

@@ -16,8 +16,7 @@ from dashboard.state import loaders
 from dashboard.state.selection import Selection
 from dashboard.trainings.actions import go_on_button
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run
-from segcore.runs.splits import slice_ranges
+from segcore.runs import Run, slice_ranges
 
 _LOG = logging.getLogger(__name__)
 

@@ -20,9 +20,8 @@ from dashboard.trainings import drawing as job_drawing
 from dashboard.trainings import notices
 from dashboard.trainings.actions import act, mistake
 from segcore.errors import SegcoreError
-from segcore.jobs.job import Job
-from segcore.runs.run import EpochRecord, Run
-from segcore.runs.status import LiveProgress, read_progress, seconds_left
+from segcore.jobs import Job
+from segcore.runs import EpochRecord, Run, TrainingStatus, read_status, seconds_left
 from segcore.storage import read_only
 
 SECONDS_BETWEEN_LOOKS = 1.5
@@ -147,16 +146,16 @@ def _figures(job: Job) -> list[str]:
     return rows
 
 
-def _followed(run: Run | None) -> tuple[LiveProgress | None, list[EpochRecord]]:
+def _followed(run: Run | None) -> tuple[TrainingStatus | None, list[EpochRecord]]:
     if run is None:
         return None, []
     try:
-        return read_progress(run), loaders.history(run)
+        return read_status(run), loaders.history(run)
     except SegcoreError:
         return None, []  # the Training page says what is wrong with it
 
 
-def doing(job: Job, progress: LiveProgress | None) -> str:
+def doing(job: Job, progress: TrainingStatus | None) -> str:
     """What a job that is alive does just now."""
     if job.concluding:
         return "stopped; best weights are evaluated"

@@ -10,9 +10,7 @@ from dashboard.state import loaders
 from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
 from segcore import config as configuration
 from segcore.config import PRESETS, RunConfig
-from segcore.jobs.cluster import cluster_file
-from segcore.jobs.job import device_lane
-from segcore.jobs.queue import free_run_name
+from segcore.jobs import cluster_file, device_lane, free_run_name
 
 MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
 """Settings that are asked for only where more is wanted."""

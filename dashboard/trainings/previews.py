@@ -17,8 +17,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run, open_run
-from segcore.runs.status import previewed_slice, previews
+from segcore.runs import Run, open_run, previewed_slice, previews
 
 _HTML = """
 <div class="three">

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.viewer.turns import TURNS, Wish
-from segcore.data.dataset import data_root
+from segcore.data import data_root
 from segcore.errors import StorageError
 from segcore.storage import atomic_file, read_only
 

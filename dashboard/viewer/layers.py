@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from segcore.data.dataset import IMAGES, INFO, LABELS, data_root, open_dataset
+from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import DataError, RunError, StorageError
-from segcore.measures.evidence import PixelEvidence
-from segcore.runs.run import models_root
-from segcore.stacks.reduction import REDUCED, Plane, is_kept_reduced, reduced_shape
-from segcore.stacks.volume import map_stack
+from segcore.measures import PixelEvidence
+from segcore.runs import models_root
+from segcore.stacks import REDUCED, Plane, is_kept_reduced, map_stack, reduced_shape
 from segcore.storage import safe_name
 
 TILE = 512

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.stacks.reduction import HOW, How, Plane, extremes, reduced
+from segcore.stacks import HOW, How, Plane, extremes, reduced
 
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]

@@ -29,7 +29,7 @@ from dashboard.viewer.layers import NO_RUN, Layers, NotThere, open_layers, table
 from dashboard.viewer.tiles import LAYERS, tile
 from dashboard.viewer.turns import LOOKED_AT, SOON, TURNS, Dropped, Wish
 from segcore.errors import SegcoreError, StorageError
-from segcore.measures.evidence import DISTANCE_BINS, PROBABILITY_VALUES
+from segcore.measures import DISTANCE_BINS, PROBABILITY_VALUES
 
 MOST_TABLES = 64
 """The most slices whose evidence is sent at once (12 KiB each)."""

@@ -15,8 +15,8 @@ from dashboard.viewer import pyramid
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.turns import TURNS, Wish
-from segcore.measures.evidence import DISTANCE_BINS, boundary_distance
-from segcore.stacks.reduction import HOW, LEVEL, How, Plane, reduced
+from segcore.measures import DISTANCE_BINS, boundary_distance
+from segcore.stacks import HOW, LEVEL, How, Plane, reduced
 
 LAYERS = ("image", "label", "probability", "distance", "bundle")
 

@@ -23,7 +23,7 @@ from dashboard.state.selection import current
 from dashboard.trainings import notices
 from segcore.config import AugmentConfig
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run
+from segcore.runs import Run
 
 MOST_COPIES, MOST_EXPORTED = 48, 200
 MOST_EXPORTED_BYTES = 1_500_000_000

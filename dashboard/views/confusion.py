@@ -15,7 +15,7 @@ from dashboard.figures.confusion_table import confusion_tables
 from dashboard.state import loaders
 from dashboard.state.selection import Selection, current, range_of_slices
 from dashboard.trainings import notices
-from segcore.measures.evidence import CLASSES, Confusion, last_membrane_value
+from segcore.measures import CLASSES, Confusion, last_membrane_value
 
 
 def page() -> None:

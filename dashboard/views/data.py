@@ -8,7 +8,7 @@ from dashboard import words
 from dashboard.state.selection import current
 from dashboard.trainings import notices
 from dashboard.views.datasets import arrival, fetching, importing, installed, slices, split
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
 

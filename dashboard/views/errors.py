@@ -15,7 +15,7 @@ from dashboard.state import loaders
 from dashboard.state.selection import Selection, choose, current, range_of_slices
 from dashboard.trainings import notices
 from dashboard.viewer import Place, SliceRow, viewer
-from segcore.measures.topology import Event
+from segcore.measures import Event
 
 
 def page() -> None:

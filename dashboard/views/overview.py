@@ -14,10 +14,9 @@ from dashboard.state.navigation import view
 from dashboard.state.selection import choose, current
 from dashboard.trainings import notices
 from dashboard.trainings.actions import go_on_button
-from segcore.data.fetching import fetch
+from segcore.data import fetch
 from segcore.errors import SegcoreError
-from segcore.runs.run import Run
-from segcore.runs.splits import slice_ranges
+from segcore.runs import Run, slice_ranges
 from segcore.storage import read_only
 
 

@@ -19,7 +19,7 @@ from dashboard.trainings import live as live_training
 from dashboard.trainings import notices
 from segcore import config as configuration
 from segcore.errors import SegcoreError
-from segcore.runs.run import EpochRecord, Run
+from segcore.runs import EpochRecord, Run
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -15,11 +15,10 @@ from dashboard import background, scratch, uploads, words, worker
 from dashboard.background import Work
 from dashboard.figures import pictures
 from dashboard.state.selection import current
-from segcore.measures.evidence import predicted_interior
+from segcore.measures import predicted_interior
 from segcore.progress import Watch
-from segcore.runs.run import Run
-from segcore.stacks.stack import VoxelSize
-from segcore.stacks.volume import StackWriter, intensity_range, map_stack, to_uint8
+from segcore.runs import Run
+from segcore.stacks import StackWriter, VoxelSize, intensity_range, map_stack, to_uint8
 from segcore.storage import read_only
 
 _STATE = "try it"

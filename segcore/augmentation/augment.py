@@ -18,9 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segcore.augmentation.opencv import opencv
 from segcore.augmentation.transform import Transform
-from segcore.augmentation.warp import LARGEST_PX, moves, warp_arrays, warp_tensors
+from segcore.augmentation.warp import LARGEST_PX, moves, opencv, warp_arrays, warp_tensors
 
 Pixels = TypeVar("Pixels", NDArray[np.float32], Tensor)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segcore.augmentation.opencv import opencv
 from segcore.augmentation.transform import Transform
 
 Vector = tuple[float, float]
@@ -25,6 +24,15 @@ Vector = tuple[float, float]
 LARGEST_PX = 2**15 - 2
 """The longest side that OpenCV samples, borders included, pixels."""
 _ROWS = 32
+
+
+@cache
+def opencv() -> Any:
+    """The module `cv2`, which is told to start no threads: images are dealt to threads here, each as a whole."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    return cv2
 
 
 def moves(transform: Transform) -> bool:

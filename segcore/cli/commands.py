@@ -7,11 +7,14 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segcore import config as configuration
 from segcore.config import RunConfig, SplitConfig
 from segcore.errors import ConfigError, SegcoreError
+
+if TYPE_CHECKING:
+    from segcore.evaluation import Evaluated
 
 log = logging.getLogger("segcore")
 
@@ -34,8 +37,7 @@ def chosen_config(options: Any) -> RunConfig:
 
 
 def datasets(options: Any) -> None:
-    from segcore.data.dataset import installed
-    from segcore.data.fetching import CATALOGUE
+    from segcore.data import CATALOGUE, installed
 
     there = installed()
     if options.json:
@@ -78,14 +80,14 @@ def datasets(options: Any) -> None:
 
 
 def fetch(options: Any) -> None:
-    from segcore.data.fetching import fetch as fetch_dataset
+    from segcore.data import fetch as fetch_dataset
 
     for dataset in fetch_dataset(options.dataset, source=options.source, progress=sys.stderr.isatty()):
         _print_dataset(dataset.info)
 
 
 def import_(options: Any) -> None:
-    from segcore.data.importing import import_source
+    from segcore.data import import_source
 
     made = import_source(
         options.source,
@@ -108,16 +110,16 @@ def _print_dataset(info: Any) -> None:
 
 
 def export(options: Any) -> None:
-    from segcore.data.dataset import open_dataset
-    from segcore.data.exporting import export as export_dataset
+    from segcore.data import export as export_dataset
+    from segcore.data import open_dataset
 
     export_dataset(open_dataset(options.dataset), options.directory, options.format, progress=sys.stderr.isatty())
     print(options.directory)
 
 
 def split(options: Any) -> None:
-    from segcore.data.dataset import open_dataset
-    from segcore.runs.splits import audit, make_split, slice_ranges, split_to_dict
+    from segcore.data import open_dataset
+    from segcore.runs import audit, make_split, slice_ranges, split_to_dict
 
     dataset = open_dataset(options.dataset)
     settings = list(options.settings)
@@ -164,8 +166,8 @@ def split(options: Any) -> None:
 
 
 def augment(options: Any) -> None:
-    from segcore.data.dataset import open_dataset
-    from segcore.training.pool import write_pool
+    from segcore.data import open_dataset
+    from segcore.training import write_pool
 
     pool = write_pool(
         open_dataset(options.dataset),
@@ -179,12 +181,9 @@ def augment(options: Any) -> None:
 
 
 def train(options: Any) -> None:
-    from segcore.data.dataset import Dataset, open_dataset
-    from segcore.runs.run import Run, open_run
-    from segcore.training.terminal import epoch_report
-    from segcore.training.training import Machine, is_lead_process
-    from segcore.training.training import resume as resume_training
-    from segcore.training.training import train as start_training
+    from segcore.data import open_dataset
+    from segcore.jobs import train_and_judge
+    from segcore.runs import open_run
 
     if options.devices < 1 or options.nodes < 1:
         raise ConfigError(
@@ -192,39 +191,46 @@ def train(options: Any) -> None:
             found=f"--devices {options.devices} --nodes {options.nodes}",
             expected="1 or more",
         )
-    machine = Machine(accelerator=_accelerator(options.device), devices=options.devices, nodes=options.nodes)
-    dataset: Dataset
-    run: Run
+    config: RunConfig | None = None
     if options.resume is not None:
         if options.settings or options.name is not None or options.started_from is not None:
             raise ConfigError("--resume goes on with a run's own settings", expected="no --set, --name or --from")
-        run = open_run(options.resume)
-        dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
-        run = resume_training(run, dataset, machine=machine, report=epoch_report())
+        name = options.resume
+        trained_on = open_run(name).info.dataset
+        dataset = open_dataset(trained_on if options.dataset is None else options.dataset)
     else:
         if options.dataset is None:
             raise ConfigError("train needs a dataset", expected="train DATASET, or train --resume RUN")
         config = chosen_config(options)
         dataset = open_dataset(options.dataset)
         name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
-        initial = None if options.started_from is None else open_run(options.started_from)
-        run = start_training(dataset, config, name, initial=initial, machine=machine, report=epoch_report())
-    if not is_lead_process():
+    judged = train_and_judge(
+        dataset, name, config, started_from=options.started_from or "", device=options.device,
+        devices=options.devices, nodes=options.nodes, progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    if not judged.evaluations:
         return
-    options.run, options.dataset, options.threshold = run.name, dataset.info.name, "pixel"
-    if not run.split.test:
+    if not judged.run.split.test:
         log.warning("no slices were held out for a test; these are the validation slices")
-    elif run.audit_split().leaks and not options.json:
-        # What the leak flatters stands beside what the same network does on slices it has not seen.
-        options.slices = "validation"
-        evaluate(options)
-        print()
-    options.slices = "test" if run.split.test else "validation"
-    evaluate(options)
+    # A program is given the one that counts.
+    shown = judged.evaluations[-1:] if options.json else judged.evaluations
+    for number, found in enumerate(shown):
+        if number:
+            print()
+        _print_evaluation(found, as_json=options.json)
+
+
+def _print_evaluation(found: Evaluated, *, as_json: bool) -> None:
+    from segcore.evaluation import evaluation_json, evaluation_text
+
+    if as_json:
+        print_json(evaluation_json(found))
+    else:
+        print(evaluation_text(found))
 
 
 def _free_name(stem: str) -> str:
-    from segcore.runs.run import models_root
+    from segcore.runs import models_root
 
     number = 1
     while (models_root() / f"{stem}-{number}").exists():
@@ -232,23 +238,11 @@ def _free_name(stem: str) -> str:
     return f"{stem}-{number}"
 
 
-def _accelerator(device: str) -> Any:
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError("unknown device", found=device, expected="auto, cpu or cuda")
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise ConfigError("there is no CUDA device here", expected="--device auto or cpu")
-    return device
-
-
 def evaluate(options: Any) -> None:
-    from segcore.data.dataset import open_dataset
-    from segcore.evaluation.evaluate import evaluate as evaluate_run
-    from segcore.evaluation.report import evaluation_json, evaluation_text, write_card
-    from segcore.network.prediction import choose_device
-    from segcore.runs.run import open_run
+    from segcore.data import open_dataset
+    from segcore.evaluation import evaluate as evaluate_run
+    from segcore.evaluation import write_card
+    from segcore.runs import open_run
 
     run = open_run(options.run)
     dataset = open_dataset(run.info.dataset if options.dataset is None else options.dataset)
@@ -258,15 +252,12 @@ def evaluate(options: Any) -> None:
         dataset,
         part=options.slices,
         threshold=threshold,
-        device=choose_device(_accelerator(options.device)),
+        device=options.device,
         progress=sys.stderr.isatty(),
     )
     if found.part == "test" and run.info.operating_points is not None:
         write_card(run, dataset, found)
-    if options.json:
-        print_json(evaluation_json(found))
-    else:
-        print(evaluation_text(found))
+    _print_evaluation(found, as_json=options.json)
 
 
 def _threshold(text: str) -> str | float:
@@ -282,9 +273,8 @@ def _threshold(text: str) -> str | float:
 
 
 def predict(options: Any) -> None:
-    from segcore.evaluation.predict_files import apply_run
-    from segcore.network.prediction import choose_device
-    from segcore.runs.run import open_run
+    from segcore.evaluation import apply_run
+    from segcore.runs import open_run
 
     run = open_run(options.run)
     written = apply_run(
@@ -292,15 +282,15 @@ def predict(options: Any) -> None:
         options.input,
         options.output,
         threshold=_threshold(options.threshold),
-        device=choose_device(_accelerator(options.device)),
+        device=options.device,
         progress=sys.stderr.isatty(),
     )
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")
 
 
 def runs(options: Any) -> None:
-    from segcore.evaluation.report import run_overview
-    from segcore.runs.run import models_root, open_run, run_names
+    from segcore.evaluation import run_overview
+    from segcore.runs import models_root, open_run, run_names
 
     rows = []
     damaged = []

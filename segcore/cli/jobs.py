@@ -11,13 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from segcore.cli.commands import chosen_config, print_json, table
-from segcore.data.dataset import open_dataset
+from segcore.data import open_dataset
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs.detached import give_way
-from segcore.jobs.job import LANES, Job, Lane
-from segcore.jobs.queue import JobQueue, free_run_name, refuse_when_read_only
-from segcore.jobs.timing import estimate, measure
-from segcore.runs.run import open_run
+from segcore.jobs import LANES, Job, JobQueue, Lane, estimate, free_run_name, give_way, measure, refuse_when_read_only
+from segcore.runs import open_run
 
 
 def jobs(options: Any) -> None:
@@ -113,8 +110,7 @@ def _log_of_job(queue: JobQueue, options: Any) -> None:
 
 
 def _work_on_jobs(queue: JobQueue, options: Any) -> None:
-    from segcore.jobs.cluster_runner import follow
-    from segcore.jobs.local_runner import work
+    from segcore.jobs import follow, work
 
     refuse_when_read_only()
     lane = _lane(options)
@@ -134,7 +130,7 @@ def _lane(options: Any) -> Lane:
 
 
 def _run_job(queue: JobQueue, options: Any) -> None:
-    from segcore.jobs.task import conclude_job, run_job
+    from segcore.jobs import conclude_job, run_job
 
     refuse_when_read_only()
     if hasattr(signal, "SIGUSR2"):

@@ -1,1 +1,45 @@
-"""Datasets."""
+"""Datasets: importing, fetching, drawing and exporting them, and the folder each is kept in.
+
+In: images and masks as people have them. Out: `Dataset`s of 8-bit slices with binary labels.
+May use: stacks."""
+
+from segcore.data.archive import unpacked
+from segcore.data.dataset import (
+    FORMAT_VERSION,
+    IMAGES,
+    INFO,
+    LABELS,
+    Check,
+    Dataset,
+    DatasetInfo,
+    data_root,
+    install,
+    installed,
+    open_dataset,
+)
+from segcore.data.exporting import export
+from segcore.data.fetching import CATALOGUE, Fetchable, fetch
+from segcore.data.importing import check_source, import_source
+from segcore.data.synthetic import make_stack
+
+__all__ = [
+    "CATALOGUE",
+    "FORMAT_VERSION",
+    "IMAGES",
+    "INFO",
+    "LABELS",
+    "Check",
+    "Dataset",
+    "DatasetInfo",
+    "Fetchable",
+    "check_source",
+    "data_root",
+    "export",
+    "fetch",
+    "import_source",
+    "install",
+    "installed",
+    "make_stack",
+    "open_dataset",
+    "unpacked",
+]

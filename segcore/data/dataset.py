@@ -25,8 +25,7 @@ import numpy.typing as npt
 
 from segcore.config import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
-from segcore.stacks.reduction import reduced_stacks
-from segcore.stacks.volume import StackReader, StackWriter, VoxelSize, map_stack
+from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1

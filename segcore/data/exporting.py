@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from segcore.data.dataset import Dataset
 from segcore.errors import DataError
-from segcore.stacks.volume import StackWriter, page_names
+from segcore.stacks import StackWriter, page_names
 from segcore.storage import atomic_folder
 
 Format = Literal["png", "tiff"]

@@ -17,9 +17,7 @@ from segcore.data.archive import unpacked
 from segcore.data.dataset import Check, Dataset, data_root, install, open_dataset
 from segcore.errors import DataError, FetchError
 from segcore.progress import Watch, unwatched
-from segcore.stacks.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES
-from segcore.stacks.stack import StackReader, VoxelSize, array_stack, page_names
-from segcore.stacks.volume import open_stack
+from segcore.stacks import IMAGE_SUFFIXES, TIFF_SUFFIXES, StackReader, VoxelSize, array_stack, open_stack, page_names
 from segcore.storage import alone_beside, scratch_folder, storage_errors
 
 log = logging.getLogger(__name__)

@@ -21,9 +21,7 @@ from segcore.data.mask_values import MaskValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import Watch, unwatched
-from segcore.stacks.numbering import image_files, slice_keys
-from segcore.stacks.stack import Page, StackReader, VoxelSize
-from segcore.stacks.volume import intensity_range, open_stack, to_uint8
+from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, slice_keys, to_uint8
 from segcore.storage import safe_name
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from segcore.errors import DataError
-from segcore.stacks.stack import Page, StackReader
+from segcore.stacks import Page, StackReader
 
 NEAR = 0.15
 """How near the lowest or highest value, as a share of the range, counts as nearly binary."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from segcore.errors import DataError
-from segcore.stacks.stack import StackReader
+from segcore.stacks import StackReader
 
 SAMPLED_SLICES = 12
 SAMPLED_SIDE_PX = 1024

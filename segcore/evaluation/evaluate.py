@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from tqdm import tqdm
 
 from segcore import __version__
-from segcore.data.dataset import LABELS, Dataset
+from segcore.data import LABELS, Dataset
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import write_evaluation
 from segcore.evaluation.scoring import Evaluation, add_point, score
-from segcore.network.prediction import load_network, predict
-from segcore.runs.run import Run, now, threshold_value
-from segcore.runs.splits import LeakAudit
-from segcore.stacks.volume import StackWriter
+from segcore.runs import LeakAudit, Run, now, threshold_value
+from segcore.stacks import StackWriter
 
 log = logging.getLogger("segcore.evaluation.evaluate")
 
@@ -58,7 +55,7 @@ def evaluate(
     *,
     part: str | None = None,
     threshold: str | float = "pixel",
-    device: torch.device,
+    device: str = "auto",
     workers: int = 0,
     progress: bool = False,
 ) -> Evaluated:
@@ -70,7 +67,7 @@ def evaluate(
         part: `test`, `validation` or `train` of the run's own stack, or `all`. By default `test` if
             the dataset is that stack and has test slices, otherwise `all`.
         threshold: `pixel`, `topology` or a value 0..1.
-        device: where the network runs.
+        device: where the network runs: `auto`, `cpu` or `cuda`.
         workers: threads that measure; 0 for one a core.
         progress: show bars on stderr.
 
@@ -144,10 +141,12 @@ def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[in
 
 @contextmanager
 def _predicted(
-    run: Run, dataset: Dataset, slices: list[int], folder: Path, device: torch.device, progress: bool
+    run: Run, dataset: Dataset, slices: list[int], folder: Path, device: str, progress: bool
 ) -> Iterator[Path]:
     """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
-    model = load_network(run, device)
+    from segcore.network import load_network, predict  # PyTorch takes seconds to load
+
+    model = load_network(run.config.model, run.weights, device)
     path = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.probability.tif")
     height, width = dataset.info.height, dataset.info.width
     try:

@@ -30,9 +30,8 @@ import numpy as np
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.scoring import Evaluation, PointScore
 from segcore.evaluation.summary import FORMAT_VERSION, finite, pixel_measures, summary
-from segcore.measures.evidence import CHALLENGE_THRESHOLDS, PixelEvidence
-from segcore.measures.topology import Event, SegmentationScore
-from segcore.stacks.reduction import write_reduced_prediction
+from segcore.measures import CHALLENGE_THRESHOLDS, Event, PixelEvidence, SegmentationScore
+from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from segcore.measures.evidence import predicted_interior
-from segcore.network.prediction import load_network, predict
-from segcore.runs.run import Run, threshold_value
-from segcore.stacks.volume import StackWriter, intensity_range, open_stack, to_uint8
+from segcore.measures import predicted_interior
+from segcore.runs import Run, threshold_value
+from segcore.stacks import StackWriter, intensity_range, open_stack, to_uint8
 from segcore.storage import atomic_folder
 
 
@@ -30,7 +28,7 @@ def apply_run(
     folder: Path,
     *,
     threshold: str | float = "pixel",
-    device: torch.device,
+    device: str = "auto",
     progress: bool = False,
 ) -> Applied:
     """Predicts every slice of `source`, one at a time.
@@ -41,7 +39,7 @@ def apply_run(
             stretched to 8 as at import.
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
-        device: where the network runs.
+        device: where the network runs: `auto`, `cpu` or `cuda`.
         progress: show a bar on stderr.
 
     Raises:
@@ -49,9 +47,11 @@ def apply_run(
         RunError: if the run has no whole weights, or no thresholds yet.
         StorageError: if the folder exists or cannot be written.
     """
+    from segcore.network import load_network, predict
+
     value = threshold_value(run, threshold)
     with open_stack(source) as stack, atomic_folder(folder) as making:
-        model = load_network(run, device)
+        model = load_network(run.config.model, run.weights, device)
         low, high = intensity_range(stack)
         pages = (to_uint8(stack.read(z), low, high) for z in range(len(stack)))
 

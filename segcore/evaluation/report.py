@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segcore import config as configuration
-from segcore.data.dataset import Dataset
+from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.summary import evaluation_object, summary
-from segcore.measures.evidence import mean_over_slices
-from segcore.runs.run import Run
-from segcore.runs.splits import slice_ranges
+from segcore.measures import mean_over_slices
+from segcore.runs import Run, slice_ranges
 from segcore.storage import atomic_file
 
 if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.

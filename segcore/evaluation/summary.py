@@ -16,9 +16,14 @@ import numpy as np
 
 from segcore.errors import ConfigError
 from segcore.evaluation.scoring import Evaluation, PointScore
-from segcore.measures.evidence import CHALLENGE_THRESHOLDS, LARGEST_TOLERANCE_PX, Confusion, mean_over_slices
-from segcore.measures.notebook_confusion import notebook_percent
-from segcore.measures.similarity import binary_psnr_db
+from segcore.measures import (
+    CHALLENGE_THRESHOLDS,
+    LARGEST_TOLERANCE_PX,
+    Confusion,
+    binary_psnr_db,
+    mean_over_slices,
+    notebook_percent,
+)
 
 FORMAT_VERSION = 1
 

@@ -1,1 +1,38 @@
-"""Jobs."""
+"""Trainings that go on by themselves: the queue, its processes, the cluster, and how long a training takes.
+
+In: requests from the app or the command line. Out: trained and evaluated runs.
+May use: training and evaluation (in the process of a job), data, runs."""
+
+from segcore.jobs.cluster import cluster_file
+from segcore.jobs.cluster_runner import follow
+from segcore.jobs.detached import give_way
+from segcore.jobs.job import LANES, Job, Lane, device_lane
+from segcore.jobs.local_runner import work
+from segcore.jobs.queue import ARCHITECTURE, JobQueue, free_run_name, refuse_when_read_only
+from segcore.jobs.task import conclude_job, run_job, train_and_judge
+from segcore.jobs.timing import estimate, measure, start_measuring
+from segcore.jobs.work import Costs, Work, work_of_steps
+
+__all__ = [
+    "ARCHITECTURE",
+    "LANES",
+    "Costs",
+    "Job",
+    "JobQueue",
+    "Lane",
+    "Work",
+    "cluster_file",
+    "conclude_job",
+    "device_lane",
+    "estimate",
+    "follow",
+    "free_run_name",
+    "give_way",
+    "measure",
+    "refuse_when_read_only",
+    "run_job",
+    "start_measuring",
+    "train_and_judge",
+    "work",
+    "work_of_steps",
+]

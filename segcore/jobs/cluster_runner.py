@@ -16,7 +16,7 @@ from segcore.jobs.job import Job
 from segcore.jobs.local_runner import kill, see_through, worth_evaluating
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
-from segcore.runs.run import now
+from segcore.runs import now
 
 _LOOK_S = 0.5
 """Seconds between two looks at the jobs."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from segcore.data.dataset import data_root
+from segcore.data import data_root
 
 NICE = 10
 """How much a training gives way to other programs."""

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from segcore.config import RunConfig, from_dict
 from segcore.errors import ConfigError, JobError
-from segcore.runs.run import now
+from segcore.runs import now
 from segcore.storage import read_json
 
 State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]

@@ -14,7 +14,7 @@ from segcore.jobs.detached import detached
 from segcore.jobs.job import Job, Lane
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
-from segcore.runs.run import open_run
+from segcore.runs import open_run
 
 _LOOK_S = 0.1
 """Seconds between two looks at a running job."""

@@ -24,14 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import RunConfig, to_dict
-from segcore.data.dataset import open_dataset
+from segcore.data import open_dataset
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
 from segcore.jobs.cluster import read_cluster
 from segcore.jobs.detached import detached
 from segcore.jobs.job import NOT_FOLLOWED, Job, Lane, State, device_lane, ended, read_job
 from segcore.locking import is_locked, locked
-from segcore.runs.run import check_free, models_root, now, open_run
-from segcore.runs.splits import make_split
+from segcore.runs import check_free, make_split, models_root, now, open_run
 from segcore.storage import read_only, safe_name, storage_errors, write_json
 
 ARCHITECTURE = ("width", "depth", "normalisation")

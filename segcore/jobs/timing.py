@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from segcore.config import RunConfig, from_dict
-from segcore.data.dataset import DatasetInfo, open_dataset
+from segcore.data import DatasetInfo, open_dataset
 from segcore.errors import ConfigError, JobError, SegcoreError
 from segcore.jobs.detached import detached
 from segcore.jobs.job import Lane
 from segcore.jobs.queue import JobQueue, refuse_when_read_only
 from segcore.jobs.work import Costs, EpochWork, epoch_work
 from segcore.locking import is_locked, locked
-from segcore.runs.run import open_run
+from segcore.runs import open_run
 from segcore.storage import read_json, read_only, storage_errors, write_json
 
 log = logging.getLogger("segcore.jobs.timing")
@@ -115,8 +115,7 @@ def measure(lane: Lane, *, models: Path | None = None) -> None:
     with locked(_lock(queue, lane), wait=False) as mine:
         if not mine:
             return
-        from segcore.training.step_timing import measure_costs
-        from segcore.training.training import trains_in_bfloat16
+        from segcore.training import measure_costs, trains_in_bfloat16
 
         bfloat16 = trains_in_bfloat16(lane, "auto")
         costs = measure_costs(lane, bfloat16=bfloat16, folder=queue.folder)

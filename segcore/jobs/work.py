@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 
 from segcore.config import ModelConfig, RunConfig
-from segcore.data.dataset import DatasetInfo
-from segcore.runs.parts import describe
-from segcore.runs.splits import make_split, patches_an_epoch, spread
+from segcore.data import DatasetInfo
+from segcore.runs import describe, make_split, patches_an_epoch, spread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,20 @@
-"""Applying a trained network: weights in, images in, probabilities of interior out."""
+"""Applying a trained network: images in, probabilities of interior out."""
 
 from __future__ import annotations
 
-import ctypes
-import itertools
 import math
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
-from segcore.config import ModelConfig, PredictionConfig
+from segcore.config import PredictionConfig
 from segcore.errors import RunError
-from segcore.network.tensors import save_tensors
+from segcore.network.device import is_out_of_memory
 from segcore.network.unet import UNet, scale_intensity
-from segcore.runs.run import Run
 
 # What the network sees at once on a CPU, pixels: a 2048 x 2048 slice, about 4 GB at width 32.
 _CPU_PIXELS = 2048 * 2048
@@ -28,86 +22,6 @@ _CPU_PIXELS = 2048 * 2048
 # What makes a batch of small slices on a CPU, pixels, and the most slices in one on any device.
 _CPU_BATCH_PIXELS = 512 * 512
 _LARGEST_BATCH = 32
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The GPU where there is one, the CPU otherwise; or the one that is named."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else torch.device(name)
-
-
-def keep_freed_memory() -> None:
-    """Asks the C library to keep freed memory for the next tensor.
-
-    Otherwise glibc returns every large tensor to the system and the next one is paid for page by
-    page: a training step of a narrow network took half as long again (benchmarks/README.md).
-    """
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        m_trim_threshold, m_mmap_threshold, largest = -1, -3, 2**31 - 1
-        libc.mallopt(m_mmap_threshold, largest)
-        libc.mallopt(m_trim_threshold, largest)
-    except (OSError, AttributeError):
-        return  # Another C library, with habits of its own.
-
-
-def save_weights(model: UNet, path: Path) -> None:
-    """Writes the network's weights: kernels in float16, which halves the file, all else as it is."""
-    tensors = model.state_dict()
-    save_tensors({name: tensor.half() if tensor.ndim == 4 else tensor for name, tensor in tensors.items()}, path)
-
-
-def load_weights(config: ModelConfig, path: Path) -> UNet:
-    """A network with the weights of a file, in float32, ready to predict, on the CPU.
-
-    Raises:
-        RunError: if the file is missing, damaged, no safetensors file (a pickle, say), or holds
-            the weights of another architecture.
-    """
-    try:
-        tensors = load_file(path)
-    except FileNotFoundError as error:
-        raise RunError("the weights are missing", path=path, expected="a run with at least one epoch") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError("not a whole safetensors file", path=path, found=error, expected="weights of a run") from error
-    _check_size(config, tensors, path)
-    model = UNet(config).eval()
-    wanted = model.state_dict()
-    differing = [name for name in wanted if name not in tensors or tensors[name].shape != wanted[name].shape]
-    differing += [name for name in tensors if name not in wanted]
-    if differing:
-        raise RunError(
-            "the weights are of another architecture",
-            path=path,
-            found=f"{len(differing)} tensors that differ, {differing[0]} the first",
-            expected=f"width {config.width}, depth {config.depth}, normalisation {config.normalisation}",
-        )
-    broken = next((name for name in wanted if not bool(torch.isfinite(tensors[name].float()).all())), None)
-    if broken:
-        raise RunError(
-            "the weights hold values that are not numbers", path=path, found=broken, expected="finite values"
-        )
-    model.load_state_dict({name: tensors[name].to(wanted[name].dtype) for name in wanted})
-    return model
-
-
-def _check_size(config: ModelConfig, tensors: dict[str, Tensor], path: Path) -> None:
-    """Compares width and depth, so that no network is made that takes all memory and fits nothing."""
-    outermost = tensors.get("encoder.0.0.weight", torch.empty(0))
-    depth = next(level for level in itertools.count() if f"encoder.{level}.0.weight" not in tensors)
-    if (len(outermost), depth) != (config.width, config.depth):
-        raise RunError(
-            "the weights are of another architecture",
-            path=path,
-            found=f"width {len(outermost)}, depth {depth}",
-            expected=f"width {config.width}, depth {config.depth}",
-        )
-
-
-def load_network(run: Run, device: torch.device) -> UNet:
-    """The network of a run with its best weights, on a device. Errors as for `load_weights`."""
-    model = load_weights(run.config.model, run.weights)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
 
 
 @torch.inference_mode()
@@ -161,11 +75,6 @@ def _batches(
         batch.append(image)
     if batch:
         yield batch
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a lack of memory, of the CPU's or a GPU's; PyTorch has no one class for both."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from segcore.config import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class LevelSummary:
+class NetworkPart:
     """One part of the network, for a table or a drawing.
 
     Attributes:
@@ -28,7 +28,7 @@ class LevelSummary:
     multiply_adds: int
 
 
-def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[LevelSummary]:
+def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> list[NetworkPart]:
     """The network's parts in the order the data passes them, counted without making it.
 
     Args:
@@ -41,8 +41,8 @@ def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> lis
         (-(-height // stride) * stride >> level, -(-width // stride) * stride >> level) for level in range(config.depth)
     ]
 
-    def row(part: str, level: int, channels: int, weights: int, others: int, at: tuple[int, int]) -> LevelSummary:
-        return LevelSummary(
+    def row(part: str, level: int, channels: int, weights: int, others: int, at: tuple[int, int]) -> NetworkPart:
+        return NetworkPart(
             part=part,
             level=level,
             channels=channels,
@@ -52,7 +52,7 @@ def describe(config: ModelConfig, *, height: int = 512, width: int = 512) -> lis
             multiply_adds=weights * at[0] * at[1],
         )
 
-    def block(part: str, level: int, inputs: int) -> LevelSummary:
+    def block(part: str, level: int, inputs: int) -> NetworkPart:
         outputs = features[level]
         # Each convolution has a bias, or a normalisation with a factor and an offset.
         others = 2 * outputs * (1 if config.normalisation == "none" else 2)

@@ -18,7 +18,7 @@ from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.locking import is_locked
-from segcore.runs.parts import LevelSummary
+from segcore.runs.parts import NetworkPart
 from segcore.runs.splits import LeakAudit, Split, audit, audit_split, split_from_dict, split_to_dict
 from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
 
@@ -195,15 +195,15 @@ class Run:
         # Both are UTC in ISO 8601, which sorts by time.
         return str(evaluated) >= (self.info.ended or "")
 
-    def levels(self) -> list[LevelSummary]:
+    def levels(self) -> list[NetworkPart]:
         """The network part by part, in the order the data passes them; `RunError` for a damaged file."""
         path = self.folder / "network.json"
         values = read_json(path, RunError)
         if not isinstance(values, list):
             raise RunError("not a table of levels", path=path, found=type(values).__name__)
-        return [_described(LevelSummary, row, path) for row in values]
+        return [_described(NetworkPart, row, path) for row in values]
 
-    def write_levels(self, levels: Sequence[LevelSummary]) -> None:
+    def write_levels(self, levels: Sequence[NetworkPart]) -> None:
         """Keeps the table that describes the network."""
         write_json(self.folder / "network.json", [dataclasses.asdict(level) for level in levels])
 

@@ -36,7 +36,7 @@ _PREVIEW = re.compile(r"epoch-(\d{6})-slice-(\d+)\.png")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiveProgress:
+class TrainingStatus:
     """How far a training is.
 
     Attributes:
@@ -81,7 +81,7 @@ class PreviewedSlice:
     label: Path
 
 
-class LiveReport:
+class StatusWriter:
     """Writes a run's progress now and then, and its previews."""
 
     def __init__(self, run: Run) -> None:
@@ -93,7 +93,7 @@ class LiveReport:
         """Notes where training is, if it was not noted a moment ago."""
         if not at_once and time.monotonic() - self._written < _SECONDS_BETWEEN:
             return
-        progress = LiveProgress(
+        progress = TrainingStatus(
             stage=stage, epoch=epoch, epochs=self.epochs, step=step, steps=steps, memory_mb=memory_mb(), updated=now()
         )
         with suppress(SegcoreError):  # a full disk is noticed where it matters
@@ -117,18 +117,18 @@ class LiveReport:
                 _write_middle(path, plane)
 
 
-def read_progress(run: Run) -> LiveProgress | None:
+def read_status(run: Run) -> TrainingStatus | None:
     """How far the training of a run is or was; None if it has not said so yet."""
     path = _path(run)
     if not path.exists():
         return None
     try:
-        return from_dict(LiveProgress, read_json(path, RunError))
+        return from_dict(TrainingStatus, read_json(path, RunError))
     except (ConfigError, TypeError) as error:
         raise RunError("not the progress of a training", path=path, expected="what training wrote") from error
 
 
-def seconds_left(history: Sequence[EpochRecord], progress: LiveProgress | None) -> float | None:
+def seconds_left(history: Sequence[EpochRecord], progress: TrainingStatus | None) -> float | None:
     """About how long the epochs that are left take, from the latest ones; None if no epoch tells, or none is left."""
     if progress is None or not history or progress.stage in ("choosing thresholds", "evaluating"):
         return None

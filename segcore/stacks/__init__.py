@@ -1,1 +1,53 @@
-"""Image stacks of any format, read and written a slice at a time."""
+"""Image stacks of any format, read and written a slice at a time.
+
+In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and files written whole.
+Knows nothing of datasets. May use no other room."""
+
+from segcore.stacks.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, slice_keys
+from segcore.stacks.pairs import Stack, each_slice, paired
+from segcore.stacks.reduction import (
+    HOW,
+    LEVEL,
+    REDUCED,
+    How,
+    Plane,
+    extremes,
+    is_kept_reduced,
+    reduced,
+    reduced_shape,
+    reduced_stacks,
+    write_reduced_prediction,
+)
+from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
+from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
+
+__all__ = [
+    "HOW",
+    "IMAGE_SUFFIXES",
+    "LEVEL",
+    "REDUCED",
+    "TIFF_SUFFIXES",
+    "How",
+    "Page",
+    "Plane",
+    "Stack",
+    "StackReader",
+    "StackWriter",
+    "VoxelSize",
+    "array_stack",
+    "each_slice",
+    "extremes",
+    "image_files",
+    "intensity_range",
+    "is_kept_reduced",
+    "map_stack",
+    "open_stack",
+    "page_names",
+    "paired",
+    "reduced",
+    "reduced_shape",
+    "reduced_stacks",
+    "slice_keys",
+    "to_uint8",
+    "write_reduced_prediction",
+]

@@ -1,1 +1,24 @@
-"""Training."""
+"""Training: samples, steps, epochs, checkpoints, and the thresholds chosen at the end.
+
+In: a dataset and settings. Out: a finished or resumable run.
+Needs PyTorch. May use: augmentation, measures, network, data, runs, stacks."""
+
+from segcore.training.pool import write_pool
+from segcore.training.sampling import BatchMaker, Sample
+from segcore.training.step_timing import measure_costs
+from segcore.training.terminal import epoch_report
+from segcore.training.training import Machine, conclude, is_lead_process, resume, train, trains_in_bfloat16
+
+__all__ = [
+    "BatchMaker",
+    "Machine",
+    "Sample",
+    "conclude",
+    "epoch_report",
+    "is_lead_process",
+    "measure_costs",
+    "resume",
+    "train",
+    "trains_in_bfloat16",
+    "write_pool",
+]

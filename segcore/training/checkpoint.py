@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from segcore.config import TrainConfig, from_dict
 from segcore.errors import ConfigError, RunError
-from segcore.network.tensors import save_tensors
-from segcore.runs.run import EpochRecord
+from segcore.network import save_tensors
+from segcore.runs import EpochRecord
 
 _EXPECTED = "what training wrote after an epoch; without it, train anew"
 

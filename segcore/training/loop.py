@@ -12,18 +12,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from segcore.data.dataset import Dataset
+from segcore.data import Dataset
 from segcore.errors import TrainingError
-from segcore.network.prediction import save_weights
-from segcore.runs.parts import describe
-from segcore.runs.run import (
-    EpochRecord,
-    Run,
-    append_history,
-    write_history,
-)
-from segcore.runs.splits import patches_an_epoch
-from segcore.runs.status import LiveReport
+from segcore.network import save_weights
+from segcore.runs import EpochRecord, Run, StatusWriter, append_history, describe, patches_an_epoch, write_history
 from segcore.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
@@ -38,7 +30,7 @@ class TrainingLoop:
     """The state of a training between epochs, and the epoch itself."""
 
     def __init__(
-        self, fabric: Fabric, run: Run, dataset: Dataset, report: Report | None, live: LiveReport | None = None
+        self, fabric: Fabric, run: Run, dataset: Dataset, report: Report | None, live: StatusWriter | None = None
     ) -> None:
         assert dataset.labels is not None  # checked before a run was made
         self.fabric, self.run, self.report, self.live = fabric, run, report, live
@@ -163,7 +155,7 @@ class TrainingLoop:
                 self._preview(self.live, epoch)
         return self._totals(self.learner.validate(self.validation), "on the validation slices")
 
-    def _preview(self, live: LiveReport, epoch: int) -> None:
+    def _preview(self, live: StatusWriter, epoch: int) -> None:
         """Shows what the network sees by now of a slice it does not learn from."""
         sample = self.validation[0]
         live.preview(epoch, sample.source, self.learner.probability(sample))

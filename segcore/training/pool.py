@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from segcore.augmentation.transform import Transform
+from segcore.augmentation import Transform
 from segcore.config import RunConfig
-from segcore.data.dataset import Dataset
+from segcore.data import Dataset
 from segcore.errors import ConfigError, DataError, StorageError
 from segcore.storage import atomic_folder, storage_errors
 from segcore.training.sampling import BatchMaker, Sample, pool_copy

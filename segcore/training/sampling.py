@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segcore.augmentation.augment import AugmentedBatch, apply
-from segcore.augmentation.transform import Transform, draw, support_px
+from segcore.augmentation import AugmentedBatch, Transform, apply, draw, support_px
 from segcore.config import AugmentConfig, LossConfig, RunConfig
-from segcore.network.losses import boundary_weights
-from segcore.runs.splits import Split, spread
+from segcore.network import boundary_weights
+from segcore.runs import Split, spread
 
 # Rows and columns of a slice; they may lie beyond its border.
 Window = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segcore.augmentation.augment import AugmentedBatch
+from segcore.augmentation import AugmentedBatch
 from segcore.config import RunConfig, TrainConfig
-from segcore.network.losses import segmentation_loss, training_counts
-from segcore.network.prediction import load_weights
-from segcore.network.unet import UNet, scale_intensity
+from segcore.network import UNet, load_weights, scale_intensity, segmentation_loss, training_counts
 from segcore.training.sampling import BatchMaker, Sample
 
 # Side of what is validated at once, pixels.

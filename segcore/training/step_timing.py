@@ -16,9 +16,9 @@ from lightning_fabric import Fabric
 from scipy.optimize import nnls
 
 from segcore.config import ModelConfig, RunConfig, TrainConfig
-from segcore.jobs.work import Costs, Work, work_of_steps
-from segcore.network.prediction import keep_freed_memory, save_weights
-from segcore.runs.splits import make_split
+from segcore.jobs import Costs, Work, work_of_steps
+from segcore.network import keep_freed_memory, save_weights
+from segcore.runs import make_split
 from segcore.storage import scratch_folder
 from segcore.training.checkpoint import Progress, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from segcore.runs.run import EpochRecord
+from segcore.runs import EpochRecord
 
 log = logging.getLogger("segcore.training.terminal")
 

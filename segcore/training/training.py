@@ -9,18 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from segcore.config import RunConfig, TrainConfig
-from segcore.data.dataset import Dataset
+from segcore.data import Dataset
 from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
-from segcore.evaluation.scoring import choose_thresholds
 from segcore.locking import is_locked, locked
-from segcore.network.prediction import (
+from segcore.network import (
     choose_device,
     is_out_of_memory,
     keep_freed_memory,
@@ -28,20 +26,22 @@ from segcore.network.prediction import (
     load_weights,
     predict,
 )
-from segcore.runs.run import (
+from segcore.runs import (
     OperatingPoints,
     Run,
     RunInfo,
+    StatusWriter,
     check_free,
     create_run,
+    make_split,
     now,
     open_run,
+    spread,
     versions,
 )
-from segcore.runs.splits import make_split, spread
-from segcore.runs.status import LiveReport
 from segcore.storage import storage_errors
 from segcore.training.loop import Report, TrainingLoop
+from segcore.training.thresholds import choose_thresholds
 
 log = logging.getLogger("segcore.training.training")
 
@@ -51,12 +51,12 @@ class Machine:
     """Where a training runs.
 
     Attributes:
-        accelerator: `auto` takes a GPU where there is one.
+        accelerator: `auto`, which takes a GPU where there is one, `cpu` or `cuda`.
         devices: processes on this machine, one a device.
         nodes: machines.
     """
 
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
 
@@ -190,7 +190,7 @@ def _device_name(fabric: Fabric) -> str:
     return one if fabric.world_size == 1 else f"{fabric.world_size} x {one}"
 
 
-def conclude(run: Run, dataset: Dataset, *, accelerator: Literal["auto", "cpu", "cuda"] = "auto") -> Run:
+def conclude(run: Run, dataset: Dataset, *, accelerator: str = "auto") -> Run:
     """Gives a run that was stopped the thresholds of its best weights so far, so that it can be evaluated.
 
     It can be resumed afterwards as if nothing had been. Errors as for `resume`, and a `RunError` if no epoch was done.
@@ -199,7 +199,7 @@ def conclude(run: Run, dataset: Dataset, *, accelerator: Literal["auto", "cpu", 
     with locked(run.lock, wait=False) as alone, _log_to(run.log):
         if not alone:
             raise _in_use(run)
-        points = _choose_operating_points(run, dataset, choose_device(accelerator))
+        points = _choose_operating_points(run, dataset, accelerator)
         log.info("stopped; thresholds so far: pixel %.3f, topology %.3f", points.pixel, points.topology)
         return open_run(run.name, root=run.folder.parent).update(
             state="interrupted", ended=now(), operating_points=points
@@ -226,13 +226,13 @@ def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report |
 def _lead(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> None:
     """The part of the process that writes."""
     run = run.update(state="training", ended=None, message="")
-    live = LiveReport(run)
+    live = StatusWriter(run)
     with _log_to(run.log):
         try:
             live.tell("starting", run.info.epochs + 1, at_once=True)
             run = TrainingLoop(fabric, run, dataset, report, live).run_epochs()
             live.tell("choosing thresholds", run.info.epochs, at_once=True)
-            points = _choose_operating_points(run, dataset, fabric.device)
+            points = _choose_operating_points(run, dataset, fabric.device.type)
             run = run.update(state="finished", ended=now(), operating_points=points)
             log.info("thresholds: pixel %.3f, topology %.3f", points.pixel, points.topology)
         except KeyboardInterrupt:
@@ -287,10 +287,10 @@ def _log_to(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def _choose_operating_points(run: Run, dataset: Dataset, device: torch.device) -> OperatingPoints:
+def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> OperatingPoints:
     """Thresholds from the kept weights' probabilities on the validation slices, as they will be used."""
     assert dataset.labels is not None
-    model = load_network(run, device)
+    model = load_network(run.config.model, run.weights, device)
     slice_px = dataset.info.height * dataset.info.width
     slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
     log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))

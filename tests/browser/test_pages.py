@@ -38,7 +38,6 @@ PAGES = {
 def app(tmp_path_factory, serve):
     """The app over the synthetic sample and a small run trained on it."""
     pytest.importorskip("streamlit", reason="streamlit is not installed")
-    import torch
 
     from segcore.config import override, quick
     from segcore.data.fetching import fetch
@@ -53,7 +52,7 @@ def app(tmp_path_factory, serve):
             patch.setenv(name, value)
         dataset = fetch("sample")[0]
         run = train(dataset, override(quick(), settings), "pages-run")
-        evaluate(run, dataset, device=torch.device("cpu"))
+        evaluate(run, dataset, device="cpu")
     with serve(APP, folder, **environment) as address:
         yield SimpleNamespace(
             address=address,

@@ -17,7 +17,8 @@ from segcore.data.dataset import install
 from segcore.evaluation.folder import write_evaluation
 from segcore.evaluation.scoring import score
 from segcore.measures.evidence import PixelEvidence, threshold_after
-from segcore.stacks.volume import StackWriter, array_stack
+from segcore.stacks.stack import array_stack
+from segcore.stacks.volume import StackWriter
 
 pytestmark = pytest.mark.browser
 

@@ -38,11 +38,10 @@ def waited(test: AppTest) -> AppTest:
 @pytest.fixture
 def evaluated_run(mid_grey_run, cells):
     """The run above with an evaluation of its test slices."""
-    import torch
 
     from segcore.evaluation.evaluate import evaluate
 
-    evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    evaluate(mid_grey_run, cells, device="cpu")
     return mid_grey_run
 
 
@@ -265,11 +264,10 @@ def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
 
 
 def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
-    import torch
 
     from segcore.evaluation.evaluate import evaluate
 
-    evaluate(evaluated_run, cells, part="train", device=torch.device("cpu"))
+    evaluate(evaluated_run, cells, part="train", device="cpu")
     for page in ("overview", "errors", "confusion"):
         assert "These figures leak" in text_of(opened(page, part="train")), page
         assert "These figures leak" not in text_of(opened(page, part="test")), page

@@ -15,7 +15,7 @@ from segcore.data.dataset import install, installed, open_dataset
 from segcore.data.fetching import CATALOGUE, ISBI2012, SAMPLE, Fetchable, Target, fetch
 from segcore.errors import FetchError, StorageError
 from segcore.progress import Cancelled
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 
 
 def sha(pages):

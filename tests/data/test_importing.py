@@ -14,7 +14,7 @@ from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
 from segcore.progress import Cancelled
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 
 
 def write_folder(folder, pages, name="{}.tif", first=0):

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import tifffile
-import torch
 from skimage.measure import block_reduce
 
 from segcore.data.dataset import install
@@ -15,9 +14,9 @@ from segcore.evaluation.evaluate import evaluate
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.report import evaluation_json
 from segcore.runs.run import open_run
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 
 
 def evaluated(run, dataset, **options):

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
 from segcore.config import RunConfig, SplitConfig
 from segcore.data.dataset import install
@@ -13,27 +12,27 @@ from segcore.evaluation.evaluate import evaluate
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
 from segcore.runs.run import create_run, open_run
 from segcore.runs.splits import make_split
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 
 NOT_A_NUMBER = re.compile(r"\b(nan|inf|None)\b")
 
 
 @pytest.fixture
 def found(mid_grey_run, cells):
-    return evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    return evaluate(mid_grey_run, cells, device="cpu")
 
 
 def test_a_run_in_a_line(mid_grey_run, cells):
     before = run_overview(mid_grey_run)
     assert before.cells() == ("mid-grey", "cells (synthetic)", "blocks", "finished", "1", "-", "-", "no")
-    found = evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    found = evaluate(mid_grey_run, cells, device="cpu")
     values = evaluation_json(found)
     after = run_overview(mid_grey_run)
     assert after.wrong_percent == pytest.approx(values["wrong_percent"])
     assert after.v_rand is not None
     assert after.cells()[5] == f"{values['wrong_percent']:.2f} %"
     # Other parts do not enter the line.
-    evaluate(mid_grey_run, cells, part="train", device=torch.device("cpu"))
+    evaluate(mid_grey_run, cells, part="train", device="cpu")
     assert run_overview(mid_grey_run) == after
 
 
@@ -53,7 +52,7 @@ def test_slices_without_neurites_have_no_v_rand(mid_grey_run, data_dir, cell_sta
     labels[8:] = 0
     blank = install("blank", array_stack(cell_stack[0]), array_stack(labels))
     run = mid_grey_run.update(dataset="blank", dataset_fingerprint=blank.info.fingerprint)
-    found = evaluate(run, blank, part="test", device=torch.device("cpu"))
+    found = evaluate(run, blank, part="test", device="cpu")
     line = run_overview(run)
     assert line.v_rand is None
     assert line.cells()[6] == "-"
@@ -82,7 +81,7 @@ def test_a_summary_for_a_terminal(found, cell_stack):
 
 
 def test_a_leak_is_told_first(mid_grey_run, cells):
-    text = evaluation_text(evaluate(mid_grey_run, cells, part="all", device=torch.device("cpu")))
+    text = evaluation_text(evaluate(mid_grey_run, cells, part="all", device="cpu"))
     assert "LEAK: 6 of these slices, or copies of them, were trained on" in text
     assert "chosen on 1 of these slices" in text
     assert text.index("LEAK") < text.index("wrong pixels")
@@ -90,7 +89,7 @@ def test_a_leak_is_told_first(mid_grey_run, cells):
 
 def test_a_prediction_without_a_wrong_pixel(mid_grey_run, cell_stack, data_dir):
     perfect = install("perfect", array_stack(cell_stack[1]), array_stack(cell_stack[1]))
-    text = evaluation_text(evaluate(mid_grey_run, perfect, device=torch.device("cpu")))
+    text = evaluation_text(evaluate(mid_grey_run, perfect, device="cpu"))
     assert "0.00 %   0 of" in text
     assert "1.0000" in text
     assert not NOT_A_NUMBER.search(text)

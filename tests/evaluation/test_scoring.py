@@ -12,12 +12,13 @@ import tifffile
 from scipy import ndimage
 
 from segcore.errors import ConfigError, DataError
-from segcore.evaluation.scoring import Evaluation, add_point, choose_thresholds, score
+from segcore.evaluation.scoring import Evaluation, add_point, score
 from segcore.measures.evidence import CHALLENGE_THRESHOLDS, count_evidence, last_membrane_value, predicted_interior
 from segcore.measures.notebook_confusion import index_sums
 from segcore.measures.similarity import binary_ssim
 from segcore.measures.topology import components, score_slice
 from segcore.stacks.volume import open_stack
+from segcore.training.thresholds import choose_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -18,7 +18,7 @@ from waiting import REPOSITORY, all_ended, epochs, wait_for
 from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig, to_dict
 from segcore.locking import is_locked, locked
 from segcore.runs.run import open_run
-from segcore.runs.status import previews, read_progress
+from segcore.runs.status import previews, read_status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
@@ -64,7 +64,7 @@ def test_from_start_to_figures(queue):
     assert (run.evaluation("cells") / "summary.json").exists()
     assert run.card.exists()
     assert "epoch 2/2" in queue.log(1)
-    assert read_progress(run).stage == "evaluating"
+    assert read_status(run).stage == "evaluating"
     assert [one.epoch for one in previews(run)] == [1, 2]
     assert {one.slice for one in previews(run)} == {run.split.validation[0]}
     wait_for(lambda: not is_locked(queue.lane_lock("cpu")), "the starter's end")
@@ -110,7 +110,7 @@ def test_stopped_in_the_middle_of_a_long_step(queue):
 
     def under_way(job):
         def step():
-            progress = read_progress(open_run(job.run))
+            progress = read_status(open_run(job.run))
             return progress is not None and progress.stage == "training" and progress.step
 
         wait_for((queue.models / job.run / "progress.json").exists, "the training's start")

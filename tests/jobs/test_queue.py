@@ -7,7 +7,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torch
 
 from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.data.dataset import install
@@ -16,7 +15,7 @@ from segcore.evaluation.evaluate import evaluate
 from segcore.jobs.job import INTERRUPTED, Job, device_lane
 from segcore.jobs.queue import JobQueue, free_run_name
 from segcore.locking import is_locked, locked
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -147,14 +146,14 @@ def test_a_finished_run_is_gone_on_with_only_to_evaluate_it(queue, mid_grey_run,
     assert queue.resume("mid-grey", token="t", accelerator="cpu").state == "waiting"
     queue.stop(1)
     assert not mid_grey_run.is_evaluated()
-    evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    evaluate(mid_grey_run, cells, device="cpu")
     assert mid_grey_run.is_evaluated()
     with pytest.raises(RunError, match="the run is finished"):
         queue.resume("mid-grey", token="u", accelerator="cpu")
 
 
 def test_an_evaluation_of_earlier_weights_is_not_that_of_the_run(queue, mid_grey_run, cells):
-    evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+    evaluate(mid_grey_run, cells, device="cpu")
     later = mid_grey_run.update(ended="2999-01-01T00:00:00+00:00")
     assert not later.is_evaluated()
     assert queue.resume("mid-grey", token="t", accelerator="cpu").state == "waiting"
@@ -165,7 +164,7 @@ def test_a_process_that_was_killed_before_it_said_that_all_was_done(queue, mid_g
     queue.next_job("cpu")
     with locked(queue.lock_of(1)):
         queue.claim(1)
-        evaluate(mid_grey_run, cells, device=torch.device("cpu"))
+        evaluate(mid_grey_run, cells, device="cpu")
     assert queue.settle(1).state == "finished"
 
 

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from segcore.config import ModelConfig, PredictionConfig
 from segcore.errors import RunError
-from segcore.network.prediction import choose_device, load_network, load_weights, predict, predict_slices, save_weights
+from segcore.network.prediction import predict, predict_slices
 from segcore.network.unet import UNet, scale_intensity
+from segcore.network.weights import load_network, load_weights, save_weights
 
 SMALL = ModelConfig(width=4, depth=3)
 WHOLE = PredictionConfig()
@@ -172,7 +173,7 @@ def test_weights_of_another_architecture(weights, other):
 
 
 def test_the_network_of_a_run(mid_grey_run):
-    model = load_network(mid_grey_run, choose_device("cpu"))
+    model = load_network(mid_grey_run.config.model, mid_grey_run.weights, "cpu")
     image = np.array([[0, 100, 127, 128, 255]], np.uint8)
     expected = np.round(255 / (1 + np.exp(10 - 20 * (image / 255))))
     np.testing.assert_array_equal(next(predict(model, [image], WHOLE)), expected)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from segcore.runs.run import EpochRecord
-from segcore.runs.status import LiveProgress, LiveReport, previewed_slice, previews, seconds_left
+from segcore.runs.status import StatusWriter, TrainingStatus, previewed_slice, previews, seconds_left
 
 
 def epochs(*seconds):
@@ -17,7 +17,7 @@ def epochs(*seconds):
 
 
 def at(epoch, step=0, stage="training"):
-    return LiveProgress(stage=stage, epoch=epoch, epochs=10, step=step, steps=8)
+    return TrainingStatus(stage=stage, epoch=epoch, epochs=10, step=step, steps=8)
 
 
 def test_time_left_is_that_of_the_epochs_that_are_left():
@@ -40,7 +40,7 @@ def test_nobody_knows_before_the_first_epoch_and_nothing_is_left_after_the_last(
 def test_a_preview_lies_beside_the_same_part_of_its_slice(mid_grey_run):
     y, x = np.mgrid[:600, :700].astype(np.uint16)
     image, label, probability = ((plane % 256).astype(np.uint8) for plane in (x + y, x, y))
-    report = LiveReport(mid_grey_run)
+    report = StatusWriter(mid_grey_run)
     assert previewed_slice(mid_grey_run, 7) is None
     report.preview(3, 7, probability)
     report.preview_of(7, image, label)

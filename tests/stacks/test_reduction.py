@@ -23,7 +23,8 @@ from segcore.stacks.reduction import (
     reduced_stacks,
     write_reduced_prediction,
 )
-from segcore.stacks.volume import StackWriter, array_stack
+from segcore.stacks.stack import array_stack
+from segcore.stacks.volume import StackWriter
 
 
 @given(st.data())

@@ -13,7 +13,8 @@ from skimage.color import rgb2gray
 
 from segcore.errors import DataError, StorageError
 from segcore.stacks.numbering import in_number_order, slice_keys
-from segcore.stacks.volume import StackWriter, array_stack, intensity_range, map_stack, open_stack, page_names, to_uint8
+from segcore.stacks.stack import array_stack, page_names
+from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
 
 
 def noise(*shape, dtype=np.uint8, seed=0):

@@ -14,7 +14,7 @@ from segcore.augmentation.transform import Transform
 from segcore.config import AugmentConfig, RunConfig, preset
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, StorageError
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
 from segcore.training.pool import write_pool
 
 STRONG = RunConfig(augment=AugmentConfig(noise=("none", "gaussian", "poisson", "speckle")))

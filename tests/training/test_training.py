@@ -17,10 +17,11 @@ from waiting import REPOSITORY
 from segcore.config import ModelConfig, RunConfig, TrainConfig, override, standard
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
-from segcore.evaluation.scoring import choose_thresholds
-from segcore.network.prediction import load_network, predict
+from segcore.network.prediction import predict
+from segcore.network.weights import load_network
 from segcore.runs.run import open_run, run_names
-from segcore.stacks.volume import array_stack
+from segcore.stacks.stack import array_stack
+from segcore.training.thresholds import choose_thresholds
 from segcore.training.training import Machine, resume, train, trains_in_bfloat16
 
 CPU = Machine(accelerator="cpu")
@@ -89,7 +90,7 @@ def test_a_training_and_what_it_leaves(cells, models_dir):
     assert info.best_dice == max(dice)
     assert info.train_seconds == pytest.approx(sum(row.seconds for row in rows))
     assert all(0 <= row.train_accuracy <= 1 and row.seconds > 0 for row in rows)
-    assert info.parameters == sum(p.numel() for p in load_network(run, torch.device("cpu")).parameters())
+    assert info.parameters == sum(p.numel() for p in load_network(run.config.model, run.weights, "cpu").parameters())
     assert run.log.exists()
 
     found = scalars(run)
@@ -102,7 +103,7 @@ def test_a_training_and_what_it_leaves(cells, models_dir):
 def test_thresholds_are_chosen_on_the_validation_slices(cells, models_dir):
     run = trained(cells, "first", "prediction.eightfold=true", "train.epochs=1")
     slices = list(run.split.validation)
-    model = load_network(run, torch.device("cpu"))
+    model = load_network(run.config.model, run.weights, "cpu")
     pages = np.stack(list(predict(model, cells.images[slices], run.config.prediction)))
     assert choose_thresholds(pages, cells.labels[slices]) == run.info.operating_points
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard import words
-from segcore.data.dataset import Check
+from segcore.data import Check
 
 # What the command line calls the fields of this page.
 _FIELDS = {

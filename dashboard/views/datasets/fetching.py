@@ -11,7 +11,7 @@ from dashboard.background import Work
 from dashboard.state import loaders
 from dashboard.views.datasets.arrival import arrived
 from dashboard.views.datasets.checks import in_the_form
-from segcore.data.fetching import CATALOGUE, Fetchable, fetch
+from segcore.data import CATALOGUE, Fetchable, fetch
 from segcore.storage import read_only
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from dashboard import scratch, uploads
 from dashboard.background import Work
-from segcore.data.dataset import Check
-from segcore.data.importing import check_source, import_source
+from segcore.data import Check, check_source, import_source
 from segcore.progress import Watch
 
 

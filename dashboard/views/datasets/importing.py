@@ -14,9 +14,9 @@ from dashboard.views.datasets import checks
 from dashboard.views.datasets.arrival import arrived
 from dashboard.views.datasets.checks import in_the_form
 from dashboard.views.datasets.import_work import Importing, start_import
-from segcore.data.dataset import Dataset
+from segcore.data import Dataset
 from segcore.errors import SegcoreError
-from segcore.stacks.stack import VoxelSize
+from segcore.stacks import VoxelSize
 from segcore.storage import read_only, safe_name
 
 _SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")

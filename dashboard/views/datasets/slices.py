@@ -14,7 +14,7 @@ from dashboard.state import loaders
 from dashboard.state.selection import Selection, choose
 from dashboard.viewer import SliceRow, viewer
 from dashboard.views.datasets.split import parts_of
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 
 
 def show(selection: Selection, info: DatasetInfo) -> None:

@@ -13,9 +13,9 @@ from dashboard.figures import charts
 from dashboard.state.selection import Selection
 from dashboard.views.datasets.filtering import LONG, holding
 from segcore.config import SplitConfig, from_dict
-from segcore.data.dataset import DatasetInfo
+from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
-from segcore.runs.splits import LeakAudit, Split, audit_split, make_split, slice_ranges
+from segcore.runs import LeakAudit, Split, audit_split, make_split, slice_ranges
 
 
 def show(selection: Selection, info: DatasetInfo) -> None:

@@ -17,7 +17,7 @@ from segcore.config import preset
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
 from segcore.runs.run import append_history, open_run
-from segcore.runs.status import LiveReport
+from segcore.runs.status import StatusWriter
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -56,7 +56,7 @@ def learning(queue, mid_grey_run):
     run = mid_grey_run.update(state="training", ended=None, epochs=2)
     append_history(run.history_csv, dataclasses.replace(run.history()[0], epoch=2, validation_dice=0.925, seconds=10))
     with locked(queue.lock_of(job.number)), locked(run.lock):
-        LiveReport(run).tell("training", 3, 16, 32, at_once=True)
+        StatusWriter(run).tell("training", 3, 16, 32, at_once=True)
         yield job
 
 
@@ -111,7 +111,7 @@ def test_the_one_that_runs_says_how_far_it_is_and_can_be_stopped(queue, learning
 
 def test_the_training_page_follows_it(queue, learning):
     run = open_run("mid-grey")
-    report = LiveReport(run)
+    report = StatusWriter(run)
     stack = np.zeros((45, 52), np.uint8)
     report.preview(1, 7, stack)
     report.preview_of(7, stack, stack)
@@ -146,12 +146,10 @@ def test_a_failed_job_says_why_and_is_tried_again(queue):
 def test_a_finished_job_is_opened_and_compared_with_what_it_began_with(queue, mid_grey_run, cells):
     import shutil
 
-    import torch
-
     from segcore.evaluation.evaluate import evaluate
 
     shutil.copytree(mid_grey_run.folder, mid_grey_run.folder.with_name("child"))
-    evaluate(open_run("child"), cells, device=torch.device("cpu"))
+    evaluate(open_run("child"), cells, device="cpu")
     start(queue, "other")
     queue.update(1, state="finished", run="child", started_from="mid-grey")
     test = opened("data", run="mid-grey")

@@ -29,7 +29,8 @@ from segcore.evaluation.folder import read_evaluation, write_evaluation
 from segcore.evaluation.scoring import score
 from segcore.measures.evidence import boundary_distance
 from segcore.stacks.reduction import reduced
-from segcore.stacks.volume import StackWriter, array_stack
+from segcore.stacks.stack import array_stack
+from segcore.stacks.volume import StackWriter
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
 EVALUATED = (1, 3)

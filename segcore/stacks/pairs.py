@@ -1,0 +1,122 @@
+"""Two stacks read together: a slice of each at a time, from any thread."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.errors import DataError
+from segcore.stacks.stack import StackReader
+from segcore.stacks.volume import open_stack
+
+Stack = NDArray[np.uint8] | StackReader | Path
+"""Slices of 8 bits: an array or memory map (Z, H, W), an open stack, or the path of one."""
+
+Page = NDArray[np.uint8]
+Result = TypeVar("Result")
+
+
+def each_slice(
+    task: Callable[[int], Result], count: int, workers: int, progress: Callable[[], object] | None = None
+) -> list[Result]:
+    """The task's results for 0 .. count - 1, in order."""
+    workers = min(workers or _cores(), count)
+    results: list[Result] = []
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        # One worker is this thread: simpler to follow, and to interrupt.
+        for result in map(task, range(count)) if workers <= 1 else pool.map(task, range(count)):
+            results.append(result)
+            if progress is not None:
+                progress()
+    return results
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def paired(
+    probability: Stack, labels: Stack, slices: Sequence[int]
+) -> Iterator[Callable[[int], tuple[NDArray[np.bool_], Page]]]:
+    """Gives a function that reads label and probability of the slice at a position."""
+    with ExitStack() as stack:
+        predicted, true = _opened(probability, stack), _opened(labels, stack)
+        if len(predicted) != len(slices):
+            raise DataError("probabilities and slices differ in number", found=len(predicted), expected=len(slices))
+        for z in slices:
+            if not 0 <= z < len(true):
+                raise DataError("there is no label for a slice", found=f"slice {z}", expected=f"0 to {len(true) - 1}")
+
+        def read(position: int) -> tuple[NDArray[np.bool_], Page]:
+            label, page = true.read(slices[position]), predicted.read(position)
+            if label.shape != page.shape:
+                raise DataError(
+                    f"probability and label of slice {slices[position]} differ in size",
+                    found=page.shape,
+                    expected=label.shape,
+                )
+            return label != 0, page
+
+        yield read
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """Slices of 8 bits that any thread may read."""
+
+    count: int
+    read: Callable[[int], Page]
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def _opened(source: Stack, stack: ExitStack) -> _Pages:
+    if isinstance(source, Path):
+        source = stack.enter_context(open_stack(source))
+    if source.dtype not in (np.uint8, np.bool_):
+        raise DataError("not a stack of 8 bits", found=source.dtype, expected="uint8")
+    if isinstance(source, StackReader):
+        reader, lock = source, threading.Lock()
+
+        def read_locked(z: int) -> Page:
+            with lock:
+                return reader.read(z)
+
+        return _Pages(len(reader), read_locked)
+    array = source
+    if array.ndim != 3:
+        raise DataError("not a stack of slices", found=f"shape {array.shape}", expected="(Z, H, W)")
+    return _Pages(len(array), _mapped_reader(array) or (lambda z: np.asarray(array[z])))
+
+
+def _mapped_reader(array: NDArray[Any]) -> Callable[[int], Page] | None:
+    """Reads pages of a whole memory map from its file.
+
+    Pages touched through the map would stay in memory and count as the process's; None for
+    anything but a whole map.
+    """
+    # A view of a map has the map as its base, and an offset that is not its own.
+    if not isinstance(array, np.memmap) or not isinstance(array.base, mmap.mmap) or not array.flags.c_contiguous:
+        return None
+    path, start, shape, dtype = array.filename, array.offset, array.shape[1:], array.dtype
+    pixels = shape[0] * shape[1]
+
+    def read(z: int) -> Page:
+        flat: Page = np.fromfile(path, dtype, count=pixels, offset=start + z * pixels * dtype.itemsize)
+        if flat.size != pixels:
+            raise DataError(f"slice {z} is cut short", path=path, found=flat.size, expected=f"{pixels} pixels")
+        return flat.reshape(shape)
+
+    return read
