@@ -215,10 +215,10 @@ def write_pool(dataset: str, settings: dict[str, Any], folder: str, count: int, 
     """The same files as `python -m segcore augment`; gives the number of pairs."""
     from segcore.config import AugmentConfig, RunConfig, from_dict
     from segcore.data import open_dataset
-    from segcore.training import pool
+    from segcore.training import write_pool as write
 
     config = RunConfig(augment=from_dict(AugmentConfig, settings))
-    return pool.write_pool(open_dataset(dataset), config, Path(folder), count=count, seed=seed).copies
+    return write(open_dataset(dataset), config, Path(folder), count=count, seed=seed).copies
 
 
 def predict(run: str, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

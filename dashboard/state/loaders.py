@@ -16,13 +16,13 @@ from dashboard.figures import pictures
 from dashboard.viewer.layers import open_layers
 from dashboard.viewer.tiles import tile
 from segcore.data import INFO, Dataset, DatasetInfo, data_root
-from segcore.data import dataset as on_disk
+from segcore.data import open_dataset as open_on_disk
 from segcore.errors import DataError, RunError, SegcoreError
 from segcore.evaluation import Evaluation, pixel_measures, read_evaluation, summary
 from segcore.jobs import Job, JobQueue
 from segcore.measures import Confusion, PixelEvidence
 from segcore.runs import EpochRecord, LeakAudit, NetworkPart, Run, models_root, run_names
-from segcore.runs import run as folders
+from segcore.runs import open_run as open_on_disk_run
 from segcore.stacks import map_stack
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -102,7 +102,7 @@ def run(name: str) -> Run:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _run(root: str, name: str, key: Stamp) -> Run:
-    return folders.open_run(name, root=Path(root))
+    return open_on_disk_run(name, root=Path(root))
 
 
 def broken_runs() -> dict[str, SegcoreError]:
@@ -297,7 +297,7 @@ def dataset(name: str) -> Dataset:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _dataset(root: str, name: str, key: Stamp) -> Dataset:
-    return on_disk.open_dataset(name)
+    return open_on_disk(name)
 
 
 def info(name: str) -> DatasetInfo | None:

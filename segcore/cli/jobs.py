@@ -110,11 +110,11 @@ def _log_of_job(queue: JobQueue, options: Any) -> None:
 
 
 def _work_on_jobs(queue: JobQueue, options: Any) -> None:
-    from segcore.jobs import follow, work
+    from segcore.jobs import follow, run_lane
 
     refuse_when_read_only()
     lane = _lane(options)
-    follow(queue) if lane == "slurm" else work(queue, lane)
+    follow(queue) if lane == "slurm" else run_lane(queue, lane)
 
 
 def _measure_steps(queue: JobQueue, options: Any) -> None:

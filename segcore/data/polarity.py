@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from segcore.errors import DataError
 from segcore.stacks import StackReader
@@ -128,9 +128,9 @@ def _measure_slice(image: npt.NDArray[np.float64], white: npt.NDArray[np.bool_])
 
 
 def _thickness(area: npt.NDArray[np.bool_]) -> float:
-    return float(ndimage.distance_transform_edt(area)[area].mean())
+    return float(scipy.ndimage.distance_transform_edt(area)[area].mean())
 
 
 def _largest(area: npt.NDArray[np.bool_]) -> float:
-    components, count = ndimage.label(area, structure=np.ones((3, 3)))
+    components, count = scipy.ndimage.label(area, structure=np.ones((3, 3)))
     return float(np.bincount(components.ravel())[1:].max() / area.sum()) if count else 0.0

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -118,7 +118,7 @@ def _smooth_in_depth(rng: np.random.Generator, shape: tuple[int, ...], depth: fl
         return rng.standard_normal(shape)
     pad = int(np.ceil(3 * depth))
     noise = rng.standard_normal((shape[0] + 2 * pad, *shape[1:]))
-    smooth = ndimage.gaussian_filter1d(noise, depth, axis=0)[pad:-pad]
+    smooth = scipy.ndimage.gaussian_filter1d(noise, depth, axis=0)[pad:-pad]
     return np.asarray(smooth * np.sqrt(2 * depth * np.sqrt(np.pi)))
 
 
@@ -361,13 +361,13 @@ def _two_nearest(y: Floats, x: Floats, coefficients: Floats) -> tuple[Integers, 
 def _drawn_membrane(section: _Section) -> npt.NDArray[np.bool_]:
     """What an annotator would draw: closed lines, wider where the membrane is thick or oblique."""
     line = section.gap < _MEMBRANE_HALF_WIDTH_PX * section.thickness
-    membrane = line | (ndimage.gaussian_filter(section.membrane, 1.5) > 0.45)
+    membrane = line | (scipy.ndimage.gaussian_filter(section.membrane, 1.5) > 0.45)
     return _large_pieces(~_large_pieces(~membrane))
 
 
 def _large_pieces(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """The mask without its 4-connected pieces of a few pixels."""
-    pieces, _ = ndimage.label(mask)
+    pieces, _ = scipy.ndimage.label(mask)
     return np.asarray((np.bincount(pieces.ravel()) >= _SMALLEST_PIECE_PX)[pieces] & mask)
 
 
@@ -375,7 +375,7 @@ def _micrograph(section: _Section, tissue: _Tissue, z: int, rng: np.random.Gener
     """The grey picture of a section, uint8 (H, W)."""
     shape = section.gap.shape
     inside = np.clip(section.gap / 4 - 1, 0, 1)
-    grain, coarse = (ndimage.gaussian_filter(rng.standard_normal(shape), s) for s in (1.4, 4))
+    grain, coarse = (scipy.ndimage.gaussian_filter(rng.standard_normal(shape), s) for s in (1.4, 4))
     grey = tissue.neurites.grey[section.owner] + 55 * grain + 110 * coarse
     grey += inside * _organelles(section, tissue.neurites.organelles, rng)
     grey = _with_mitochondria(grey, section, tissue, z + 1)
@@ -399,7 +399,7 @@ def _organelles(section: _Section, density: Floats, rng: np.random.Generator) ->
         seeds = np.bincount(y[places] * width + x[places], depth[places], height * width).reshape(height, width)
         for spread, total in zip(gaussians[::2], gaussians[1::2], strict=True):
             if total:
-                change += total * ndimage.gaussian_filter(seeds, spread)
+                change += total * scipy.ndimage.gaussian_filter(seeds, spread)
     return change
 
 
@@ -429,8 +429,8 @@ def _with_mitochondria(grey: Floats, section: _Section, tissue: _Tissue, plane: 
 
 def _exposed(grey: Floats, stain: Floats, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Stain, blur, shot noise and contrast as they differ from slice to slice."""
-    grey = ndimage.gaussian_filter(grey + 9 * stain - _blemishes(grey.shape, rng), 0.75)
-    noise = ndimage.gaussian_filter(rng.standard_normal(grey.shape), 0.6)
+    grey = scipy.ndimage.gaussian_filter(grey + 9 * stain - _blemishes(grey.shape, rng), 0.75)
+    noise = scipy.ndimage.gaussian_filter(rng.standard_normal(grey.shape), 0.6)
     grey = grey + 26 * noise * np.sqrt(np.clip(grey, 20, None) / 130)
     grey = 126 + rng.uniform(0.95, 1.3) * (grey - 126) + rng.normal(0, 8)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

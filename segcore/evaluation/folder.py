@@ -29,7 +29,7 @@ import numpy as np
 
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.scoring import Evaluation, PointScore
-from segcore.evaluation.summary import FORMAT_VERSION, finite, pixel_measures, summary
+from segcore.evaluation.summing import FORMAT_VERSION, finite, pixel_measures, summary
 from segcore.measures import CHALLENGE_THRESHOLDS, Event, PixelEvidence, SegmentationScore
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json

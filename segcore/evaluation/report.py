@@ -11,13 +11,13 @@ from segcore import config as configuration
 from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.summary import evaluation_object, summary
+from segcore.evaluation.summing import evaluation_object, summary
 from segcore.measures import mean_over_slices
 from segcore.runs import Run, slice_ranges
 from segcore.storage import atomic_file
 
 if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
-    from segcore.evaluation.evaluate import Evaluated
+    from segcore.evaluation.evaluating import Evaluated
 
 _PROTOCOLS = {
     "blocks": "one contiguous block held out as test",

@@ -7,7 +7,7 @@ from segcore.jobs.cluster import cluster_file
 from segcore.jobs.cluster_runner import follow
 from segcore.jobs.detached import give_way
 from segcore.jobs.job import LANES, Job, Lane, device_lane
-from segcore.jobs.local_runner import work
+from segcore.jobs.local_runner import run_lane
 from segcore.jobs.queue import ARCHITECTURE, JobQueue, free_run_name, refuse_when_read_only
 from segcore.jobs.task import conclude_job, run_job, train_and_judge
 from segcore.jobs.timing import estimate, measure, start_measuring
@@ -31,8 +31,8 @@ __all__ = [
     "measure",
     "refuse_when_read_only",
     "run_job",
+    "run_lane",
     "start_measuring",
     "train_and_judge",
-    "work",
     "work_of_steps",
 ]

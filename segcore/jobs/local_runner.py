@@ -22,7 +22,7 @@ _PATIENCE_S = 1.0
 """Seconds a job has to end by itself once it was asked to."""
 
 
-def work(queue: JobQueue, lane: Lane) -> None:
+def run_lane(queue: JobQueue, lane: Lane) -> None:
     """Does the lane's jobs until none is left; returns at once if another process does so already."""
     while True:
         with locked(queue.lane_lock(lane), wait=False) as mine:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 MIN_OVERLAP_PX = 20
@@ -25,9 +26,7 @@ LabelImage = NDArray[np.integer]
 def components(interior: NDArray[np.bool_]) -> NDArray[np.int32]:
     """4-connected components, numbered from 1 in scanning order; 0 where `interior` is False. (H, W)."""
     # Here and below: whoever only reads scores does not wait half a second for these to be imported.
-    from scipy import ndimage
-
-    labels, _ = ndimage.label(np.asarray(interior, dtype=bool), output=np.int32)
+    labels, _ = scipy.ndimage.label(np.asarray(interior, dtype=bool), output=np.int32)
     return np.asarray(labels)
 
 
@@ -248,9 +247,7 @@ def find_events(
     keep = (table.segment > 0) & (table.pixels >= needed)
     neurite, segment, pixels = table.neurite[keep], table.segment[keep], table.pixels[keep]
     made: list[Event] = []
-    from scipy import ndimage
-
-    neurite_boxes, segment_boxes = ndimage.find_objects(neurites), ndimage.find_objects(segments)
+    neurite_boxes, segment_boxes = scipy.ndimage.find_objects(neurites), scipy.ndimage.find_objects(segments)
     for number, parts, shared in _with_several(neurite, segment, pixels):
         box = neurite_boxes[number - 1]
         place = _junction(neurites[box] == number, segments[box], parts, ~prediction_interior[box])
@@ -318,9 +315,7 @@ def _junction(
     with the smallest distance is taken, among the preferred ones between parts if there are any.
     """
     in_part = region & np.isin(labels, parts)
-    from scipy import ndimage
-
-    distance, nearest = ndimage.distance_transform_edt(~in_part, return_indices=True)
+    distance, nearest = scipy.ndimage.distance_transform_edt(~in_part, return_indices=True)
     owner = labels[tuple(nearest)]
     meeting = np.zeros_like(region)
     below = (owner[:-1] != owner[1:]) & region[:-1] & region[1:]

@@ -41,7 +41,7 @@ def app(tmp_path_factory, serve):
 
     from segcore.config import override, quick
     from segcore.data.fetching import fetch
-    from segcore.evaluation.evaluate import evaluate
+    from segcore.evaluation.evaluating import evaluate
     from segcore.training.training import train
 
     folder = tmp_path_factory.mktemp("pages")

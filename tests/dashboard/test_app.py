@@ -39,7 +39,7 @@ def waited(test: AppTest) -> AppTest:
 def evaluated_run(mid_grey_run, cells):
     """The run above with an evaluation of its test slices."""
 
-    from segcore.evaluation.evaluate import evaluate
+    from segcore.evaluation.evaluating import evaluate
 
     evaluate(mid_grey_run, cells, device="cpu")
     return mid_grey_run
@@ -265,7 +265,7 @@ def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
 
 def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
 
-    from segcore.evaluation.evaluate import evaluate
+    from segcore.evaluation.evaluating import evaluate
 
     evaluate(evaluated_run, cells, part="train", device="cpu")
     for page in ("overview", "errors", "confusion"):

@@ -14,7 +14,7 @@ from segcore.errors import ConfigError, RunError, StorageError
 from segcore.evaluation import folder as evaluation_folder
 from segcore.evaluation.folder import read_evaluation, write_evaluation
 from segcore.evaluation.scoring import add_point
-from segcore.evaluation.summary import evaluation_object, summary
+from segcore.evaluation.summing import evaluation_object, summary
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,7 +8,7 @@ import pytest
 
 from segcore.config import RunConfig, SplitConfig
 from segcore.data.dataset import install
-from segcore.evaluation.evaluate import evaluate
+from segcore.evaluation.evaluating import evaluate
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
 from segcore.runs.run import create_run, open_run
 from segcore.runs.splits import make_split

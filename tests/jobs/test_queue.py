@@ -11,7 +11,7 @@ import pytest
 from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
-from segcore.evaluation.evaluate import evaluate
+from segcore.evaluation.evaluating import evaluate
 from segcore.jobs.job import INTERRUPTED, Job, device_lane
 from segcore.jobs.queue import JobQueue, free_run_name
 from segcore.locking import is_locked, locked

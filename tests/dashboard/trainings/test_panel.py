@@ -146,7 +146,7 @@ def test_a_failed_job_says_why_and_is_tried_again(queue):
 def test_a_finished_job_is_opened_and_compared_with_what_it_began_with(queue, mid_grey_run, cells):
     import shutil
 
-    from segcore.evaluation.evaluate import evaluate
+    from segcore.evaluation.evaluating import evaluate
 
     shutil.copytree(mid_grey_run.folder, mid_grey_run.folder.with_name("child"))
     evaluate(open_run("child"), cells, device="cpu")

@@ -20,7 +20,7 @@ from segcore.evaluation.scoring import Evaluation, add_point, score
 from segcore.runs import LeakAudit, Run, now, threshold_value
 from segcore.stacks import StackWriter
 
-log = logging.getLogger("segcore.evaluation.evaluate")
+log = logging.getLogger("segcore.evaluation.evaluating")
 
 Part = Literal["train", "validation", "test", "all"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test", "all")

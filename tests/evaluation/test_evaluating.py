@@ -10,7 +10,7 @@ from skimage.measure import block_reduce
 
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, RunError
-from segcore.evaluation.evaluate import evaluate
+from segcore.evaluation.evaluating import evaluate
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.report import evaluation_json
 from segcore.runs.run import open_run

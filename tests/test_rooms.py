@@ -1,0 +1,69 @@
+"""The house stands as it is drawn: imports run one way, past no face, and nothing heavy is loaded too early."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import lint_imports
+from waiting import REPOSITORY
+
+HEAVY = {"torch", "lightning_fabric", "tensorboard", "submitit"}
+# Rooms that a list of runs, a queue of jobs or a page of the app needs; they must not wait for PyTorch.
+LIGHT = ("stacks", "measures", "data", "runs", "evaluation", "jobs", "cli")
+
+FILES = sorted(path for package in ("segcore", "dashboard") for path in (REPOSITORY / package).rglob("*.py"))
+
+
+def test_imports_run_one_way_and_past_no_face(monkeypatch, capsys):
+    monkeypatch.chdir(REPOSITORY)
+    assert lint_imports(no_cache=True) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_imports_are_absolute_and_names_say_something(path):
+    relative = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative, "a relative import hides where it comes from"
+    assert not {"utils", "util", "helpers", "common", "misc"} & set(path.relative_to(REPOSITORY).with_suffix("").parts)
+
+
+@pytest.mark.parametrize(
+    "room", sorted(path.parent for path in FILES if path.name == "__init__.py" and path.parent.parent != REPOSITORY)
+)
+def test_a_room_says_what_comes_in_and_what_goes_out(room):
+    tree = ast.parse((room / "__init__.py").read_text(encoding="utf-8"))
+    said = ast.get_docstring(tree) or ""
+    assert "In:" in said, room
+    assert "Out:" in said, room
+    assert any(isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__" for node in tree.body), room
+
+
+def brought_in(modules: list[str], watched: set[str]) -> list[str]:
+    """Which watched packages a fresh Python has loaded after importing the modules one by one, and by whom."""
+    code = f"""
+import importlib, sys
+for module in {modules!r}:
+    importlib.import_module(module)
+    if loaded := {watched!r} & set(sys.modules):
+        sys.exit(f"{{module}} imports {{sorted(loaded)}}")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return done.stderr.splitlines()[-1:] if done.returncode else []
+
+
+def test_what_is_brought_in_is_noticed():
+    assert brought_in(["fractions", "xml.dom"], {"xml.dom"}) == ["xml.dom imports ['xml.dom']"]
+
+
+def test_torch_waits_until_it_is_needed():
+    assert brought_in([f"segcore.{room}" for room in LIGHT], HEAVY) == []
+
+
+def test_the_command_line_starts_light():
+    assert brought_in(["segcore.cli"], HEAVY | {"skimage", "pandas", "streamlit", "pydantic", "scipy"}) == []
