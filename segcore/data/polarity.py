@@ -17,7 +17,7 @@ SAMPLED_SIDE_PX = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class Signs:
     """What tells the two classes of a mask apart, averaged over sampled slices.
 
     Attributes:
@@ -35,7 +35,7 @@ class Evidence:
     white_connection: float
 
     def votes(self) -> dict[str, int]:
-        """For each kind of evidence +1 if white is membrane, -1 if black is, 0 if it cannot tell.
+        """For each sign +1 if white is membrane, -1 if black is, 0 if it cannot tell.
 
         Membrane is darker in the common stains, covers less, is thinner, and hangs together
         while the interiors of cells do not.
@@ -48,8 +48,8 @@ class Evidence:
         }
 
 
-def measure(images: StackReader, white: StackReader) -> Evidence:
-    """The evidence over up to 12 slices, of each the middle 1024 x 1024 pixels at most.
+def measure(images: StackReader, white: StackReader) -> Signs:
+    """The signs over up to 12 slices, of each the middle 1024 x 1024 pixels at most.
 
     Args:
         images: any type.
@@ -70,7 +70,7 @@ def measure(images: StackReader, white: StackReader) -> Evidence:
             expected="--polarity interior-white or membrane-white",
         )
     share, brightness, thickness, connection = (float(value) for value in np.mean(rows, axis=0))
-    return Evidence(
+    return Signs(
         white_share=share,
         white_brightness=brightness,
         white_thickness=float(np.exp(thickness)),
@@ -81,19 +81,19 @@ def measure(images: StackReader, white: StackReader) -> Evidence:
 def interior_is_white(images: StackReader, white: StackReader) -> tuple[bool, str]:
     """Whether white is interior, and the reasons in words.
 
-    At least two kinds of evidence must speak for it, at most one against it, and brightness
+    At least two signs must speak for it, at most one against it, and brightness
     must not be against it: it depends on the stain, so a bright membrane has to be declared.
 
     Raises:
-        DataError: if the evidence is ambiguous.
+        DataError: if the signs are ambiguous.
     """
-    evidence = measure(images, white)
-    votes = evidence.votes()
+    signs = measure(images, white)
+    votes = signs.votes()
     total = sum(votes.values())
     winner = 1 if total > 0 else -1
     against = [name for name, vote in votes.items() if vote == -winner]
     pro = [name for name, vote in votes.items() if vote == winner]
-    shares = f"white covers {100 * evidence.white_share:.1f} % of the pixels"
+    shares = f"white covers {100 * signs.white_share:.1f} % of the pixels"
     if abs(total) < 2 or "darker" in against or len(against) > 1:
         black = [name for name, vote in votes.items() if vote < 0]
         both = [name for name, vote in votes.items() if vote > 0]
