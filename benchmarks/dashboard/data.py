@@ -218,7 +218,7 @@ def _run(root: Path, info: DatasetInfo) -> Run:
         )
         for epoch in range(1, 76)
     ])  # fmt: skip
-    run.write_levels([
+    run.write_parts([
         NetworkPart(
             part="encoder", level=level, channels=16 << level, height=TILE >> level, width=TILE >> level,
             parameters=1000 << level, multiply_adds=10**8,

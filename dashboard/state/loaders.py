@@ -18,9 +18,9 @@ from dashboard.viewer.tiles import tile
 from segcore.data import INFO, Dataset, DatasetInfo, data_root
 from segcore.data import open_dataset as open_on_disk
 from segcore.errors import DataError, RunError, SegcoreError
-from segcore.evaluation import Evaluation, pixel_measures, read_evaluation, summary
+from segcore.evaluation import Evaluation, read_evaluation, summary
 from segcore.jobs import Job, JobQueue
-from segcore.measures import Confusion, PixelEvidence
+from segcore.measures import Confusion, PixelEvidence, pixel_measures
 from segcore.runs import EpochRecord, LeakAudit, NetworkPart, Run, models_root, run_names
 from segcore.runs import open_run as open_on_disk_run
 from segcore.stacks import map_stack

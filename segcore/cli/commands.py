@@ -266,11 +266,11 @@ def _threshold(text: str) -> str | float:
 
 
 def predict(options: Any) -> None:
-    from segcore.evaluation import apply_run
+    from segcore.evaluation import predict_to_files
     from segcore.runs import open_run
 
     run = open_run(options.run)
-    written = apply_run(
+    written = predict_to_files(
         run,
         options.input,
         options.output,

@@ -5,19 +5,18 @@ May use: measures, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.evaluating import Evaluated, evaluate
 from segcore.evaluation.folder import read_evaluation, write_evaluation
-from segcore.evaluation.predict_files import apply_run
+from segcore.evaluation.measured import Evaluation, summary
+from segcore.evaluation.predict_files import predict_to_files
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
-from segcore.evaluation.scoring import Evaluation, score
-from segcore.evaluation.summing import pixel_measures, summary
+from segcore.evaluation.scoring import score
 
 __all__ = [
     "Evaluated",
     "Evaluation",
-    "apply_run",
     "evaluate",
     "evaluation_json",
     "evaluation_text",
-    "pixel_measures",
+    "predict_to_files",
     "read_evaluation",
     "run_overview",
     "score",

@@ -16,7 +16,8 @@ from segcore import __version__
 from segcore.data import LABELS, Dataset
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import write_evaluation
-from segcore.evaluation.scoring import Evaluation, add_point, score
+from segcore.evaluation.measured import Evaluation
+from segcore.evaluation.scoring import add_point, score
 from segcore.runs import LeakAudit, Run, now, threshold_value
 from segcore.stacks import StackWriter
 

@@ -1,13 +1,17 @@
 """The folder an evaluation is kept in: written whole, read with every number checked.
 
     evidence.npz    pixel tables, from which all pixel measures follow
-    slices.csv      a row a slice
+    slices.csv      a row a slice: the scores that need the images, and what follows from the tables
     events.csv      a row a split or merge, with its place
-    summary.json    the measures of all slices together, and the facts the caller adds
+    summary.json    the thresholds, the measures of all slices together, and the facts the caller adds
     probability.tif the predictions, if they were handed over; of large slices also at an eighth of their size
 
 Empty cells and null are values that are not defined, such as V_Rand of a slice without neurites. An
 infinite PSNR (nothing wrong) is `inf` in the table and null in JSON, which has no infinity.
+
+What follows from other numbers is written for people and other programs. Reading computes it again, so an entry that
+an older version did not write is there, and one that is of a newer version is left alone. A score that an older
+version did not measure is nan.
 """
 
 from __future__ import annotations
@@ -18,7 +22,6 @@ import json
 import math
 import os
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -28,14 +31,12 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import ConfigError, RunError
-from segcore.evaluation.scoring import Evaluation, PointScore
-from segcore.evaluation.summing import FORMAT_VERSION, finite, pixel_measures, summary
+from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
 from segcore.measures import CHALLENGE_THRESHOLDS, Event, PixelEvidence, SegmentationScore
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
-_POINT_FIELDS = tuple(field.name for field in fields(PointScore))
 _TUPLES = ("neurites", "segments", "overlaps_px")
 
 
@@ -70,7 +71,7 @@ def write_evaluation(
         shutil.rmtree(fresh, ignore_errors=True)
         with atomic_folder(fresh) as making:
             evaluation.evidence.save(making / "evidence.npz")
-            _write_table(making / "slices.csv", _slice_rows(evaluation))
+            _write_table(making / "slices.csv", slice_rows(evaluation))
             _write_table(making / "events.csv", _event_rows(evaluation), [field.name for field in fields(Event)])
             write_json(making / "summary.json", summary(evaluation) | {"facts": finite(facts)})
             if probability is not None and labels is not None:
@@ -98,26 +99,6 @@ def _recover(folder: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    confusions = {name: evaluation.evidence.confusion(t) for name, t in evaluation.thresholds.items()}
-    counts = Counter((event.kind, event.slice) for event in evaluation.events)
-    rows = []
-    for i, (z, name) in enumerate(zip(evaluation.slices, evaluation.names, strict=True)):
-        row: dict[str, Any] = {"slice": z, "name": name, "neurites": evaluation.neurites[i]}
-        row["pixels"] = int(next(iter(confusions.values())).pixels[i])
-        for point, confusion in confusions.items():
-            measures = pixel_measures(confusion[i])
-            del measures["pixels"]
-            measures |= measures.pop("confusion")
-            measures |= {key: getattr(evaluation.points[point][i], key) for key in _POINT_FIELDS}
-            row |= {f"{point}_{key}": value for key, value in measures.items()}
-        row |= {"splits": counts["split", z], "merges": counts["merge", z]}
-        for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
-            row |= {f"at_{threshold}_{field.name}": getattr(found, field.name) for field in fields(SegmentationScore)}
-        rows.append(row)
-    return rows
-
-
 def _event_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     rows = []
     for event in evaluation.events:
@@ -137,8 +118,9 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequenc
 def read_evaluation(folder: Path) -> tuple[Evaluation, dict[str, Any]]:
     """Reads what `write_evaluation` wrote: the evaluation and the caller's facts.
 
-    Every pixel measure in the tables is computed again from the evidence, and every number in the
-    summary from the tables, so that a file that was cut or edited by hand does not go unnoticed.
+    Every pixel measure is computed again from the evidence, and every measure of all slices together from the
+    tables; where the files hold it too it has to agree, so that a file that was cut or edited by hand does not go
+    unnoticed.
 
     Raises:
         RunError: a file is missing, damaged, of a newer format, or does not agree with the others.
@@ -148,16 +130,18 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, dict[str, Any]]:
     if not isinstance(stored, dict) or not isinstance(stored.get("facts"), dict):
         raise RunError("not the summary of an evaluation", path=path, expected=_EVALUATE_AGAIN)
     version = stored.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if type(version) is not int:
+        raise RunError("no format version", path=path, found=version, expected=_EVALUATE_AGAIN)
+    if version > FORMAT_VERSION:
         raise RunError("the evaluation is of a newer format", path=path, found=version, expected=FORMAT_VERSION)
     facts = stored.pop("facts")
     evidence = PixelEvidence.load(folder / "evidence.npz")
-    slice_rows = _read_table(folder / "slices.csv")
+    rows = _read_table(folder / "slices.csv")
     events = tuple(_event(row, folder / "events.csv", line) for line, row in _read_table(folder / "events.csv"))
     try:
-        evaluation = _evaluation(stored, evidence, slice_rows, events)
+        evaluation = _evaluation(stored, evidence, rows, events)
         checked = (
-            (folder / "slices.csv", [row for _, row in slice_rows], _as_read(_slice_rows(evaluation))),
+            (folder / "slices.csv", [row for _, row in rows], _as_read(slice_rows(evaluation))),
             (path, stored, json.loads(json.dumps(summary(evaluation)))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ConfigError) as error:
@@ -179,6 +163,10 @@ def _evaluation(
     thresholds = {name: float(point["threshold"]) for name, point in stored["operating_points"].items()}
     if not rows or len(rows) != len(evidence) or not thresholds:
         raise ValueError(f"{len(rows)} slices in slices.csv, {len(evidence)} in evidence.npz")
+    suffix = "_v_rand"
+    points = {key.removesuffix(suffix) for key in rows[0][1] if key.endswith(suffix) and not key.startswith("at_")}
+    if unknown := points - thresholds.keys():
+        raise ValueError(f"scores in slices.csv at {', '.join(sorted(unknown))}, which summary.json does not know")
     notebook = stored.get("notebook_confusion")
     return Evaluation(
         slices=tuple(int(row["slice"]) for _, row in rows),
@@ -186,17 +174,9 @@ def _evaluation(
         thresholds=thresholds,
         evidence=evidence,
         neurites=tuple(int(row["neurites"]) for _, row in rows),
-        points={
-            name: tuple(PointScore(**{key: _number(row[f"{name}_{key}"]) for key in _POINT_FIELDS}) for _, row in rows)
-            for name in thresholds
-        },
+        points={name: tuple(PointScore(**_scores(PointScore, name, row)) for _, row in rows) for name in thresholds},
         over_thresholds=tuple(
-            tuple(
-                SegmentationScore(
-                    **{f.name: _number(row[f"at_{threshold}_{f.name}"]) for f in fields(SegmentationScore)}
-                )
-                for threshold in CHALLENGE_THRESHOLDS
-            )
+            tuple(SegmentationScore(**_scores(SegmentationScore, f"at_{t}", row)) for t in CHALLENGE_THRESHOLDS)
             for _, row in rows
         ),
         events=events,
@@ -240,8 +220,10 @@ def _event(row: dict[str, str], path: Path, line: int) -> Event:
         raise RunError(f"line {line} is not an event", path=path, found=error, expected=_EVALUATE_AGAIN) from error
 
 
-def _number(cell: str) -> float:
-    return float(cell) if cell else math.nan
+def _scores(kind: type[SegmentationScore], prefix: str, row: Mapping[str, str]) -> dict[str, float]:
+    """The scores of a slice by their names; nan for empty cells and for columns that are not there."""
+    cells = {field.name: row.get(f"{prefix}_{field.name}") for field in fields(kind)}
+    return {name: float(cell) if cell else math.nan for name, cell in cells.items()}
 
 
 def _as_read(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -249,13 +231,9 @@ def _as_read(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _agree(found: Any, expected: Any) -> bool:
-    """Equal but for the last digits of numbers, which another version of numpy may round differently."""
+    """Equal where both have an entry, but for the last digits, which another version of numpy may round differently."""
     if isinstance(expected, dict):
-        return (
-            isinstance(found, dict)
-            and found.keys() == expected.keys()
-            and all(_agree(found[key], expected[key]) for key in expected)
-        )
+        return isinstance(found, dict) and all(_agree(found[key], expected[key]) for key in expected if key in found)
     if isinstance(expected, list):
         return (
             isinstance(found, list)

@@ -1,4 +1,4 @@
-"""Applying a run to any image: a stack or folder in, probability and mask TIFFs out."""
+"""Predicting any images to files: a stack or folder in, probability and mask TIFFs out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from segcore.storage import atomic_folder
 
 
 @dataclass(frozen=True, kw_only=True)
-class Applied:
+class PredictedFiles:
     """What was written: `probability.tif` (times 255) and `mask.tif` (255 is interior) in `folder`."""
 
     folder: Path
@@ -22,7 +22,7 @@ class Applied:
     threshold: float
 
 
-def apply_run(
+def predict_to_files(
     run: Run,
     source: Path,
     folder: Path,
@@ -30,7 +30,7 @@ def apply_run(
     threshold: str | float = "pixel",
     device: str = "auto",
     progress: bool = False,
-) -> Applied:
+) -> PredictedFiles:
     """Predicts every slice of `source`, one at a time.
 
     Args:
@@ -69,4 +69,4 @@ def apply_run(
             for probability in tqdm(found, desc="predict", unit="slice", total=len(stack), disable=not progress):
                 probabilities.write(probability)
                 masks.write(predicted_interior(probability, value).astype("uint8") * 255)
-        return Applied(folder=folder, slices=len(stack), threshold=value)
+        return PredictedFiles(folder=folder, slices=len(stack), threshold=value)

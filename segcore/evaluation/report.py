@@ -11,7 +11,7 @@ from segcore import config as configuration
 from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.summing import evaluation_object, summary
+from segcore.evaluation.measured import evaluation_object, summary
 from segcore.measures import mean_over_slices
 from segcore.runs import Run, slice_ranges
 from segcore.storage import atomic_file

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.errors import ConfigError
+from segcore.evaluation.measured import Evaluation, PointScore
 from segcore.measures import (
     CHALLENGE_THRESHOLDS,
     DISTANCE_BINS,
@@ -21,7 +22,6 @@ from segcore.measures import (
     Event,
     PixelEvidence,
     SegmentationScore,
-    binary_psnr_db,
     binary_ssim,
     components,
     count_evidence,
@@ -33,49 +33,6 @@ from segcore.measures import (
     thin,
 )
 from segcore.stacks import Stack, each_slice, paired
-
-
-@dataclass(frozen=True, kw_only=True)
-class PointScore(SegmentationScore):
-    """One slice at one threshold, beyond what pixel evidence says.
-
-    Attributes:
-        ssim: structural similarity of prediction and label; nan for slices below 7 pixels a side.
-        psnr_db: -10 log10(share of wrong pixels); infinite where none is wrong.
-    """
-
-    ssim: float
-    psnr_db: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """Everything measured on some slices of a stack. Tuples have an entry a slice, in the order of `slices`.
-
-    Attributes:
-        slices: indices in the dataset.
-        names: their file names.
-        thresholds: the operating points, by name.
-        evidence: the pixel table of every slice.
-        neurites: number of true neurites, 4-connected.
-        points: scores by name of the operating point.
-        over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
-        events: splits and merges at the operating point `events_at`, worst first within a slice.
-        events_at: see above.
-        notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
-            operating point; None unless asked for.
-    """
-
-    slices: tuple[int, ...]
-    names: tuple[str, ...]
-    thresholds: dict[str, float]
-    evidence: PixelEvidence
-    neurites: tuple[int, ...]
-    points: dict[str, tuple[PointScore, ...]]
-    over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
-    events: tuple[Event, ...]
-    events_at: str
-    notebook_sums: NDArray[np.int64] | None = None
 
 
 def score(
@@ -213,7 +170,4 @@ def _total(sums: Sequence[NDArray[np.int64]]) -> NDArray[np.int64] | None:
 
 
 def _point(label: NDArray[np.bool_], prediction: NDArray[np.bool_], found: SegmentationScore) -> PointScore:
-    wrong = int(np.count_nonzero(label != prediction))
-    return PointScore(
-        **dataclasses.asdict(found), ssim=binary_ssim(label, prediction), psnr_db=binary_psnr_db(wrong, label.size)
-    )
+    return PointScore(**dataclasses.asdict(found), ssim=binary_ssim(label, prediction))

@@ -2,27 +2,26 @@
 
 In: labels and probabilities as arrays. Out: counts and scores. Knows no dataset and no run. May use no other room."""
 
+from segcore.measures.confusion import CLASSES, ClassName, Confusion, mean_over_slices, pixel_measures
+from segcore.measures.events import Event, find_events
 from segcore.measures.evidence import (
-    CHALLENGE_THRESHOLDS,
-    CLASSES,
     DISTANCE_BINS,
     LARGEST_TOLERANCE_PX,
     PROBABILITY_VALUES,
     Calibration,
-    ClassName,
-    Confusion,
     PixelEvidence,
-    best_threshold,
     boundary_distance,
     count_evidence,
+)
+from segcore.measures.notebook import binary_psnr_db, binary_ssim, index_sums, notebook_percent
+from segcore.measures.thresholds import (
+    CHALLENGE_THRESHOLDS,
+    best_threshold,
     last_membrane_value,
-    mean_over_slices,
     predicted_interior,
     threshold_after,
 )
-from segcore.measures.notebook_confusion import index_sums, notebook_percent
-from segcore.measures.similarity import binary_psnr_db, binary_ssim
-from segcore.measures.topology import Event, SegmentationScore, components, find_events, score_segments, thin
+from segcore.measures.topology import SegmentationScore, components, score_segments, thin
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
@@ -47,6 +46,7 @@ __all__ = [
     "last_membrane_value",
     "mean_over_slices",
     "notebook_percent",
+    "pixel_measures",
     "predicted_interior",
     "score_segments",
     "thin",

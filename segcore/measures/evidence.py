@@ -13,65 +13,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segcore.errors import ConfigError, RunError
+from segcore.measures.confusion import Confusion, ratio
+from segcore.measures.thresholds import CHALLENGE_THRESHOLDS, best_threshold, last_membrane_value
 from segcore.storage import atomic_file
 
-ClassName = Literal["membrane", "interior"]
-CLASSES: tuple[ClassName, ClassName] = ("membrane", "interior")
-Whole = Literal["all", "row", "column"]
 PROBABILITY_VALUES = 256
 DISTANCE_BINS = 6
 LARGEST_TOLERANCE_PX = DISTANCE_BINS - 1
-CHALLENGE_THRESHOLDS: tuple[float, ...] = tuple(round(0.1 * step, 1) for step in range(11))
-"""The eleven thresholds of the ISBI 2012 challenge's scripts."""
 
 _FORMAT_VERSION = 1
 _FAR = DISTANCE_BINS * DISTANCE_BINS
 # Squared distance (capped at 36) to bin: floor(sqrt) - 1, and 5 for everything from 6 pixels on.
 _BIN_OF_SQUARE = np.array([max(0, int(np.sqrt(square)) - 1) for square in range(_FAR + 1)], dtype=np.uint8)
-
-
-def last_membrane_value(threshold: float) -> int:
-    """The largest 8-bit probability that a threshold calls membrane: floor(255 * threshold).
-
-    A pixel is interior where `q > 255 * threshold`. A threshold k/255 that rounding has left a hair
-    below the integer k still means k, so that 0.6 is 153 on every machine.
-
-    Raises:
-        ConfigError: the threshold is not between 0 and 1.
-    """
-    if not 0 <= threshold <= 1:
-        raise ConfigError("threshold out of range", found=threshold, expected="0 to 1")
-    return int(np.floor(255 * threshold + 1e-6))
-
-
-def threshold_after(value: int) -> float:
-    """The threshold that calls `value` the last membrane value, half-way to the next one.
-
-    (value + 0.5) / 255 means the same pixels as value / 255, but no rounding of `255 * threshold`,
-    here or in another program, can move a pixel to the other class. 255 gives 1.0.
-    """
-    return min(1.0, (value + 0.5) / 255)
-
-
-def best_threshold(values: ArrayLike) -> float:
-    """The threshold with the highest of 256 values, one for each entry of a sweep.
-
-    Of equally high ones the one nearest to 0.5, then the lower; 0.5 where none is defined (all nan).
-    """
-    array = np.asarray(values, dtype=np.float64)
-    highest = np.flatnonzero(array == np.nanmax(array)) if not np.isnan(array).all() else np.array([127])
-    return threshold_after(int(highest[np.argmin(np.abs(highest - 127))]))
-
-
-def predicted_interior(probability_q: NDArray[np.uint8], threshold: float) -> NDArray[np.bool_]:
-    """The prediction at a threshold: True where interior. Any shape; `probability_q` is 8-bit probability."""
-    return probability_q > np.uint8(last_membrane_value(threshold))
 
 
 def boundary_distance(label_interior: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -132,106 +91,6 @@ def count_evidence(label_interior: NDArray[np.bool_], probability_q: NDArray[np.
     shape = (2, PROBABILITY_VALUES, DISTANCE_BINS)
     counts = np.bincount(cell.ravel(), minlength=2 * PROBABILITY_VALUES * DISTANCE_BINS)
     return counts.reshape(shape).astype(np.int64, copy=False)
-
-
-def ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:
-    """part / whole, and nan where `whole` is 0, without a warning."""
-    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    undefined = np.full(np.broadcast(part, whole).shape, np.nan)
-    return np.asarray(np.divide(part, whole, out=undefined, where=whole != 0))
-
-
-def mean_over_slices(values: ArrayLike) -> float:
-    """Mean of the values that are defined (not nan); nan where none is."""
-    array = np.asarray(values, dtype=np.float64)
-    defined = array[~np.isnan(array)]
-    return float(defined.mean()) if defined.size else float("nan")
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Confusion matrices and what follows from them.
-
-    Attributes:
-        counts: int64 (..., 2, 2): pixels by true class, then predicted class, each (membrane,
-            interior). The leading axes are slices, or slices and thresholds; every measure is an
-            array over them.
-    """
-
-    counts: NDArray[np.int64]
-
-    def __getitem__(self, position: int) -> Confusion:
-        """One slice."""
-        return Confusion(self.counts[position])
-
-    def pooled(self) -> Confusion:
-        """All slices (the first axis) as one."""
-        return Confusion(self.counts.sum(axis=0))
-
-    @property
-    def pixels(self) -> NDArray[np.int64]:
-        """All pixels."""
-        return np.asarray(self.counts.sum(axis=(-2, -1)))
-
-    @property
-    def missed_membrane(self) -> NDArray[np.int64]:
-        """Pixels of membrane predicted as interior."""
-        return self.counts[..., 0, 1]
-
-    @property
-    def false_membrane(self) -> NDArray[np.int64]:
-        """Pixels of interior predicted as membrane."""
-        return self.counts[..., 1, 0]
-
-    @property
-    def wrong_pixels(self) -> NDArray[np.int64]:
-        """Pixels whose predicted class differs from the label."""
-        return self.missed_membrane + self.false_membrane
-
-    @property
-    def wrong_percent(self) -> NDArray[np.float64]:
-        """Wrong pixels in percent of all pixels."""
-        return ratio(100 * self.wrong_pixels, self.pixels)
-
-    def percent(self, of: Whole = "all") -> NDArray[np.float64]:
-        """Every cell in percent, shaped like `counts`; nan where the whole has no pixels.
-
-        Args:
-            of: `all` pixels, the cell's `row` (what became of a true class), or its `column` (what a predicted
-                class is worth).
-        """
-        axes = {"all": (-2, -1), "row": (-1,), "column": (-2,)}[of]
-        return ratio(100 * self.counts, self.counts.sum(axis=axes, keepdims=True))
-
-    @property
-    def binary_accuracy(self) -> NDArray[np.float64]:
-        """Share of pixels that are right, 0 to 1."""
-        return ratio(self.pixels - self.wrong_pixels, self.pixels)
-
-    def dice(self, name: ClassName) -> NDArray[np.float64]:
-        """2TP / (2TP + FP + FN) of a class; nan where neither label nor prediction has any of it."""
-        hit, predicted, true = self._of(name)
-        return ratio(2 * hit, predicted + true)
-
-    def iou(self, name: ClassName) -> NDArray[np.float64]:
-        """TP / (TP + FP + FN) of a class; nan where neither label nor prediction has any of it."""
-        hit, predicted, true = self._of(name)
-        return ratio(hit, predicted + true - hit)
-
-    def precision(self, name: ClassName) -> NDArray[np.float64]:
-        """TP / (TP + FP) of a class; nan where none is predicted."""
-        hit, predicted, _ = self._of(name)
-        return ratio(hit, predicted)
-
-    def recall(self, name: ClassName) -> NDArray[np.float64]:
-        """TP / (TP + FN) of a class; nan where the label has none."""
-        hit, _, true = self._of(name)
-        return ratio(hit, true)
-
-    def _of(self, name: ClassName) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        index = CLASSES.index(name)
-        counts = self.counts
-        return counts[..., index, index], counts[..., :, index].sum(axis=-1), counts[..., index, :].sum(axis=-1)
 
 
 @dataclass(frozen=True)

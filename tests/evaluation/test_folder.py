@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from test_scoring import evaluate, rooms, same
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.evaluation import folder as evaluation_folder
 from segcore.evaluation.folder import read_evaluation, write_evaluation
+from segcore.evaluation.measured import evaluation_object, slice_rows, summary
 from segcore.evaluation.scoring import add_point
-from segcore.evaluation.summing import evaluation_object, summary
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+MODELS = Path(__file__).parents[2] / "models"
 FACTS = {"run": "a run", "dataset": "rooms", "leaks": False}
 
 
@@ -162,6 +164,89 @@ def test_a_folder_without_permission(evaluation, tmp_path):
         write_evaluation(tmp_path / "file" / "rooms", evaluation, FACTS)
 
 
+# Older and newer versions
+
+
+def drop_columns(path, unwanted):
+    with path.open(newline="") as file:
+        rows = [{key: cell for key, cell in row.items() if not unwanted(key)} for row in csv.DictReader(file)]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_what_follows_from_other_numbers_need_not_have_been_written(evaluation, folder):
+    """As if each of these measures had been invented after the folder was written."""
+    derived = ("_wrong_pixels", "_wrong_percent", "_iou_membrane", "_binary_accuracy", "_psnr_db", "splits", "pixels")
+    drop_columns(folder / "slices.csv", lambda key: key.endswith(derived))
+
+    def older(value):
+        for name in ("slices", "neurites", "challenge_pixel_error", "best_over_thresholds_optimistic"):
+            del value[name]
+        for point in value["operating_points"].values():
+            del point["wrong_pixels_by_tolerance_px"]
+            del point["pooled"]["dice_interior"], point["mean_over_slices"]["v_rand"]
+
+    change_json(folder / "summary.json", older)
+    found, facts = read_evaluation(folder)
+    assert same(found, evaluation)
+    assert facts == FACTS
+    assert summary(found) == summary(evaluation)
+    assert slice_rows(found) == slice_rows(evaluation)
+
+
+def test_a_score_that_an_older_version_did_not_measure_is_missing(evaluation, folder):
+    drop_columns(folder / "slices.csv", lambda key: key.endswith("_ssim") or key.startswith("at_0.3_"))
+
+    def older(value):
+        del value["best_over_thresholds_optimistic"]
+        for point in value["operating_points"].values():
+            del point["mean_over_slices"]["ssim"]
+
+    change_json(folder / "summary.json", older)
+    found, _ = read_evaluation(folder)
+    values, expected = (summary(one)["operating_points"]["topology"] for one in (found, evaluation))
+    assert values["mean_over_slices"].pop("ssim") is None
+    assert expected["mean_over_slices"].pop("ssim") > 0
+    assert values == expected
+    assert all(math.isnan(scores[3].v_rand) for scores in found.over_thresholds)
+    write_evaluation(folder, found, FACTS)
+    assert same(read_evaluation(folder)[0], found)
+
+
+def test_entries_of_a_newer_version_are_left_alone(evaluation, folder):
+    with (folder / "slices.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "slices.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "pixel_sharpness"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"pixel_sharpness": "sharp"} for row in rows)
+    change_json(folder / "summary.json", lambda value: value.update(sharpness=1))
+    assert same(read_evaluation(folder)[0], evaluation)
+
+
+@pytest.mark.parametrize(("run", "dataset"), [("isbi2012-standard", "isbi2012"), ("sample-quick", "sample")])
+def test_shipped_evaluations_open_with_the_figures_they_were_shipped_with(run, dataset):
+    folder = MODELS / run / "evaluation" / dataset
+    evaluation, facts = read_evaluation(folder)
+    stored = json.loads((folder / "summary.json").read_text())
+    assert facts == stored.pop("facts")
+    expected = {key: pytest.approx(one) if isinstance(one, float) else one for key, one in flat(stored).items()}
+    assert flat(summary(evaluation)) == expected
+    with (folder / "slices.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [list(row) for row in slice_rows(evaluation)] == [list(row) for row in table]
+
+
+def flat(value, path=""):
+    if isinstance(value, dict):
+        return {key: one for name in value for key, one in flat(value[name], f"{path}.{name}").items()}
+    if isinstance(value, list):
+        return {key: one for place, part in enumerate(value) for key, one in flat(part, f"{path}.{place}").items()}
+    return {path: value}
+
+
 # Damage
 
 
@@ -233,8 +318,8 @@ def test_event_tables_edited_by_hand(folder, column, value):
         lambda value: value.pop("operating_points"),
         lambda value: value.pop("facts"),
         lambda value: value.pop("events"),
-        lambda value: value.update(extra=1),
         lambda value: value.update(format_version=0),
+        lambda value: value.pop("format_version"),
         lambda value: value.update(notebook_confusion={"index_sums": "none"}),
     ],
 )

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from segcore.errors import ConfigError, DataError, RunError, StorageError
-from segcore.evaluation.predict_files import apply_run
+from segcore.evaluation.predict_files import predict_to_files
 
 CPU = "cpu"
 
@@ -18,7 +18,7 @@ def probability_of(image):
 
 
 def applied(run, source, folder, **options):
-    return apply_run(run, source, folder, device=CPU, **options)
+    return predict_to_files(run, source, folder, device=CPU, **options)
 
 
 def test_a_stack(mid_grey_run, cell_stack, tmp_path, listing):

@@ -12,17 +12,29 @@ import tifffile
 from scipy import ndimage
 
 from segcore.errors import ConfigError, DataError
-from segcore.evaluation.scoring import Evaluation, add_point, score
-from segcore.measures.evidence import CHALLENGE_THRESHOLDS, count_evidence, last_membrane_value, predicted_interior
-from segcore.measures.notebook_confusion import index_sums
-from segcore.measures.similarity import binary_ssim
-from segcore.measures.topology import components, score_slice
+from segcore.evaluation.measured import Evaluation
+from segcore.evaluation.scoring import add_point, score
+from segcore.measures import (
+    CHALLENGE_THRESHOLDS,
+    binary_ssim,
+    components,
+    count_evidence,
+    index_sums,
+    last_membrane_value,
+    predicted_interior,
+    score_segments,
+    thin,
+)
 from segcore.stacks.volume import open_stack
 from segcore.training.thresholds import choose_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 POINTS = {"pixel": 0.5, "topology": 0.7}
+
+
+def score_slice(label, prediction):
+    return score_segments(components(label), thin(prediction))
 
 
 def rooms(slices=4, height=60, width=72, seed=0):
@@ -70,7 +82,6 @@ def test_every_number_is_that_of_the_slice_alone():
             assert point.v_rand == expected.v_rand
             assert point.v_info == expected.v_info
             assert point.ssim == binary_ssim(label, prediction)
-            assert point.psnr_db == pytest.approx(-10 * math.log10((label != prediction).mean()))
         for threshold, measured in zip(CHALLENGE_THRESHOLDS, found.over_thresholds[z], strict=True):
             assert measured == score_slice(label, predicted_interior(page, threshold))
         sums += index_sums(label, predicted_interior(page, 0.5))
@@ -143,7 +154,6 @@ def test_slices_of_one_class(shape, value, predicted):
     assert found.neurites == ((1, 1) if value else (0, 0))
     assert found.events == ()
     assert math.isnan(found.points["pixel"][0].v_rand) == (value == 0)
-    assert found.points["pixel"][0].psnr_db == (math.inf if value == predicted else 0)
     points = choose_thresholds(probability, labels)
     assert 0 <= points.pixel <= 1
     assert 0 <= points.topology <= 1

@@ -14,17 +14,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 from segcore.errors import ConfigError, RunError, StorageError
-from segcore.measures.evidence import (
+from segcore.measures.confusion import Confusion, mean_over_slices, ratio
+from segcore.measures.evidence import PixelEvidence, boundary_distance, count_evidence
+from segcore.measures.thresholds import (
     CHALLENGE_THRESHOLDS,
-    Confusion,
-    PixelEvidence,
     best_threshold,
-    boundary_distance,
-    count_evidence,
     last_membrane_value,
-    mean_over_slices,
     predicted_interior,
-    ratio,
     threshold_after,
 )
 

@@ -1,52 +1,82 @@
-"""An evaluation in numbers: what `evaluate --json` prints, and the summary of its folder.
+"""What was measured of some slices, and every figure that follows from it.
+
+`Evaluation` holds what cannot be computed again without the images; all else is derived from it whenever it is shown
+or read, so that a measure that is added here is there for evaluations of long ago.
 
 Pooled measures count the pixels of all slices together; means are over slices, those where the
 measure is defined. Both are given and named. Values that are not defined, and the infinite PSNR of a
-prediction without a wrong pixel, are None, because JSON has no word for them.
+prediction without a wrong pixel, are None in what is made for JSON, which has no word for them.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segcore.errors import ConfigError
-from segcore.evaluation.scoring import Evaluation, PointScore
 from segcore.measures import (
     CHALLENGE_THRESHOLDS,
     LARGEST_TOLERANCE_PX,
     Confusion,
+    Event,
+    PixelEvidence,
+    SegmentationScore,
     binary_psnr_db,
     mean_over_slices,
     notebook_percent,
+    pixel_measures,
 )
 
 FORMAT_VERSION = 1
 
 
-def pixel_measures(confusion: Confusion) -> dict[str, Any]:
-    """The pixel measures of a single confusion matrix, by name; nan where not defined."""
-    counts = confusion.counts
-    return {
-        "pixels": int(confusion.pixels),
-        "wrong_pixels": int(confusion.wrong_pixels),
-        "wrong_percent": float(confusion.wrong_percent),
-        "confusion": {
-            "interior_as_interior": int(counts[1, 1]),
-            "interior_as_membrane": int(counts[1, 0]),
-            "membrane_as_interior": int(counts[0, 1]),
-            "membrane_as_membrane": int(counts[0, 0]),
-        },
-        "dice_interior": float(confusion.dice("interior")),
-        "iou_interior": float(confusion.iou("interior")),
-        "dice_membrane": float(confusion.dice("membrane")),
-        "iou_membrane": float(confusion.iou("membrane")),
-        "binary_accuracy": float(confusion.binary_accuracy),
-    }
+@dataclass(frozen=True, kw_only=True)
+class PointScore(SegmentationScore):
+    """One slice at one threshold, beyond what pixel evidence says.
+
+    Attributes:
+        ssim: structural similarity of prediction and label; nan for slices below 7 pixels a side.
+    """
+
+    ssim: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything measured on some slices of a stack. Tuples have an entry a slice, in the order of `slices`.
+
+    Scores that were not measured, because the evaluation is older than they are, are nan as those not defined are.
+
+    Attributes:
+        slices: indices in the dataset.
+        names: their file names.
+        thresholds: the operating points, by name.
+        evidence: the pixel table of every slice.
+        neurites: number of true neurites, 4-connected.
+        points: scores by name of the operating point.
+        over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
+        events: splits and merges at the operating point `events_at`, worst first within a slice.
+        events_at: see above.
+        notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
+            operating point; None unless asked for.
+    """
+
+    slices: tuple[int, ...]
+    names: tuple[str, ...]
+    thresholds: dict[str, float]
+    evidence: PixelEvidence
+    neurites: tuple[int, ...]
+    points: dict[str, tuple[PointScore, ...]]
+    over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
+    events: tuple[Event, ...]
+    events_at: str
+    notebook_sums: NDArray[np.int64] | None = None
 
 
 def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks: bool) -> dict[str, Any]:
@@ -128,11 +158,8 @@ def _point_summary(evaluation: Evaluation, name: str) -> dict[str, Any]:
     confusion = evaluation.evidence.confusion(threshold)
     pooled = pixel_measures(confusion.pooled())
     tolerant = [evaluation.evidence.confusion(threshold, px).pooled() for px in range(LARGEST_TOLERANCE_PX + 1)]
-    each = [pixel_measures(confusion[i]) for i in range(len(scores))]
-    means = {key: mean_over_slices([one[key] for one in each]) for key in pooled if key not in ("pixels", "confusion")}
-    means |= {
-        field.name: mean_over_slices([getattr(one, field.name) for one in scores]) for field in fields(PointScore)
-    }
+    each = [pixel_measures(confusion[i]) | _scores(confusion[i], one) for i, one in enumerate(scores)]
+    means = {key: mean_over_slices([one[key] for one in each]) for key in each[0] if key not in ("pixels", "confusion")}
     return {
         "threshold": threshold,
         "pooled": pooled | {"psnr_db": binary_psnr_db(pooled["wrong_pixels"], pooled["pixels"])},
@@ -140,6 +167,30 @@ def _point_summary(evaluation: Evaluation, name: str) -> dict[str, Any]:
         "wrong_pixels_by_tolerance_px": [int(one.wrong_pixels) for one in tolerant],
         "wrong_percent_by_tolerance_px": [float(one.wrong_percent) for one in tolerant],
     }
+
+
+def _scores(confusion: Confusion, scores: PointScore) -> dict[str, float]:
+    return asdict(scores) | {"psnr_db": binary_psnr_db(int(confusion.wrong_pixels), int(confusion.pixels))}
+
+
+def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The measures of every slice, a row a slice; nan where not defined."""
+    confusions = {name: evaluation.evidence.confusion(t) for name, t in evaluation.thresholds.items()}
+    counts = Counter((event.kind, event.slice) for event in evaluation.events)
+    rows = []
+    for i, (z, name) in enumerate(zip(evaluation.slices, evaluation.names, strict=True)):
+        row: dict[str, Any] = {"slice": z, "name": name, "neurites": evaluation.neurites[i]}
+        row["pixels"] = int(next(iter(confusions.values())).pixels[i])
+        for point, confusion in confusions.items():
+            measures = pixel_measures(confusion[i])
+            del measures["pixels"]
+            measures |= measures.pop("confusion") | _scores(confusion[i], evaluation.points[point][i])
+            row |= {f"{point}_{key}": value for key, value in measures.items()}
+        row |= {"splits": counts["split", z], "merges": counts["merge", z]}
+        for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
+            row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}
+        rows.append(row)
+    return rows
 
 
 def _best_over_thresholds(evaluation: Evaluation, measure: str) -> dict[str, float] | None:
