@@ -57,7 +57,7 @@ class TrainingLoop:
         patch, stride = self.config.patch_px or max(height, width), self.learner.network.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
-        alone = min(last, self.config.batch_size) <= self.fabric.world_size
+        alone = last == 1 and self.fabric.world_size == 1  # several processes normalise their patches together
         if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
             raise TrainingError(
                 "batch normalisation would see a single pixel at the deepest level",

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from segcore.augmentation import AugmentedBatch
 from segcore.config import RunConfig, TrainConfig
 from segcore.network import UNet, load_weights, scale_intensity, segmentation_loss, training_counts
+from segcore.training.batch_normalisation import synchronised
 from segcore.training.sampling import BatchMaker, Sample
 
 # Side of what is validated at once, pixels.
@@ -46,8 +47,8 @@ class Learner:
         self.network = UNet(config.model)
         if initial is not None:
             self.network.load_state_dict(load_weights(config.model, initial).state_dict())
-        if fabric.device.type == "cuda" and fabric.world_size > 1:
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        if fabric.world_size > 1:
+            self.network = synchronised(self.network, fabric.device)
         self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
             AveragedModel(
