@@ -54,7 +54,7 @@ class TrainingLoop:
 
     def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
         """A single value has no variance, so the deepest level may not be one pixel of one patch."""
-        patch, stride = self.config.patch_px or max(height, width), self.learner.network.stride
+        patch, stride = self.config.patch_px or max(height, width), self.run.config.model.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
         alone = last == 1 and self.fabric.world_size == 1  # several processes normalise their patches together

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
 from waiting import REPOSITORY
 
-from segcore.config import ModelConfig, RunConfig, TrainConfig, override, standard
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override, standard
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
 from segcore.network.prediction import predict
@@ -232,6 +232,9 @@ def test_nothing_is_written_for_what_cannot_start(cells, models_dir, cell_stack)
     few = override(SMALL, ["train.batch_size=1"])
     with pytest.raises(ConfigError, match=r"fewer patches than there are processes; found train.batch_size=1, 2"):
         train(cells, few, "first", machine=Machine(accelerator="cpu", devices=2))
+    small = dataclasses.replace(SMALL, model=ModelConfig(depth=5), prediction=PredictionConfig(tile_px=64))
+    with pytest.raises(ConfigError, match="tile_px is too small for the network; found 64"):
+        train(cells, small, "first", machine=CPU)
     assert run_names() == []
     trained(cells, "first", "train.epochs=1")
     with pytest.raises(StorageError, match="already something of this name"):
