@@ -169,7 +169,7 @@ def _network(run: Run) -> None:
     st.subheader("The network", help="A U-Net: down the left side the image gets smaller and the channels more, up "
                  "the right side the reverse; arrows carry detail across.")  # fmt: skip
     try:
-        levels = loaders.levels(run)
+        parts = loaders.parts(run)
     except SegcoreError:
         model = run.config.model
         st.info(
@@ -177,12 +177,12 @@ def _network(run: Run) -> None:
             f"channels at the top and {words.count(run.info.parameters)} parameters."
         )
         return
-    figure = charts.network(levels)
+    figure = charts.network(parts)
     charts.show(figure, key="network", name="network", description="The U-Net part by part")
     charts.swatches(
         [(charts.BLUE, "encoder"), (charts.GREY, "upsampling"), (charts.VERMILION, "decoder"), (charts.GREEN, "output")]
     )
-    table = pd.DataFrame([asdict(level) for level in levels])
+    table = pd.DataFrame([asdict(part) for part in parts])
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(
             table,
