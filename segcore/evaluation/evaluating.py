@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from segcore.evaluation.scoring import Evaluation, add_point, score
 from segcore.progress import SILENT, Progress
 from segcore.runs import LeakAudit, Run, now, threshold_value
 from segcore.stacks import StackWriter
+from segcore.storage import scratch_folder
 
 log = logging.getLogger("segcore.evaluation.evaluating")
 
@@ -145,9 +145,9 @@ def _predicted(
     from segcore.network import load_network, predict  # PyTorch takes seconds to load
 
     model = load_network(run.config.model, run.weights, device)
-    path = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.probability.tif")
     height, width = dataset.info.height, dataset.info.width
-    try:
+    with scratch_folder(folder.parent) as scratch:
+        path = scratch / "probability.tif"
         with StackWriter(
             path, height=height, width=width, slices=len(slices), voxel_size_nm=_voxel(dataset)
         ) as probabilities:
@@ -155,11 +155,6 @@ def _predicted(
             for page in progress.over(found, "predicting", len(slices)):
                 probabilities.write(page)
         yield path
-    finally:
-        with suppress(OSError):
-            path.unlink()
-        with suppress(OSError):
-            path.parent.rmdir()  # only if this evaluation would have been the first
 
 
 def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:

@@ -181,7 +181,8 @@ class Run:
 
     def evaluations(self) -> tuple[Path, ...]:
         """Folders of every evaluation there is, by name."""
-        return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json")))
+        found = sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json"))
+        return tuple(folder for folder in found if not folder.name.startswith("."))  # not one that is being written
 
     def is_evaluated(self) -> bool:
         """Whether it is finished, and was evaluated after that on the slices that were kept for it."""

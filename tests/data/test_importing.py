@@ -1,6 +1,7 @@
 """Everything a user may bring is checked, converted once, and installed whole or refused in one line."""
 
 import shutil
+import signal
 import zipfile
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from segcore.data.dataset import open_dataset
+from segcore.data.dataset import installed, open_dataset
 from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
@@ -432,6 +433,28 @@ def test_who_watches_an_import_hears_checks_and_slices_and_can_end_it(data_dir, 
     with pytest.raises(Cancelled):
         import_source(packed, "again", progress=Progress(tell=end))
     assert sorted(path.name for path in data_dir.iterdir()) == ["cells", "cells-test"]
+
+
+def test_what_a_killed_import_left_goes_with_the_next(data_dir, notebook, tmp_path, run_python, listing):
+    done = run_python(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from segcore.data.importing import import_source
+        from segcore.progress import Progress
+        def told(step, done, total, unit):
+            if step == "writing cells" and done == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        import_source(Path(sys.argv[1]), "cells", progress=Progress(tell=told))
+        """,
+        zipped(notebook, tmp_path / "nb.zip"),
+        SEGCORE_DATA_DIR=str(data_dir),
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name[0] for path in data_dir.iterdir()] == [".", "."]  # what was unpacked, and half a dataset
+    assert installed() == []
+    import_source(notebook, "others")
+    assert sorted(path.name for path in data_dir.iterdir()) == ["others", "others-test"]
 
 
 def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
