@@ -11,7 +11,8 @@ class Strip {
   /** `values` are percent of wrong pixels or null, `position` the slice shown, `text` what it is. */
   draw(values, position, text) {
     const { element, canvas, marker } = this;
-    const count = (this.count = values.length);
+    const count = values.length;
+    this.count = count;
     marker.style.left = `${(100 * position) / count}%`;
     marker.style.width = `${100 / count}%`;
     element.setAttribute("aria-valuemin", 1);
