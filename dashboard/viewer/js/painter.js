@@ -41,7 +41,8 @@ class Painter {
     const key = `${last}/${tolerance}`;
     if (tile.derived.get("codes of") === key) return tile.derived.get("codes");
     const codes = tile.derived.get("codes") ?? new Uint8Array(tile.height * tile.width);
-    const { truth, label, probability, peak, trough, near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
+    const { truth, label, probability, peak, trough, interior } = tile.planes;
+    const { near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
     const labelled = Boolean(truth || label),
       predicted = Boolean(probability);
     const name = `${key}/${labelled}/${predicted}`;
@@ -57,14 +58,22 @@ class Painter {
     } else {
       // Coarse, or without labels. The class of no tolerance is that of distance 5.
       for (let i = 0; i < codes.length; i++) {
-        const interior = label ? label[i] >> 7 : 0;
-        codes[i] = table[(interior << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
+        const mostly = label ? label[i] >> 7 : 0;
+        codes[i] = table[(mostly << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
       }
       // A block can hold both errors; the one that merges neurites shows.
-      if (peak) for (let i = 0; i < codes.length; i++) codes[i] |= peak[i] > last ? 1 : trough[i] <= last ? 2 : 0;
+      // Above the threshold 1 lies nothing: all interior is false membrane, and its trough, 255 also where there is
+      // none, does not tell.
+      const all = last === 255,
+        counted = interior ?? label;
+      if (peak) {
+        for (let i = 0; i < codes.length; i++) {
+          codes[i] |= peak[i] > last ? 1 : (all ? counted[i] : trough[i] <= last) ? 2 : 0;
+        }
+      }
       if (nearPeak) {
         for (let i = 0; i < codes.length; i++) {
-          if (!(codes[i] & ERROR) && (nearPeak[i] > last || nearTrough[i] <= last)) codes[i] |= 3;
+          if (!(codes[i] & ERROR) && (nearPeak[i] > last || (all ? label[i] : nearTrough[i] <= last))) codes[i] |= 3;
         }
       }
     }
