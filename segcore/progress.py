@@ -18,3 +18,10 @@ class Cancelled(BaseException):
 
 def unwatched(step: str, done: int, total: int | None) -> None:
     """A `Watch` that shows nothing."""
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 75 s, 12 min, 1.6 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

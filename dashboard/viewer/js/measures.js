@@ -78,9 +78,9 @@ class Measures {
 
   aloud(found) {
     const { row, last, tolerance } = this.viewer;
-    if (!found) return row ? `Slice ${row.index}, ${row.name}` : "";
+    if (!found) return row ? `Slice ${row.title}` : "";
     return (
-      `Slice ${row.index}, ${row.name}: ${grouped(found.wrong)} wrong pixels,` +
+      `Slice ${row.title}: ${grouped(found.wrong)} wrong pixels,` +
       ` ${percentText((100 * found.wrong) / found.pixels)} percent; ${grouped(found.missed)} missed membrane,` +
       ` ${grouped(found.false)} false membrane;` +
       ` threshold ${thresholdAfter(last).toFixed(3)}, tolerance ${tolerance} pixels.`

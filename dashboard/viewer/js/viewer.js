@@ -59,7 +59,9 @@ class Viewer {
       this.evidence.open(data);
       this.say("");
     }
-    this.rows = data.slices.map(([index, name, percent, page]) => ({ index, name, percent, page }));
+    this.rows = data.slices.map(([index, name, percent, page]) => {
+      return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
+    });
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.view.open(data);
@@ -132,8 +134,7 @@ class Viewer {
   }
 
   describe(position, percent = this.percentOf(position)) {
-    const { index, name } = this.rows[position];
-    return `slice ${index}, ${name}${percent == null ? "" : `: ${percentText(percent)} % wrong`}`;
+    return `slice ${this.rows[position].title}${percent == null ? "" : `: ${percentText(percent)} % wrong`}`;
   }
 
   // ------------------------------------------------------------ the page follows
@@ -142,7 +143,7 @@ class Viewer {
     const { row } = this;
     this.root.dataset.slice = row ? row.index : "";
     this.at.name.textContent = row
-      ? `Slice ${row.index} · ${row.name} · ${this.position + 1} of ${this.rows.length}`
+      ? [`Slice ${row.index}`, row.name, `${this.position + 1} of ${this.rows.length}`].filter(Boolean).join(" · ")
       : "";
     this.syncMeasures();
     if (this.readout.hover) this.readout.show();
