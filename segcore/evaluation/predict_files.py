@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from segcore.measures import predicted_interior
+from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
 from segcore.stacks import StackWriter, intensity_range, open_stack, to_uint8
 from segcore.storage import atomic_folder
@@ -29,7 +28,7 @@ def apply_run(
     *,
     threshold: str | float = "pixel",
     device: str = "auto",
-    progress: bool = False,
+    progress: Progress = SILENT,
 ) -> Applied:
     """Predicts every slice of `source`, one at a time.
 
@@ -40,7 +39,7 @@ def apply_run(
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
-        progress: show a bar on stderr.
+        progress: told of every slice.
 
     Raises:
         DataError: if the source cannot be read.
@@ -66,7 +65,7 @@ def apply_run(
 
         with writer("probability.tif") as probabilities, writer("mask.tif") as masks:
             found = predict(model, pages, run.config.prediction)
-            for probability in tqdm(found, desc="predict", unit="slice", total=len(stack), disable=not progress):
+            for probability in progress.over(found, "predicting", len(stack)):
                 probabilities.write(probability)
                 masks.write(predicted_interior(probability, value).astype("uint8") * 255)
         return Applied(folder=folder, slices=len(stack), threshold=value)
