@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from waiting import REPOSITORY, wait_for
 
+from segcore import __version__
+
 PACKAGES = ("segcore", "dashboard")
 NOT_INSTALLED = {"__pycache__", "screenshots"}
 
@@ -147,3 +149,8 @@ def test_a_wrong_address_is_told_in_one_line(arguments, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_citation_is_of_this_version():
+    said = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in said
