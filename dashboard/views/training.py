@@ -19,6 +19,7 @@ from dashboard.trainings import live as live_training
 from dashboard.trainings import notices
 from segcore import config as configuration
 from segcore.errors import SegcoreError
+from segcore.progress import duration
 from segcore.runs import EpochRecord, Run
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _compared(first: Run) -> list[Run]:
 def _notes(run: Run, *, many: bool) -> None:
     info, training = run.info, run.state == "training"
     said = [f"{info.epochs} {f'of {run.config.train.epochs} ' if training else ''}epochs"]
-    said[0] += f" in {words.duration(info.train_seconds)} on {words.plain(info.device)}"
+    said[0] += f" in {duration(info.train_seconds)} on {words.plain(info.device)}"
     if info.best_epoch:
         said.append(
             f"{'best so far' if training else 'weights kept'}: epoch **{info.best_epoch}**, with a validation Dice of "

@@ -6,7 +6,7 @@ May use: measures, network (when something is predicted), data, runs, stacks."""
 from segcore.evaluation.evaluating import Evaluated, evaluate
 from segcore.evaluation.folder import read_evaluation, write_evaluation
 from segcore.evaluation.measured import Evaluation, summary
-from segcore.evaluation.predict_files import predict_to_files
+from segcore.evaluation.predict_files import predict_stack, predict_to_files
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import score
 
@@ -16,6 +16,7 @@ __all__ = [
     "evaluate",
     "evaluation_json",
     "evaluation_text",
+    "predict_stack",
     "predict_to_files",
     "read_evaluation",
     "run_overview",

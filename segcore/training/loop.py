@@ -63,10 +63,10 @@ class TrainingLoop:
 
     def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
         """A single value has no variance, so the deepest level may not be one pixel of one patch."""
-        patch, stride = self.config.patch_px or max(height, width), self.learner.network.stride
+        patch, stride = self.config.patch_px or max(height, width), self.run.config.model.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
-        alone = min(last, self.config.batch_size) <= self.fabric.world_size
+        alone = last == 1 and self.fabric.world_size == 1  # several processes normalise their patches together
         if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
             raise TrainingError(
                 "batch normalisation would see a single pixel at the deepest level",

@@ -258,6 +258,28 @@ def test_the_numbers_are_those_of_segcore(evaluated_run):
         assert f"{int(matrix.pooled().wrong_pixels):,} of {int(matrix.pooled().pixels):,}" in shown, page
 
 
+def test_what_a_tolerance_forgives_is_said_as_it_is_counted(evaluated_run):
+    # Tolerance 2 forgives pixels that are 0 or 1 px from a true boundary, and none that is 2 px away.
+    said = {
+        "overview": "errors closer than 2 px to a true boundary forgiven",
+        "confusion": "errors closer than 2 px to a true boundary forgiven",
+        "errors": "wrong at least 2 px from a true boundary",
+    }
+    for page, text in said.items():
+        shown = text_of(opened(page, tolerance="2"))
+        assert text in shown, page
+        assert "up to 2 px" not in shown
+        assert "farther than 2 px" not in shown
+
+
+def test_a_name_that_only_repeats_the_number_is_not_shown(evaluated_run):
+    slider = opened("errors", slice="10").select_slider(key="sidebar slice")
+    assert slider.options == ["8", "9", "10", "11"]
+    assert "**Slice 10**," in text_of(opened("data", slice="10"))
+    for z, name, shown in ((0, "000", ""), (10, "010", ""), (10, "001", "001"), (1, "010", "010"), (1, "a1", "a1")):
+        assert words.slice_name(z, name) == shown
+
+
 def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
     for page in ("overview", "training", "errors", "confusion", "augmentation", "data"):
         assert words.SYNTHETIC in text_of(opened(page)), page

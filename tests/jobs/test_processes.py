@@ -17,9 +17,8 @@ from waiting import REPOSITORY, all_ended, epochs, wait_for
 
 from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig, to_dict
 from segcore.locking import is_locked, locked
-from segcore.runs.previews import Previews
+from segcore.runs import Previews, read_status
 from segcore.runs.run import open_run
-from segcore.runs.status import read_status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
