@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard import words
 from segcore.errors import SegcoreError
-from segcore.progress import Cancelled, Progress
+from segcore.progress import Cancelled, Progress, duration
 
 _END_S = 10.0
 
@@ -71,7 +71,7 @@ class Work:
             so_far = f": {done / 1e6:.1f}" + (f" of {total / 1e6:.1f} MB ({self.share:.0%})" if total else " MB")
         elif total:
             so_far = f": {done} of {total}"
-        since = words.duration(time.monotonic() - self._started)
+        since = duration(time.monotonic() - self._started)
         return f"{step[:1].upper()}{step[1:]}{so_far}, {since}"
 
     def _run(self) -> None:

@@ -187,10 +187,10 @@ def _take_part() -> None:
 def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_stack: bool, shown: bool) -> int:
     if result is not None and not whole_stack:
         indices = list(result.evaluation.slices)
-        names = dict(zip(indices, result.evaluation.names, strict=True))
+        called = result.evaluation.names
     elif info is not None:
         indices = list(range(info.slices))
-        names = dict(enumerate(info.slice_names))
+        called = info.slice_names
     else:
         return 0
     chosen_slice: int | None = chosen().get("slice")
@@ -203,11 +203,12 @@ def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_sta
         wanted = min(indices, key=lambda z: abs(z - chosen_slice))
     if len(indices) > 1 and shown:
         st.session_state["sidebar slice"] = wanted
+        names = {z: words.slice_name(z, name)[:40] for z, name in zip(indices, called, strict=True)}
         st.select_slider(
             "Slice",
             indices,
             key="sidebar slice",
-            format_func=lambda z: str(z) if names[z].strip("0") == str(z or "") else f"{z} · {names[z][:40]}",
+            format_func=lambda z: f"{z} · {names[z]}" if names[z] else str(z),
             help=words.HELP["slice"],
             on_change=_take,
             args=("slice",),

@@ -23,7 +23,7 @@ HELP = {
     "threshold are called interior, the others membrane. Lower: more interior, more merges. Higher: more membrane, "
     "more splits.",
     "tolerance": "Wrong pixels closer than this to a true boundary are forgiven, because nobody draws a boundary to "
-    "the pixel. 0 forgives nothing.",
+    "the pixel. 0 forgives nothing, 1 the pixels that touch a boundary.",
     "wrong": "Pixels whose predicted class differs from the label, in percent of all pixels. Moving every boundary "
     "by one pixel already makes about 6 % of the pixels of such images wrong.",
     "missed": "Membrane that was called interior. Where it opens a membrane, two neurites are merged into one.",
@@ -103,19 +103,22 @@ def shape(info: DatasetInfo) -> str:
     return text
 
 
+def slice_name(z: int, name: str) -> str:
+    """The name of a slice; empty where it only repeats the number, as those of the pages of a stack do."""
+    return "" if name.isdecimal() and int(name) == z else name
+
+
+def forgiven(tolerance: int) -> str:
+    """What a tolerance of so many pixels forgives, which is not 0."""
+    return f"errors closer than {tolerance} px to a true boundary forgiven"
+
+
 def when(stamp: str | None) -> str:
     """An ISO 8601 time as day and minute, UTC."""
     try:
         return datetime.fromisoformat(stamp or "").astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
     except ValueError:
         return "unknown"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def no_run() -> str:

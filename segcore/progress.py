@@ -71,3 +71,10 @@ SILENT = Progress()
 def on_terminal() -> Progress:
     """Bars, where stderr is a terminal."""
     return Progress(bars=sys.stderr.isatty())
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 75 s, 12 min, 1.6 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

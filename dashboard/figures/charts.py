@@ -308,15 +308,15 @@ def _mark_slice(figure: go.Figure, chosen: int, height: float) -> None:
     )  # fmt: skip
 
 
-def network(levels: Sequence[NetworkPart]) -> go.Figure:
+def network(parts: Sequence[NetworkPart]) -> go.Figure:
     """The U-Net: a box for each part, where it lies by level, as wide as it has channels."""
     go = _plotly()
     figure = go.Figure()
-    depth = max(level.level for level in levels) + 1
-    widest = max(level.channels for level in levels)
+    depth = max(part.level for part in parts) + 1
+    widest = max(part.channels for part in parts)
     colours = {"encoder": BLUE, "upsample": GREY, "decoder": VERMILION, "head": GREEN}
     places = []
-    for one in levels:
+    for one in parts:
         if one.part == "encoder":
             x = float(one.level)
         elif one.part == "head":
@@ -348,7 +348,7 @@ def network(levels: Sequence[NetworkPart]) -> go.Figure:
         marker={"size": 26, "opacity": 0},
         customdata=[
             [one.part, one.level, one.channels, one.height, one.width, one.parameters, one.multiply_adds / 1e6]
-            for one in levels
+            for one in parts
         ],
         hovertemplate="%{customdata[0]}, level %{customdata[1]}<br>%{customdata[2]} channels of %{customdata[3]} × "
         "%{customdata[4]}<br>%{customdata[5]:,} parameters<br>%{customdata[6]:,.1f} million multiply-adds"

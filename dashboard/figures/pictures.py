@@ -43,15 +43,17 @@ def coarse_errors(planes: Mapping[str, Grey], threshold: float) -> Rgb:
     """The same of a coarse tile of the viewer, which knows for each block whether a pixel of it is wrong."""
     found = _rgb(planes["image"])
 
-    def wrong(near: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def wrong(near: str, interior: Grey) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         missed = predicted_interior(planes[f"{near}peak"], threshold)
-        return missed, ~missed & ~predicted_interior(planes[f"{near}trough"], threshold)
+        # Above the threshold 1 lies nothing, not even the trough of a block without interior.
+        called_membrane = interior > 0 if threshold == 1 else ~predicted_interior(planes[f"{near}trough"], threshold)
+        return missed, ~missed & called_membrane
 
-    missed, false = wrong("")
+    missed, false = wrong("", planes.get("interior", planes["label"]))
     for where, colour in ((missed, MISSED), (false, FALSE)):
         _tint(found, where, colour)
     if "near_peak" in planes:
-        _tint(found, np.logical_or(*wrong("near_")) & ~missed & ~false, FORGIVEN)
+        _tint(found, np.logical_or(*wrong("near_", planes["label"])) & ~missed & ~false, FORGIVEN)
     return found
 
 

@@ -130,9 +130,9 @@ def _history(folder: str, key: tuple[int, int], _of: Run) -> list[EpochRecord]:
     return _of.history()
 
 
-def levels(of: Run) -> list[NetworkPart]:
+def parts(of: Run) -> list[NetworkPart]:
     """The parts of the network of a run, as training wrote them down."""
-    return of.levels()
+    return of.parts()
 
 
 def leak_audit(of: Run) -> LeakAudit:

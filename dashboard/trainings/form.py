@@ -20,6 +20,7 @@ from segcore.config import RunConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.jobs import ARCHITECTURE, device_lane, estimate, start_measuring
+from segcore.progress import duration
 from segcore.runs import Run, make_split, slice_ranges
 
 OPEN = "train open"
@@ -163,7 +164,7 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
         said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
     else:
         how = "measured here" if found.source == "measured" else "going by earlier runs"
-        said = f"About **{words.duration(found.train_seconds)}** on the {device} ({how})"
+        said = f"About **{duration(found.train_seconds)}** on the {device} ({how})"
     if ahead:
         said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
     st.caption(f":material/timer: {said}")

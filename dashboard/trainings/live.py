@@ -8,6 +8,7 @@ from dashboard import words
 from dashboard.state import loaders
 from dashboard.trainings import previews
 from dashboard.trainings.actions import go_on_button
+from segcore.progress import duration
 from segcore.runs import Run, TrainingStatus, read_status, seconds_left
 
 _LINES = 14
@@ -20,7 +21,7 @@ def how_far(run: Run) -> None:
         st.progress(0.0, "Starting …")
         return
     left = seconds_left(loaders.history(run), progress)
-    said = stage(progress) + (f" · about {words.duration(left)} left" if left is not None else "")
+    said = stage(progress) + (f" · about {duration(left)} left" if left is not None else "")
     st.progress(progress.share, said)
     memory = f" · {progress.memory_mb:,.0f} MB of memory at most" if progress.memory_mb else ""
     st.caption(f":material/memory: {words.plain(run.info.device)}{memory}")

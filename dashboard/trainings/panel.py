@@ -21,6 +21,7 @@ from dashboard.trainings import notices
 from dashboard.trainings.actions import act, mistake
 from segcore.errors import SegcoreError
 from segcore.jobs import Job
+from segcore.progress import duration
 from segcore.runs import EpochRecord, Run, TrainingStatus, read_status, seconds_left
 from segcore.storage import read_only
 
@@ -136,7 +137,7 @@ def _figures(job: Job) -> list[str]:
     share = 0.0 if progress is None or job.state == "starting" else progress.share
     beneath = doing(job, progress)
     rows = [
-        job_drawing.line(job_drawing.name(job), "" if left is None else f"{words.duration(left)} left"),
+        job_drawing.line(job_drawing.name(job), "" if left is None else f"{duration(left)} left"),
         job_drawing.bar(share, beneath),
     ]
     curve = [row.validation_dice for row in history]
@@ -242,7 +243,7 @@ def _ending(job: Job, run: Run | None) -> str:
     if run is None:
         return f"{job.state} before it began" if job.state == "stopped" else job.state
     if job.state == "finished":
-        return f"finished · {run.info.epochs} epochs in {words.duration(run.info.train_seconds)}"
+        return f"finished · {run.info.epochs} epochs in {duration(run.info.train_seconds)}"
     return f"{job.state} · epoch {run.info.epochs} of {run.config.train.epochs}"
 
 

@@ -19,6 +19,7 @@ import streamlit as st
 
 from dashboard.viewer.layers import NO_RUN, Layers, open_layers
 from dashboard.viewer.routes import MOST_TABLES, routes
+from dashboard.words import slice_name
 
 __all__ = ["Place", "SliceRow", "ViewerResult", "routes", "viewer"]
 
@@ -179,7 +180,7 @@ def _data(
         "most_tables": MOST_TABLES,
         "slices": [
             # The position in the tables of the evaluation, by which the browser asks for counts.
-            [row.index, row.name, _finite(row.wrong_percent), layers.pages.get(row.index)]
+            [row.index, slice_name(row.index, row.name), _finite(row.wrong_percent), layers.pages.get(row.index)]
             for row in slices
         ],
         "evaluated": len(layers.pages) if layers.evidence is not None and layers.labels is not None else 0,

@@ -1,8 +1,8 @@
 """Coarse levels that keep errors: no wrong pixel disappears because the view is zoomed out.
 
 Beside the mean of image, label and probability a coarse tile has, for each block, the peak and the trough of
-`segcore.stacks.reduction`. With a tolerance these are over the pixels beyond it, and `near_peak`, `near_trough` over
-those within.
+`segcore.stacks.reduction`. With a tolerance these are over the pixels beyond it, `near_peak`, `near_trough` over those
+within, and `interior` says where there is interior beyond it; without one the label does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
 
 _BAND = 128
-_HOW: dict[str, How] = HOW | {"distance": "max", "near_peak": "max", "near_trough": "min"}
+_HOW: dict[str, How] = HOW | {"distance": "max", "near_peak": "max", "near_trough": "min", "interior": "max"}
 
 
 def coarse_planes(
@@ -59,6 +59,7 @@ def _planes(read: Read, layer: str, window: Window, tolerance: int) -> dict[str,
         if tolerance:
             far = read("distance", window) >= tolerance
             counted = {"": far, "near_": ~far}
+            planes["interior"] = label * far
         for prefix, chosen in counted.items():
             planes[f"{prefix}peak"], planes[f"{prefix}trough"] = extremes(label, probability, chosen)
     return planes

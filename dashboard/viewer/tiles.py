@@ -63,7 +63,10 @@ def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> pyramid.Win
 
 
 def _key(layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int) -> str:
-    return f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}"
+    planes = "with interior" if tolerance else ""
+    return (
+        f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}{planes}"
+    )
 
 
 def _coarse(

@@ -6,17 +6,16 @@ import base64
 import dataclasses
 import html
 import io
-import tempfile
+import shutil
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import words, worker
+from dashboard import scratch, words, worker
 from dashboard.figures import pictures
 from dashboard.state import loaders
 from dashboard.state.selection import current
@@ -241,8 +240,9 @@ def _export(dataset: str, settings: AugmentConfig, count: int, seed: int) -> Non
 
 def _zipped(dataset: str, settings: AugmentConfig, count: int, seed: int) -> bytes:
     file = io.BytesIO()
-    with tempfile.TemporaryDirectory(prefix="segcore-") as place:
-        folder = Path(place) / "pool"
+    place = scratch.new_folder()
+    folder = place / "pool"
+    try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             try:
                 worker.call(worker.write_pool, dataset, dataclasses.asdict(settings), str(folder), count, seed)
@@ -251,6 +251,8 @@ def _zipped(dataset: str, settings: AugmentConfig, count: int, seed: int) -> byt
                 folder.mkdir(exist_ok=True)
             for path in sorted(folder.iterdir()):
                 packed.write(path, f"{dataset}-augmented/{path.name}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
     return file.getvalue()
 
 

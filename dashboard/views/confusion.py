@@ -40,7 +40,7 @@ def page() -> None:
 
 
 def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, first: int, last: int) -> None:
-    forgiven = f", errors up to {selection.tolerance} px from a true boundary forgiven" if selection.tolerance else ""
+    forgiven = f", {words.forgiven(selection.tolerance)}" if selection.tolerance else ""
     counted = sum(first <= z <= last for z in result.evaluation.slices)
     st.subheader(
         f"{words.percent(float(matrix.wrong_percent))} of the pixels are wrong "
@@ -97,13 +97,10 @@ def _in_words(matrix: Confusion) -> None:
 def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, value: int, first: int, last: int) -> None:
     st.subheader("Over all thresholds")
     evidence = loaders.pooled(result, first, last)
-    forgiven = (
-        f" Errors up to {selection.tolerance} px from a true boundary are forgiven." if selection.tolerance else ""
-    )
     st.caption(
         "Solid line: the threshold chosen in the sidebar. Dashed: the run's own thresholds, chosen on validation "
         "slices. Stars: the best on **these very slices**, which is optimistic and shown for comparison only."
-        + forgiven
+        + (f" With {words.forgiven(selection.tolerance)}." if selection.tolerance else "")
     )
     calibration = evidence.calibration()
     measure = st.segmented_control(

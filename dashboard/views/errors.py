@@ -37,7 +37,7 @@ def page() -> None:
 
 
 def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
-    beyond = f" farther than {selection.tolerance} px from a true boundary" if selection.tolerance else ""
+    beyond = f" at least {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
     one = found.each[result.evaluation.slices.index(selection.z)]
     with st.container(gap="xxsmall"):

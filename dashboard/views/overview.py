@@ -16,6 +16,7 @@ from dashboard.trainings import notices
 from dashboard.trainings.actions import go_on_button
 from segcore.data import fetch
 from segcore.errors import SegcoreError
+from segcore.progress import duration
 from segcore.runs import Run, slice_ranges
 from segcore.storage import read_only
 
@@ -61,7 +62,7 @@ def _run(run: Run) -> None:
     about = words.plain(facts.title if facts else info.dataset)
     st.markdown(
         f"A U-Net that tells cell interior from membrane, **{words.count(info.parameters)}** parameters · {state} · "
-        f"**{info.epochs}** epochs in {words.duration(info.train_seconds)} on {words.plain(info.device)} · "
+        f"**{info.epochs}** epochs in {duration(info.train_seconds)} on {words.plain(info.device)} · "
         f"preset {words.plain(run.config.preset)} · on **{about}**"
         + (f", {words.shape(facts)}" if facts else " (not installed here)")
     )
@@ -85,10 +86,10 @@ def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
     pooled, matrix = found.pooled, found.matrix
     percent = matrix.percent()
     number = len(result.evaluation.slices)
-    beyond = f", errors up to {tolerance} px from a boundary forgiven" if tolerance else ""
+    forgiven = f", {words.forgiven(tolerance)}" if tolerance else ""
     st.subheader(
         f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} of {words.plain(result.dataset)}, "
-        f"threshold {threshold:.3f}{beyond} {notices.mark(result)}"
+        f"threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     point = "topology" if "topology" in result.points else next(iter(result.points))
     v_rand = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]

@@ -19,6 +19,7 @@ from dashboard.trainings import live as live_training
 from dashboard.trainings import notices
 from segcore import config as configuration
 from segcore.errors import SegcoreError
+from segcore.progress import duration
 from segcore.runs import EpochRecord, Run
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _compared(first: Run) -> list[Run]:
 def _notes(run: Run, *, many: bool) -> None:
     info, training = run.info, run.state == "training"
     said = [f"{info.epochs} {f'of {run.config.train.epochs} ' if training else ''}epochs"]
-    said[0] += f" in {words.duration(info.train_seconds)} on {words.plain(info.device)}"
+    said[0] += f" in {duration(info.train_seconds)} on {words.plain(info.device)}"
     if info.best_epoch:
         said.append(
             f"{'best so far' if training else 'weights kept'}: epoch **{info.best_epoch}**, with a validation Dice of "
@@ -169,7 +170,7 @@ def _network(run: Run) -> None:
     st.subheader("The network", help="A U-Net: down the left side the image gets smaller and the channels more, up "
                  "the right side the reverse; arrows carry detail across.")  # fmt: skip
     try:
-        levels = loaders.levels(run)
+        parts = loaders.parts(run)
     except SegcoreError:
         model = run.config.model
         st.info(
@@ -177,12 +178,12 @@ def _network(run: Run) -> None:
             f"channels at the top and {words.count(run.info.parameters)} parameters."
         )
         return
-    figure = charts.network(levels)
+    figure = charts.network(parts)
     charts.show(figure, key="network", name="network", description="The U-Net part by part")
     charts.swatches(
         [(charts.BLUE, "encoder"), (charts.GREY, "upsampling"), (charts.VERMILION, "decoder"), (charts.GREEN, "output")]
     )
-    table = pd.DataFrame([asdict(level) for level in levels])
+    table = pd.DataFrame([asdict(part) for part in parts])
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(
             table,

@@ -119,7 +119,7 @@ def export(options: Any) -> None:
 
 def split(options: Any) -> None:
     from segcore.data import open_dataset
-    from segcore.runs import audit, make_split, slice_ranges, split_to_dict
+    from segcore.runs import audit_split, make_split, slice_ranges, split_to_dict
 
     dataset = open_dataset(options.dataset)
     settings = list(options.settings)
@@ -131,23 +131,16 @@ def split(options: Any) -> None:
     for fold in folds:
         chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
         made = make_split(dataset.info.slices, chosen, seed=config.train.seed)
-        prints = dataset.info.slice_fingerprints
-        seen = [
-            one
-            for one in audit(made, prints, sorted({*made.validation, *made.test}), prints).overlaps
-            if one.seen_in == "train"
-        ]
-        results.append((fold, made, seen))
+        results.append((fold, made, audit_split(made, dataset.info.slice_fingerprints)))
     if options.json:
         print_json(
             [
-                split_to_dict(made)
-                | {"fold": fold, "leaks": bool(seen), "leaking_slices": sorted({o.judged for o in seen})}
-                for fold, made, seen in results
+                split_to_dict(made) | {"fold": fold, "leaks": found.leaks, "leaking_slices": list(found.trained_on)}
+                for fold, made, found in results
             ]
         )
         return
-    for fold, made, seen in results:
+    for fold, made, found in results:
         if config.split.protocol == "kfold":
             print(f"fold {fold}")
         for part in ("train", "gap", "validation", "test"):
@@ -158,8 +151,8 @@ def split(options: Any) -> None:
             print(
                 f"pool       {len(made.pool):>4} copies  {len(made.pool) - held} to train on, {held} to validate with"
             )
-        if seen:
-            judged = sorted({one.judged for one in seen})
+        if found.leaks:
+            judged = found.trained_on
             print(f"LEAK: {len(judged)} judged slices, or copies of them, are trained on: {slice_ranges(judged)}")
         else:
             print("leak audit: no validation or test slice, and no copy of one, is trained on")

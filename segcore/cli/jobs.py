@@ -14,6 +14,7 @@ from segcore.cli.commands import chosen_config, print_json, table
 from segcore.data import open_dataset
 from segcore.errors import ConfigError, SegcoreError
 from segcore.jobs import LANES, Job, JobQueue, Lane, estimate, free_run_name, give_way, measure, refuse_when_read_only
+from segcore.progress import duration
 from segcore.runs import open_run
 
 
@@ -66,14 +67,8 @@ def _start_job(queue: JobQueue, options: Any) -> None:
         devices=options.devices,
     )
     expected = estimate(config, open_dataset(options.dataset).info, job.lane).train_seconds
-    time_needed = "" if expected is None else f", {_about(expected)} to train"
+    time_needed = "" if expected is None else f", about {duration(expected)} to train"
     print(f"job {job.number}: {job.run} on {job.dataset}{time_needed}")
-
-
-def _about(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    return f"about {seconds / 60:.0f} min" if seconds < 90 * 60 else f"about {seconds / 3600:.1f} h"
 
 
 def _resume_job(queue: JobQueue, options: Any) -> None:

@@ -20,7 +20,7 @@ from segcore.data.mask_values import MaskValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, to_uint8, unpaired
+from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, unpaired
 from segcore.storage import safe_name
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
@@ -76,7 +76,7 @@ class _Part:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ready:
-    """A part that passed its checks: 8-bit images, labels of 0 and 255, and what to record."""
+    """A part that passed its checks: images, labels of 0 and 255, and what to record."""
 
     name: str
     images: StackReader
@@ -327,7 +327,7 @@ def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack
         say("8-bit values, kept" if eight_bit else f"{images.dtype}, {low:.6g} becomes 0 and {high:.6g} becomes 255")
     return _Ready(
         name=part.name,
-        images=images.mapped(lambda page: to_uint8(page, low, high), np.uint8),
+        images=images,
         labels=labels,
         intensity_range=(low, high),
         checks=tuple(recorder.done[before:]),

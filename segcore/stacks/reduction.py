@@ -81,7 +81,7 @@ def extremes(label: Plane, probability: Plane, chosen: NDArray[np.bool_] | None 
     """What peak and trough are taken over: probability where it counts, else what never makes an error.
 
     Membrane that does not count is 0, which is above no threshold; interior is 255, which only the threshold 1
-    calls membrane (there nothing is interior, and the whole picture says so).
+    calls membrane (there every pixel of interior is wrong, whatever its probability).
 
     Args:
         label: (H, W) of 255 interior and 0 membrane.

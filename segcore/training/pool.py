@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from segcore.augmentation import Transform
-from segcore.config import RunConfig
+from segcore.config import LossConfig, RunConfig
 from segcore.data import Dataset
 from segcore.errors import ConfigError, DataError, StorageError
 from segcore.progress import SILENT, Progress
@@ -75,7 +75,8 @@ def write_pool(
     samples = [
         Sample(source=copy % slices, transform=pool_copy(copy, slices, config.augment, seed)) for copy in range(count)
     ]
-    maker = BatchMaker(dataset.images, dataset.labels, config, torch.device("cpu"))
+    unweighted = dataclasses.replace(config, loss=LossConfig())
+    maker = BatchMaker(dataset.images, dataset.labels, unweighted, torch.device("cpu"))
     with atomic_folder(folder) as making:
         images = _reserved(making / "images.npy", np.float32, (count, height, width))
         labels = _reserved(making / "labels.npy", np.uint8, (count, height, width))

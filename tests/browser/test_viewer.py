@@ -405,6 +405,34 @@ def test_contours_do_not_stop_at_tiles(open_page, world, tmp_path):
         np.testing.assert_array_equal((pixels == tint).all(axis=-1), expected[name][480:545, 440:585])
 
 
+@pytest.mark.parametrize("tolerance", [0, 5])
+@pytest.mark.parametrize(
+    ("value", "inside", "between"), [(0, "right", "wrong"), (255, "wrong", "right")], ids=["threshold 0", "threshold 1"]
+)
+def test_at_the_ends_of_the_threshold_one_class_is_wrong_and_the_other_right(
+    open_page, value, inside, between, tolerance
+):
+    page = open_page("dataset=wide")
+    page.keys("1")  # errors alone
+    page.slide("opacity", 100)
+    page.slide("threshold", value)
+    page.slide("tolerance", tolerance)
+    page.keys("-", "-", "-")
+    page.page.mouse.move(0, 0)
+    x, y, scale = page.view()
+    assert scale < 0.5, "the pixels shown are those of a coarse level"
+    shown = picture_on_screen(page)
+    height, width = shown.shape[:2]
+    places = {
+        "inside": [(20 + 40 * row, 22 + 44 * column) for row in range(4, 12) for column in range(4, 20)],
+        "between": [(40 * row, 44 * column) for row in range(4, 12) for column in range(4, 20)],
+    }
+    colour = {"right": (246, 246, 246), "wrong": FALSE if value else MISSED}
+    for name, expected in (("inside", inside), ("between", between)):
+        at = np.array([(height / 2 + (py - y) * scale, width / 2 + (px - x) * scale) for py, px in places[name]], int)
+        assert {tuple(one) for one in shown[at[:, 0], at[:, 1]].tolist()} == {colour[expected]}, name
+
+
 @pytest.mark.parametrize("dataset", ["cells", "wide"])
 def test_downloads_hold_every_wrong_pixel(open_page, world, tmp_path, dataset):
     page = open_page(f"dataset={dataset}")

@@ -258,6 +258,28 @@ def test_the_numbers_are_those_of_segcore(evaluated_run):
         assert f"{int(matrix.pooled().wrong_pixels):,} of {int(matrix.pooled().pixels):,}" in shown, page
 
 
+def test_what_a_tolerance_forgives_is_said_as_it_is_counted(evaluated_run):
+    # Tolerance 2 forgives pixels that are 0 or 1 px from a true boundary, and none that is 2 px away.
+    said = {
+        "overview": "errors closer than 2 px to a true boundary forgiven",
+        "confusion": "errors closer than 2 px to a true boundary forgiven",
+        "errors": "wrong at least 2 px from a true boundary",
+    }
+    for page, text in said.items():
+        shown = text_of(opened(page, tolerance="2"))
+        assert text in shown, page
+        assert "up to 2 px" not in shown
+        assert "farther than 2 px" not in shown
+
+
+def test_a_name_that_only_repeats_the_number_is_not_shown(evaluated_run):
+    slider = opened("errors", slice="10").select_slider(key="sidebar slice")
+    assert slider.options == ["8", "9", "10", "11"]
+    assert "**Slice 10**," in text_of(opened("data", slice="10"))
+    for z, name, shown in ((0, "000", ""), (10, "010", ""), (10, "001", "001"), (1, "010", "010"), (1, "a1", "a1")):
+        assert words.slice_name(z, name) == shown
+
+
 def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
     for page in ("overview", "training", "errors", "confusion", "augmentation", "data"):
         assert words.SYNTHETIC in text_of(opened(page)), page
@@ -271,6 +293,31 @@ def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
     for page in ("overview", "errors", "confusion"):
         assert "These figures leak" in text_of(opened(page, part="train")), page
         assert "These figures leak" not in text_of(opened(page, part="test")), page
+
+
+@pytest.mark.parametrize(
+    ("seen", "told", "split_told"),
+    [
+        ({"inherited": [9]}, "The test figures leak. It is judged by 1 slice (9) that the weights it began with",
+         "Slices 9 are judged by, and the weights that the run began with"),
+        ({"inherited": [7, 3]}, "The validation figures leak. It is judged by 1 slice (7) that the weights it began",
+         "Slices 7 are judged by, and the weights that the run began with"),
+        ({"inherited_validation": [8]}, "of one whose weights it began with, were chosen on 1 slice (8) that are test",
+         "Epochs or thresholds were chosen on test slices 8"),
+    ],
+)  # fmt: skip
+def test_what_the_weights_had_seen_is_told(seen, told, split_told, mid_grey_run, cells):
+    """The run is trained on 0 to 5, validated on 7 and tested on 8 to 11."""
+    path = mid_grey_run.folder / "split.json"
+    values = json.loads(path.read_text())
+    prints = cells.info.slice_fingerprints
+    path.write_text(json.dumps(values | {key: [prints[z] for z in slices] for key, slices in seen.items()}))
+    for page in ("overview", "training"):
+        shown = text_of(opened(page)).replace("**", "")
+        assert told in shown, page
+    data = opened("data", section="split")
+    assert split_told in text_of(data)
+    assert not bugs(data)
 
 
 # --- the address ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from waiting import REPOSITORY
 
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 
@@ -87,6 +88,12 @@ def test_a_visit_that_ends_takes_its_folders_and_its_work_along():
     # A script that is still running when the tab is closed leaves nothing either.
     assert not visit.folder().exists()
     assert ended(visit.ends(Work(task))).state == "cancelled"
+
+
+def test_nobody_else_makes_temporary_files():
+    # What lies elsewhere than in a scratch folder stays there when the server is killed.
+    using = {path.name for path in (REPOSITORY / "dashboard").rglob("*.py") if "import tempfile" in path.read_text()}
+    assert using == {"scratch.py"}
 
 
 def test_what_a_killed_server_left_is_removed_by_the_next(tmp_path):

@@ -73,7 +73,7 @@ class Ahead {
         const tile = pyramid.get(z, level, ty, tx);
         if (!tile) continue;
         const around = pyramid.around(z, level, ty, tx);
-        panes.forEach((style, pane) => painter.picture(tile, pane, style, last, tolerance, around));
+        for (const [pane, style] of panes.entries()) painter.picture(tile, pane, style, last, tolerance, around);
         if (performance.now() - began > 8) {
           this.paint();
           return;

@@ -7,18 +7,25 @@ async function download(viewer, kind) {
   if (data.width * data.height > LARGEST_DOWNLOAD) {
     const seen = view.area();
     area = {
-      left: Math.max(0, Math.floor(seen.left)), right: Math.min(data.width, Math.ceil(seen.right)),
-      top: Math.max(0, Math.floor(seen.top)), bottom: Math.min(data.height, Math.ceil(seen.bottom)),
+      left: Math.max(0, Math.floor(seen.left)),
+      right: Math.min(data.width, Math.ceil(seen.right)),
+      top: Math.max(0, Math.floor(seen.top)),
+      bottom: Math.min(data.height, Math.ceil(seen.bottom)),
     };
   }
-  const width = area.right - area.left, height = area.bottom - area.top;
+  const width = area.right - area.left,
+    height = area.bottom - area.top;
   if (width * height > LARGEST_DOWNLOAD) {
     viewer.say("Zoom in first: downloads at native size hold at most 4096 × 4096 pixels.");
     return;
   }
-  const gap = 8, panes = viewer.panes;
+  const gap = 8,
+    panes = viewer.panes;
   try {
-    const canvas = Object.assign(document.createElement("canvas"), { width: panes.length * (width + gap) - gap, height });
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: panes.length * (width + gap) - gap,
+      height,
+    });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
@@ -36,12 +43,14 @@ async function download(viewer, kind) {
       panes.forEach((style, pane) => {
         const picture = new ImageData(tile.width, tile.height);
         viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around);
-        const from = pane * (width + gap) + tx * TILE - area.left, top = ty * TILE - area.top;
+        const from = pane * (width + gap) + tx * TILE - area.left,
+          top = ty * TILE - area.top;
         const cut = { left: Math.max(0, area.left - tx * TILE), right: Math.min(tile.width, area.right - tx * TILE) };
         context.putImageData(picture, from, top, cut.left, 0, cut.right - cut.left, tile.height);
       });
     }
-    const blob = kind === "png" ? await new Promise((done) => canvas.toBlob(done, "image/png")) : tiffBlob(context, canvas);
+    const blob =
+      kind === "png" ? await new Promise((done) => canvas.toBlob(done, "image/png")) : tiffBlob(context, canvas);
     const part = panes.length > 1 ? layers.mode : [...layers.shown].join("-") || "blank";
     const name = `${data.stack.split("/")[0]}-${row.index}-${part}-threshold-${thresholdAfter(last).toFixed(3)}.${kind === "png" ? "png" : "tif"}`;
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
@@ -61,8 +70,16 @@ function tiffBlob(context, { width, height }) {
   head.setUint32(0, 0x49492a00);
   head.setUint32(4, 8, true);
   const entries = [
-    [256, 4, 1, width], [257, 4, 1, height], [258, 3, 3, start - 6], [259, 3, 1, 1], [262, 3, 1, 2],
-    [273, 4, 1, start], [277, 3, 1, 3], [278, 4, 1, height], [279, 4, 1, width * height * 3], [284, 3, 1, 1],
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, 3, start - 6],
+    [259, 3, 1, 1],
+    [262, 3, 1, 2],
+    [273, 4, 1, start],
+    [277, 3, 1, 3],
+    [278, 4, 1, height],
+    [279, 4, 1, width * height * 3],
+    [284, 3, 1, 1],
   ];
   head.setUint16(8, entries.length, true);
   entries.forEach(([tag, type, count, value], at) => {

@@ -62,7 +62,10 @@ class Drawing {
     context.clip();
     const scale = view.scale * device;
     context.setTransform(
-      scale, 0, 0, scale,
+      scale,
+      0,
+      0,
+      scale,
       Math.round((x + w / 2) * device - view.x * scale),
       Math.round((y + h / 2) * device - view.y * scale),
     );
@@ -75,7 +78,8 @@ class Drawing {
     const { pyramid, painter, data, last, tolerance } = this.viewer;
     const around = style.contours ? pyramid.around(z, level, ty, tx) : {};
     const picture = painter.picture(tile, pane, style, last, tolerance, around);
-    const side = TILE << level, grow = 1 << level;
+    const side = TILE << level,
+      grow = 1 << level;
     // The last block of an odd side reaches beyond the slice; it is cut there.
     const width = Math.min(data.width, tx * side + tile.width * grow) - tx * side;
     const height = Math.min(data.height, ty * side + tile.height * grow) - ty * side;
@@ -86,9 +90,13 @@ class Drawing {
   placePart({ tile, up }, pane, style, level, ty, tx) {
     const { painter, last, tolerance } = this.viewer;
     const picture = painter.picture(tile, pane, style, last, tolerance);
-    const side = TILE << level, part = TILE >> up, grow = 1 << (level + up);
-    const sx = (tx & ((1 << up) - 1)) * part, sy = (ty & ((1 << up) - 1)) * part;
-    const width = Math.min(part, tile.width - sx), height = Math.min(part, tile.height - sy);
+    const side = TILE << level,
+      part = TILE >> up,
+      grow = 1 << (level + up);
+    const sx = (tx & ((1 << up) - 1)) * part,
+      sy = (ty & ((1 << up) - 1)) * part;
+    const width = Math.min(part, tile.width - sx),
+      height = Math.min(part, tile.height - sy);
     if (width > 0 && height > 0) {
       this.context.drawImage(picture, sx, sy, width, height, tx * side, ty * side, width * grow, height * grow);
     }
@@ -100,6 +108,8 @@ class Drawing {
     root.dataset.painted = z;
     root.dataset.complete = complete;
     root.dataset.view = [view.x, view.y, view.scale].join(" ");
-    window.dispatchEvent(new CustomEvent("segcore:painted", { detail: { z, complete, last, time: performance.now() } }));
+    window.dispatchEvent(
+      new CustomEvent("segcore:painted", { detail: { z, complete, last, time: performance.now() } }),
+    );
   }
 }

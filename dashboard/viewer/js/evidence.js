@@ -43,7 +43,8 @@ class Evidence {
   async fetch(block) {
     if (this.blocks.has(block)) return;
     this.blocks.add(block);
-    const { data } = this, size = data.most_tables;
+    const { data } = this,
+      size = data.most_tables;
     try {
       const bytes = await this.load(`evidence/${data.stack}/${block * size}/${size}?v=${data.version}`);
       if (this.stale(data)) return;
@@ -68,18 +69,21 @@ class Evidence {
     const { data } = this;
     if (!data.labelled || !data.evaluated || this.small) return;
     clearTimeout(this.counting);
-    this.counting = setTimeout(async () => {
-      const key = `${last}/${tolerance}`;
-      if (this.counts?.key === key) return;
-      try {
-        const wrong = new Uint32Array(await this.load(`wrong/${data.stack}/${key}?v=${data.version}`));
-        if (this.stale(data)) return;
-        this.counts = { key, wrong };
-        this.changed();
-      } catch (error) {
-        if (!this.stale(data)) this.failed(error);
-      }
-    }, this.counts ? 200 : 0);
+    this.counting = setTimeout(
+      async () => {
+        const key = `${last}/${tolerance}`;
+        if (this.counts?.key === key) return;
+        try {
+          const wrong = new Uint32Array(await this.load(`wrong/${data.stack}/${key}?v=${data.version}`));
+          if (this.stale(data)) return;
+          this.counts = { key, wrong };
+          this.changed();
+        } catch (error) {
+          if (!this.stale(data)) this.failed(error);
+        }
+      },
+      this.counts ? 200 : 0,
+    );
   }
 
   async load(path) {

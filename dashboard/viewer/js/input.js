@@ -14,13 +14,18 @@ function listen(viewer) {
   on(window, "resize", () => viewer.resize());
   on(document, "fullscreenchange", () => viewer.resize());
 
-  on(stage, "wheel", (event) => {
-    event.preventDefault();
-    // A pinch on a trackpad is a wheel with the control key, and finer.
-    const unit = event.deltaMode === 1 ? 16 : 1;
-    const factor = Math.exp(-clamp(event.deltaY * unit, -240, 240) * (event.ctrlKey ? 0.01 : 0.002));
-    view.zoom(factor, viewer.stage.point(event));
-  }, { passive: false });
+  on(
+    stage,
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      // A pinch on a trackpad is a wheel with the control key, and finer.
+      const unit = event.deltaMode === 1 ? 16 : 1;
+      const factor = Math.exp(-clamp(event.deltaY * unit, -240, 240) * (event.ctrlKey ? 0.01 : 0.002));
+      view.zoom(factor, viewer.stage.point(event));
+    },
+    { passive: false },
+  );
   on(canvas, "pointerdown", (event) => press(viewer, event));
   on(canvas, "pointermove", (event) => drag(viewer, event));
   on(canvas, "pointerup pointercancel", (event) => viewer.pointers.delete(event.pointerId));
@@ -84,8 +89,23 @@ function keydown(viewer, event) {
   // A slider keeps its arrows.
   if (target.matches?.("input, select, textarea") && /^(Arrow|Home|End|Page)/.test(event.key)) return;
   const actions = {
-    ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last", n: "worse", p: "better", x: "masks",
-    z: "contours", "+": "in", "=": "in", "-": "out", "_": "out", 0: "fit", "[": "lower", "]": "higher", "?": "help", f: "full",
+    ArrowLeft: "previous",
+    ArrowRight: "next",
+    Home: "first",
+    End: "last",
+    n: "worse",
+    p: "better",
+    x: "masks",
+    z: "contours",
+    "+": "in",
+    "=": "in",
+    "-": "out",
+    _: "out",
+    0: "fit",
+    "[": "lower",
+    "]": "higher",
+    "?": "help",
+    f: "full",
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const layer = LAYERS["12345".indexOf(key)];

@@ -1,6 +1,10 @@
 /* Which layers of the slices are shown and how they are arranged, with the controls for that. */
 
-const MODES = [["single", "One"], ["panes", "Side by side"], ["notebook", "Notebook"]];
+const MODES = [
+  ["single", "One"],
+  ["panes", "Side by side"],
+  ["notebook", "Notebook"],
+];
 
 /** Keeps what was chosen, and makes the panes of it. */
 class Layers {
@@ -31,13 +35,20 @@ class Layers {
   open(data, tested) {
     const { predicted } = data;
     if (data.mode !== this.data?.mode) this.mode = data.mode;
-    if (!this.data) this.shown = new Set(["image", tested && predicted ? "errors" : predicted ? "prediction" : "label"]);
+    if (!this.data)
+      this.shown = new Set(["image", tested && predicted ? "errors" : predicted ? "prediction" : "label"]);
     this.data = data;
   }
 
   available(name) {
     const { labelled, predicted } = this.data;
-    return { image: true, label: labelled, probability: predicted, prediction: predicted, errors: labelled && predicted }[name];
+    return {
+      image: true,
+      label: labelled,
+      probability: predicted,
+      prediction: predicted,
+      errors: labelled && predicted,
+    }[name];
   }
 
   toggle(name) {
@@ -69,9 +80,11 @@ class Layers {
   restyle() {
     if (!this.data) return;
     this.panes = panesOf(this, (name) => this.available(name));
-    this.at.titles.replaceChildren(...this.panes.map(({ title }) => {
-      return Object.assign(document.createElement("span"), { textContent: title, hidden: !title });
-    }));
+    this.at.titles.replaceChildren(
+      ...this.panes.map(({ title }) => {
+        return Object.assign(document.createElement("span"), { textContent: title, hidden: !title });
+      }),
+    );
     this.at.legend.replaceChildren(
       ...legendOf(this.panes, this.mode === "notebook", this.available("errors")).map(([text, colour]) => {
         const span = Object.assign(document.createElement("span"), { textContent: text });

@@ -1,6 +1,7 @@
 /* What points at pixels: the ring around a marked place, and the pointer's cross in the other panes. */
 
-const MARK_MS = 3000, CLOSING_MS = 500;
+const MARK_MS = 3000,
+  CLOSING_MS = 500;
 
 /** A ring that closes in on the marked place, and goes after three seconds. */
 class Mark {
@@ -29,8 +30,8 @@ class Mark {
       return;
     }
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches || age > CLOSING_MS;
-    const radius = (still ? 26 : 26 + 60 * (1 - age / CLOSING_MS)) * device / scale;
-    strokeTwice(context, [5 * device / scale, 2.5 * device / scale], () => {
+    const radius = ((still ? 26 : 26 + 60 * (1 - age / CLOSING_MS)) * device) / scale;
+    strokeTwice(context, [(5 * device) / scale, (2.5 * device) / scale], () => {
       context.arc(place.x + 0.5, place.y + 0.5, radius, 0, 2 * Math.PI);
     });
     clearTimeout(this.marking);
@@ -43,7 +44,9 @@ class Mark {
 }
 
 function drawCross(context, hover, scale) {
-  const x = hover.x + 0.5, y = hover.y + 0.5, arm = 9 / scale;
+  const x = hover.x + 0.5,
+    y = hover.y + 0.5,
+    arm = 9 / scale;
   strokeTwice(context, [3 / scale, 1 / scale], () => {
     context.moveTo(x - arm, y);
     context.lineTo(x + arm, y);
@@ -54,7 +57,10 @@ function drawCross(context, hover, scale) {
 
 /** White on wider black, to be seen on any picture. */
 function strokeTwice(context, [black, white], path) {
-  for (const [colour, width] of [["#000", black], ["#fff", white]]) {
+  for (const [colour, width] of [
+    ["#000", black],
+    ["#fff", white],
+  ]) {
     context.strokeStyle = colour;
     context.lineWidth = width;
     context.beginPath();

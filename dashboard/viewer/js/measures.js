@@ -11,13 +11,15 @@ class Measures {
 
   /** Offers thresholds by name, and hides what the stack has nothing for. */
   open({ points, predicted }, tested) {
-    this.at.points.replaceChildren(...Object.entries(points).map(([name, threshold]) => {
-      const last = lastMembraneValue(threshold);
-      const button = makeButton(`${name} ${threshold.toFixed(3)}`, () => this.viewer.setLast(last));
-      button.dataset.last = last;
-      button.title = `Threshold the run chose on validation: ${name}`;
-      return button;
-    }));
+    this.at.points.replaceChildren(
+      ...Object.entries(points).map(([name, threshold]) => {
+        const last = lastMembraneValue(threshold);
+        const button = makeButton(`${name} ${threshold.toFixed(3)}`, () => this.viewer.setLast(last));
+        button.dataset.last = last;
+        button.title = `Threshold the run chose on validation: ${name}`;
+        return button;
+      }),
+    );
     this.at.measures.hidden = !predicted;
     this.at["tolerance-control"].hidden = !tested;
   }
@@ -57,12 +59,14 @@ class Measures {
     ];
     if (tolerance) shown.push(["near", NEAR, grouped(found.near), "within tolerance"]);
     if (numbers.children.length !== shown.length) {
-      numbers.replaceChildren(...shown.map(([kind]) => {
-        const span = document.createElement("span");
-        span.className = kind;
-        span.append(document.createElement("b"), document.createElement("span"));
-        return span;
-      }));
+      numbers.replaceChildren(
+        ...shown.map(([kind]) => {
+          const span = document.createElement("span");
+          span.className = kind;
+          span.append(document.createElement("b"), document.createElement("span"));
+          return span;
+        }),
+      );
     }
     shown.forEach(([, colour, big, small], index) => {
       const span = numbers.children[index];
@@ -74,11 +78,13 @@ class Measures {
 
   aloud(found) {
     const { row, last, tolerance } = this.viewer;
-    if (!found) return row ? `Slice ${row.index}, ${row.name}` : "";
-    return `Slice ${row.index}, ${row.name}: ${grouped(found.wrong)} wrong pixels,`
-      + ` ${percentText((100 * found.wrong) / found.pixels)} percent; ${grouped(found.missed)} missed membrane,`
-      + ` ${grouped(found.false)} false membrane;`
-      + ` threshold ${thresholdAfter(last).toFixed(3)}, tolerance ${tolerance} pixels.`;
+    if (!found) return row ? `Slice ${row.title}` : "";
+    return (
+      `Slice ${row.title}: ${grouped(found.wrong)} wrong pixels,` +
+      ` ${percentText((100 * found.wrong) / found.pixels)} percent; ${grouped(found.missed)} missed membrane,` +
+      ` ${grouped(found.false)} false membrane;` +
+      ` threshold ${thresholdAfter(last).toFixed(3)}, tolerance ${tolerance} pixels.`
+    );
   }
 
   close() {

@@ -3,8 +3,12 @@
 const TILE = 512;
 const BINS = 6;
 const TABLE = 2 * 256 * BINS;
-const MISSED = "#0072B2", FALSE = "#D55E00", NEAR = "#F0E442", WRONG = "#FF0000";
-const LABEL = "#2AD1D9", PREDICTION = "#CC79A7";
+const MISSED = "#0072B2",
+  FALSE = "#D55E00",
+  NEAR = "#F0E442",
+  WRONG = "#FF0000";
+const LABEL = "#2AD1D9",
+  PREDICTION = "#CC79A7";
 const LAYERS = ["image", "label", "probability", "prediction", "errors"];
 const RETRY_MS = 3000;
 const LARGEST_DOWNLOAD = 4096 * 4096;
@@ -17,10 +21,14 @@ const thresholdAfter = (value) => Math.min(1, (value + 0.5) / 255);
 
 /** Wrong pixels of one slice: {pixels, missed, false, wrong, near}; `near` is what the tolerance forgives. */
 function countErrors(table, last, tolerance) {
-  let pixels = 0, missed = 0, falsely = 0, near = 0;
+  let pixels = 0,
+    missed = 0,
+    falsely = 0,
+    near = 0;
   for (let q = 0, at = 0; q < 256; q++) {
     for (let bin = 0; bin < BINS; bin++, at++) {
-      const membrane = table[at], interior = table[at + 256 * BINS];
+      const membrane = table[at],
+        interior = table[at + 256 * BINS];
       pixels += membrane + interior;
       const wrong = q > last ? membrane : interior;
       if (bin < tolerance) near += wrong;
@@ -42,13 +50,19 @@ function percentText(value) {
 
 const grouped = (count) => count.toLocaleString("en-US");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const CHANNELS = Object.fromEntries([MISSED, FALSE, NEAR, WRONG, LABEL, PREDICTION].map(
-  (hex) => [hex, [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))],
-));
+const CHANNELS = Object.fromEntries(
+  [MISSED, FALSE, NEAR, WRONG, LABEL, PREDICTION].map((hex) => [
+    hex,
+    [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)),
+  ]),
+);
 
 /** From light to dark purple. */
 const shade = (share) => {
-  const [light, dark] = [[196, 160, 206], [106, 27, 122]];
+  const [light, dark] = [
+    [196, 160, 206],
+    [106, 27, 122],
+  ];
   return `rgb(${light.map((from, at) => Math.round(from + (dark[at] - from) * share)).join(",")})`;
 };
 

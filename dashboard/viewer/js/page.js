@@ -52,17 +52,26 @@ const SHELL = `
 </div>`;
 
 const KEYS = [
-  ["← →", "previous, next slice"], ["Home End", "first, last slice"], ["N P", "next, previous worst slice"],
-  ["1 – 5", "image, label, probability, prediction, errors"], ["X", "masks on or off"],
-  ["Z", "contours or filled"], ["+ − 0", "zoom in, out, whole slice"], ["[ ]", "threshold down, up"],
-  ["F", "full screen"], ["wheel, pinch", "zoom"], ["drag", "move"], ["?", "this list"],
+  ["← →", "previous, next slice"],
+  ["Home End", "first, last slice"],
+  ["N P", "next, previous worst slice"],
+  ["1 – 5", "image, label, probability, prediction, errors"],
+  ["X", "masks on or off"],
+  ["Z", "contours or filled"],
+  ["+ − 0", "zoom in, out, whole slice"],
+  ["[ ]", "threshold down, up"],
+  ["F", "full screen"],
+  ["wheel, pinch", "zoom"],
+  ["drag", "move"],
+  ["?", "this list"],
 ];
 
 /** The list of keys, for the help. */
 function keyList() {
   const list = document.createElement("dl");
   for (const [keys, does] of KEYS) {
-    const term = document.createElement("dt"), text = document.createElement("dd");
+    const term = document.createElement("dt"),
+      text = document.createElement("dd");
     term.textContent = keys;
     text.textContent = does;
     list.append(term, text);

@@ -1,6 +1,8 @@
 /* A pixel's code: bits 0-1 the error (1 missed membrane, 2 false membrane, 3 within tolerance), bit 2 true
  * membrane, bit 3 predicted membrane, bits 4-7 the probability in sixteen steps. */
-const ERROR = 3, TRUE_MEMBRANE = 4, PREDICTED_MEMBRANE = 8;
+const ERROR = 3,
+  TRUE_MEMBRANE = 4,
+  PREDICTED_MEMBRANE = 8;
 
 /** Turns the planes of a tile into a picture. */
 class Painter {
@@ -19,7 +21,8 @@ class Painter {
   codeTable(last, tolerance, labelled, predicted) {
     const table = new Uint8Array(16 * 256);
     for (let truth = 0; truth < 16; truth++) {
-      const interior = truth >> 3, bin = truth & 7;
+      const interior = truth >> 3,
+        bin = truth & 7;
       for (let q = 0; q < 256; q++) {
         let code = (q >> 4) << 4;
         const asMembrane = q <= last;
@@ -38,8 +41,10 @@ class Painter {
     const key = `${last}/${tolerance}`;
     if (tile.derived.get("codes of") === key) return tile.derived.get("codes");
     const codes = tile.derived.get("codes") ?? new Uint8Array(tile.height * tile.width);
-    const { truth, label, probability, peak, trough, near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
-    const labelled = Boolean(truth || label), predicted = Boolean(probability);
+    const { truth, label, probability, peak, trough, interior } = tile.planes;
+    const { near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
+    const labelled = Boolean(truth || label),
+      predicted = Boolean(probability);
     const name = `${key}/${labelled}/${predicted}`;
     if (!this.tables.has(name)) {
       if (this.tables.size > 64) this.tables.clear();
@@ -53,14 +58,22 @@ class Painter {
     } else {
       // Coarse, or without labels. The class of no tolerance is that of distance 5.
       for (let i = 0; i < codes.length; i++) {
-        const interior = label ? label[i] >> 7 : 0;
-        codes[i] = table[(interior << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
+        const mostly = label ? label[i] >> 7 : 0;
+        codes[i] = table[(mostly << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
       }
       // A block can hold both errors; the one that merges neurites shows.
-      if (peak) for (let i = 0; i < codes.length; i++) codes[i] |= peak[i] > last ? 1 : trough[i] <= last ? 2 : 0;
+      // Above the threshold 1 lies nothing: all interior is false membrane, and its trough, 255 also where there is
+      // none, does not tell.
+      const all = last === 255,
+        counted = interior ?? label;
+      if (peak) {
+        for (let i = 0; i < codes.length; i++) {
+          codes[i] |= peak[i] > last ? 1 : (all ? counted[i] : trough[i] <= last) ? 2 : 0;
+        }
+      }
       if (nearPeak) {
         for (let i = 0; i < codes.length; i++) {
-          if (!(codes[i] & ERROR) && (nearPeak[i] > last || nearTrough[i] <= last)) codes[i] |= 3;
+          if (!(codes[i] & ERROR) && (nearPeak[i] > last || (all ? label[i] : nearTrough[i] <= last))) codes[i] |= 3;
         }
       }
     }
@@ -86,10 +99,15 @@ class Painter {
       const after = right ? right[y * around.right.width] : codes[i + width - 1];
       for (let x = 0; x < width; x++, i++) {
         const code = codes[i];
-        const differs = (code ^ above[aboveAt + x]) | (code ^ below[belowAt + x])
-          | (code ^ (x ? codes[i - 1] : before)) | (code ^ (x < width - 1 ? codes[i + 1] : after));
-        edges[i] = (code & 0xf0) | (code & differs & (TRUE_MEMBRANE | PREDICTED_MEMBRANE))
-          | (differs & ERROR ? code & ERROR : 0);
+        const differs =
+          (code ^ above[aboveAt + x]) |
+          (code ^ below[belowAt + x]) |
+          (code ^ (x ? codes[i - 1] : before)) |
+          (code ^ (x < width - 1 ? codes[i + 1] : after));
+        edges[i] =
+          (code & 0xf0) |
+          (code & differs & (TRUE_MEMBRANE | PREDICTED_MEMBRANE)) |
+          (differs & ERROR ? code & ERROR : 0);
       }
     }
     tile.derived.set("edges", edges).set("edges of", key);
@@ -109,7 +127,10 @@ class Painter {
         continue;
       }
       // Every overlay is a mix, so all of them together are: factor * value + added.
-      let factor = 1, red = 0, green = 0, blue = 0;
+      let factor = 1,
+        red = 0,
+        green = 0,
+        blue = 0;
       const mix = (hex, amount) => {
         const [r, g, b] = CHANNELS[hex];
         factor *= 1 - amount;
@@ -149,7 +170,8 @@ class Painter {
   /** RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here. */
   paint(tile, style, last, tolerance, out, around) {
     const codes = style.contours ? this.edges(tile, last, tolerance, around) : this.codes(tile, last, tolerance);
-    const table = this.colours(style), base = this.base(tile, style, last);
+    const table = this.colours(style),
+      base = this.base(tile, style, last);
     for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
   }
 

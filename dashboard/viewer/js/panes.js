@@ -1,6 +1,12 @@
 /* What each pane shows: a grey base, and the overlays on it. */
 
-const TITLES = { image: "Image", label: "Label", probability: "Probability", prediction: "Prediction", errors: "Errors" };
+const TITLES = {
+  image: "Image",
+  label: "Label",
+  probability: "Probability",
+  prediction: "Prediction",
+  errors: "Errors",
+};
 
 let styles = 0; // a number for each, so that pictures painted in another one are known
 
@@ -12,16 +18,29 @@ function panesOf({ mode, shown, masks, contours, opacity }, available) {
     const overlays = new Set(masks ? names.filter((name) => name !== base && name !== "image") : []);
     return { title, base, overlays, opacity, contours, notebook, version: ++styles };
   };
-  const whole = (panes, notebook) => panes
-    .filter(([, names]) => names.every(available))
-    .map(([title, names]) => pane(title, names, notebook));
+  const whole = (panes, notebook) =>
+    panes.filter(([, names]) => names.every(available)).map(([title, names]) => pane(title, names, notebook));
   const arrangements = {
     single: () => [pane("", [...shown])],
-    panes: () => available("prediction")
-      ? ["image", "label", "prediction", "errors"].filter(available).map(
-        (name) => pane(TITLES[name], name === "errors" ? ["image", name] : [name]))
-      : whole([["Image", ["image"]], ["Label", ["label"]], ["Superposition", ["image", "label"]]]),
-    notebook: () => whole([["Predicted", ["prediction"]], ["Expected", ["label"]], ["Error", ["label", "errors"]]], true),
+    panes: () =>
+      available("prediction")
+        ? ["image", "label", "prediction", "errors"]
+            .filter(available)
+            .map((name) => pane(TITLES[name], name === "errors" ? ["image", name] : [name]))
+        : whole([
+            ["Image", ["image"]],
+            ["Label", ["label"]],
+            ["Superposition", ["image", "label"]],
+          ]),
+    notebook: () =>
+      whole(
+        [
+          ["Predicted", ["prediction"]],
+          ["Expected", ["label"]],
+          ["Error", ["label", "errors"]],
+        ],
+        true,
+      ),
   };
   const panes = arrangements[mode]();
   return panes.length ? panes : [pane("Image", ["image"])];
@@ -37,7 +56,14 @@ function legendOf(panes, notebook, withErrors) {
   const overlays = new Set(panes.flatMap((pane) => [...pane.overlays]));
   const entries = [];
   if (withErrors) {
-    entries.push(...(notebook ? [["wrong pixel", WRONG]] : [["missed membrane", MISSED], ["false membrane", FALSE]]));
+    entries.push(
+      ...(notebook
+        ? [["wrong pixel", WRONG]]
+        : [
+            ["missed membrane", MISSED],
+            ["false membrane", FALSE],
+          ]),
+    );
     entries.push(["within tolerance", NEAR]);
   }
   if (overlays.has("label")) entries.push(["membrane in the label", LABEL]);

@@ -44,6 +44,8 @@ class Pyramid {
 function besides(ty, tx, find) {
   const sides = { up: [ty - 1, tx], down: [ty + 1, tx], left: [ty, tx - 1], right: [ty, tx + 1] };
   return Object.fromEntries(
-    Object.entries(sides).map(([side, place]) => [side, find(...place)]).filter(([, tile]) => tile),
+    Object.entries(sides)
+      .map(([side, place]) => [side, find(...place)])
+      .filter(([, tile]) => tile),
   );
 }

@@ -46,7 +46,8 @@ class Stage {
   box(index) {
     const { width, height, columns, rows } = this;
     const gap = this.count > 1 ? 4 : 0;
-    const w = (width - gap * (columns - 1)) / columns, h = (height - gap * (rows - 1)) / rows;
+    const w = (width - gap * (columns - 1)) / columns,
+      h = (height - gap * (rows - 1)) / rows;
     return { x: (index % columns) * (w + gap), y: Math.floor(index / columns) * (h + gap), w, h };
   }
 

@@ -9,9 +9,10 @@ export default function ({ data, parentElement, setStateValue }) {
   viewer.exchange.report = (view) => setStateValue("view", view);
   viewer.update(data);
   // Called on new data too: only what is gone from the page is removed.
-  return () => setTimeout(() => {
-    if (parentElement.isConnected || VIEWERS.get(parentElement) !== viewer) return;
-    VIEWERS.delete(parentElement);
-    viewer.remove();
-  }, 500);
+  return () =>
+    setTimeout(() => {
+      if (parentElement.isConnected || VIEWERS.get(parentElement) !== viewer) return;
+      VIEWERS.delete(parentElement);
+      viewer.remove();
+    }, 500);
 }

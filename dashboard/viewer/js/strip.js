@@ -11,7 +11,8 @@ class Strip {
   /** `values` are percent of wrong pixels or null, `position` the slice shown, `text` what it is. */
   draw(values, position, text) {
     const { element, canvas, marker } = this;
-    const count = (this.count = values.length);
+    const count = values.length;
+    this.count = count;
     marker.style.left = `${(100 * position) / count}%`;
     marker.style.width = `${100 / count}%`;
     element.setAttribute("aria-valuemin", 1);
@@ -19,13 +20,15 @@ class Strip {
     element.setAttribute("aria-valuenow", position + 1);
     element.setAttribute("aria-valuetext", text);
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(element.clientWidth * ratio), height = Math.round(element.clientHeight * ratio);
+    const width = Math.round(element.clientWidth * ratio),
+      height = Math.round(element.clientHeight * ratio);
     if (!width || !height) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, width, height);
     const known = values.filter((value) => value != null);
-    const most = Math.max(1e-9, ...known), least = Math.min(most, ...known);
+    const most = Math.max(1e-9, ...known),
+      least = Math.min(most, ...known);
     const columns = Math.min(width, count);
     const gap = width / count > 6 * ratio ? ratio : 0;
     for (let x = 0; x < columns; x++) {
@@ -33,7 +36,8 @@ class Strip {
       const from = Math.floor((x * count) / columns);
       const to = Math.max(from + 1, Math.floor(((x + 1) * count) / columns));
       const value = Math.max(...values.slice(from, to).map((one) => one ?? -1));
-      const left = Math.round((x * width) / columns), right = Math.round(((x + 1) * width) / columns);
+      const left = Math.round((x * width) / columns),
+        right = Math.round(((x + 1) * width) / columns);
       // Purple, another scale than the colours of the errors.
       const share = value < 0 ? 0.25 : value / most;
       const tall = Math.max(ratio * 2, Math.round(share * height));

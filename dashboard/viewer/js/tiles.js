@@ -83,7 +83,7 @@ class Tiles {
     const size = height * width;
     if (bytes.byteLength !== size * names.length) throw new Error("a tile was cut short");
     const planes = {};
-    names.forEach((name, at) => (planes[name] = new Uint8Array(bytes, at * size, size)));
+    for (const [at, name] of names.entries()) planes[name] = new Uint8Array(bytes, at * size, size);
     return { key, height, width, planes, bytes: bytes.byteLength, derived: new Map() };
   }
 

@@ -76,7 +76,8 @@ class View {
   /** The pixel under a point of the stage, and the pane it is in; null beside the slice. */
   pixelAt(point) {
     const { dx, dy, pane } = this.stage.paneAt(point);
-    const x = Math.floor(this.x + dx / this.scale), y = Math.floor(this.y + dy / this.scale);
+    const x = Math.floor(this.x + dx / this.scale),
+      y = Math.floor(this.y + dy / this.scale);
     const inside = pane >= 0 && x >= 0 && y >= 0 && x < this.data.width && y < this.data.height;
     return inside ? { x, y, pane } : null;
   }
@@ -100,8 +101,10 @@ class View {
     const side = TILE << level;
     const tile = (at, size) => clamp(Math.floor(at / side), 0, Math.ceil(size / side) - 1);
     const area = this.area();
-    const top = tile(area.top, height), bottom = tile(area.bottom, height);
-    const left = tile(area.left, width), right = tile(area.right, width);
+    const top = tile(area.top, height),
+      bottom = tile(area.bottom, height);
+    const left = tile(area.left, width),
+      right = tile(area.right, width);
     const found = [];
     for (let ty = top; ty <= bottom; ty++) for (let tx = left; tx <= right; tx++) found.push([ty, tx]);
     return found;
@@ -113,6 +116,10 @@ class View {
     const unit = nm || 1;
     const length = roundLength((110 / scale) * unit);
     scaleBar.firstElementChild.style.width = `${(length / unit) * scale}px`;
-    scaleBar.lastElementChild.textContent = !nm ? `${length} px` : length >= 1000 ? `${length / 1000} µm` : `${length} nm`;
+    scaleBar.lastElementChild.textContent = !nm
+      ? `${length} px`
+      : length >= 1000
+        ? `${length / 1000} µm`
+        : `${length} nm`;
   }
 }

@@ -14,14 +14,25 @@ class Viewer {
     this.tolerance = 0;
     const invalidate = () => this.invalidate();
     this.exchange = new Exchange(() => ({ slice: this.row?.index, last: this.last, tolerance: this.tolerance }));
-    this.tiles = new Tiles((tile) => this.arrived(tile), (...what) => this.failed(...what));
+    this.tiles = new Tiles(
+      (tile) => this.arrived(tile),
+      (...what) => this.failed(...what),
+    );
     this.pyramid = new Pyramid(this, this.tiles);
     this.painter = new Painter();
-    this.evidence = new Evidence(() => this.syncMeasures(), (error) => this.say(error.message));
-    this.layers = new Layers(this.root, this.at, () => {
-      this.resize();
-      this.invalidate();
-    }, invalidate);
+    this.evidence = new Evidence(
+      () => this.syncMeasures(),
+      (error) => this.say(error.message),
+    );
+    this.layers = new Layers(
+      this.root,
+      this.at,
+      () => {
+        this.resize();
+        this.invalidate();
+      },
+      invalidate,
+    );
     this.measures = new Measures(this);
     this.strip = new Strip(this.at.strip);
     this.stage = new Stage(this.root, this.at.stage, this.at.titles);
@@ -48,13 +59,15 @@ class Viewer {
       this.evidence.open(data);
       this.say("");
     }
-    this.rows = data.slices.map(([index, name, percent, page]) => ({ index, name, percent, page }));
+    this.rows = data.slices.map(([index, name, percent, page]) => {
+      return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
+    });
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.view.open(data);
     this.layers.open(data, this.tested);
     const { slice, last = this.last, tolerance = this.tolerance } = this.exchange.receive(data);
-    const position = slice == null ? this.position : this.placeOf.get(slice) ?? 0;
+    const position = slice == null ? this.position : (this.placeOf.get(slice) ?? 0);
     this.position = clamp(position, 0, Math.max(0, this.rows.length - 1));
     Object.assign(this, { last, tolerance });
     this.measures.open(data, this.tested);
@@ -117,12 +130,11 @@ class Viewer {
   /** Percent of wrong pixels of a slice, as far as it is known; null where there is none. */
   percentOf(position) {
     const { page, percent } = this.rows[position];
-    return page == null ? null : this.evidence.percent(page, this.last, this.tolerance) ?? percent;
+    return page == null ? null : (this.evidence.percent(page, this.last, this.tolerance) ?? percent);
   }
 
   describe(position, percent = this.percentOf(position)) {
-    const { index, name } = this.rows[position];
-    return `slice ${index}, ${name}${percent == null ? "" : `: ${percentText(percent)} % wrong`}`;
+    return `slice ${this.rows[position].title}${percent == null ? "" : `: ${percentText(percent)} % wrong`}`;
   }
 
   // ------------------------------------------------------------ the page follows
@@ -130,7 +142,9 @@ class Viewer {
   syncSlice() {
     const { row } = this;
     this.root.dataset.slice = row ? row.index : "";
-    this.at.name.textContent = row ? `Slice ${row.index} · ${row.name} · ${this.position + 1} of ${this.rows.length}` : "";
+    this.at.name.textContent = row
+      ? [`Slice ${row.index}`, row.name, `${this.position + 1} of ${this.rows.length}`].filter(Boolean).join(" · ")
+      : "";
     this.syncMeasures();
     if (this.readout.hover) this.readout.show();
   }

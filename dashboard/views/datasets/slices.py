@@ -20,9 +20,10 @@ from segcore.data import DatasetInfo
 def show(selection: Selection, info: DatasetInfo) -> None:
     """Draws the section of the chosen slice."""
     z = selection.z
-    name = words.plain(info.slice_names[z])
+    name = words.plain(words.slice_name(z, info.slice_names[z]))
     st.markdown(
-        f"**Slice {z}** ({name})"
+        f"**Slice {z}**"
+        + (f" ({name})" if name else "")
         + (f", **{words.percent(info.membrane_percent[z])}** membrane" if info.labelled else "")
     )
     changed = viewer(

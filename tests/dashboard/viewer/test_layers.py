@@ -16,10 +16,11 @@ import tifffile
 import uvicorn
 from starlette.applications import Starlette
 
+from dashboard.figures import pictures
 from dashboard.viewer import kept
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.kept import KeptTiles
-from dashboard.viewer.layers import TILE, open_layers
+from dashboard.viewer.layers import TILE, Layers, open_layers
 from dashboard.viewer.routes import routes
 from dashboard.viewer.tiles import coarsest_is_kept, tile
 from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wish
@@ -169,6 +170,29 @@ def test_coarse_levels_keep_every_error(get, threshold, tolerance):
         blocks = blocks.reshape(blocks.shape[0] // side, side, -1, side).any(axis=(1, 3))
         np.testing.assert_array_equal(found[name], blocks)
     assert ("near_peak" in answer.headers["x-planes"]) == bool(tolerance)
+
+
+@pytest.mark.parametrize("tolerance", [0, 2])
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
+def test_coarse_pictures_show_a_block_as_wrong_where_one_of_its_pixels_is(roots, threshold, tolerance):
+    layers, dataset = open_layers("big", "net", "test"), open_dataset("big")
+    probability = tile_by_tile(layers, "probability", 1)
+    full = pictures.errors(np.zeros_like(probability), dataset.labels[1], probability, threshold, tolerance)
+    tint = {
+        name: np.rint(pictures.TINT * np.array(getattr(pictures, name))) for name in ("MISSED", "FALSE", "FORGIVEN")
+    }
+    planes = dict(tile(layers, "bundle", 1, 2, 0, 0, tolerance))
+    coarse = pictures.coarse_errors(planes | {"image": np.zeros_like(planes["image"])}, threshold)
+    left = np.ones(coarse.shape[:2], bool)
+    for name in ("MISSED", "FALSE", "FORGIVEN"):
+        pixels = np.pad((full == tint[name]).all(axis=2), ((0, -HEIGHT % 4), (0, -WIDTH % 4)))
+        blocks = pixels.reshape(pixels.shape[0] // 4, 4, -1, 4).any(axis=(1, 3)) & left
+        np.testing.assert_array_equal((coarse == tint[name]).all(axis=2), blocks, err_msg=name)
+        left &= ~blocks
+
+
+def tile_by_tile(layers: Layers, layer: str, z: int) -> np.ndarray:
+    return np.block([[tile(layers, layer, z, 0, ty, tx)[layer] for tx in range(3)] for ty in range(2)])
 
 
 @pytest.fixture(scope="module")
