@@ -3,7 +3,7 @@
 In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and files written whole.
 Knows nothing of datasets. May use no other room."""
 
-from segcore.stacks.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, slice_keys
+from segcore.stacks.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, unpaired
 from segcore.stacks.pairs import Stack, each_slice, paired
 from segcore.stacks.reduction import (
     HOW,
@@ -47,7 +47,7 @@ __all__ = [
     "reduced",
     "reduced_shape",
     "reduced_stacks",
-    "slice_keys",
     "to_uint8",
+    "unpaired",
     "write_reduced_prediction",
 ]

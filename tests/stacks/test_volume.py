@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.color import rgb2gray
 
 from segcore.errors import DataError, StorageError
-from segcore.stacks.numbering import in_number_order, slice_keys
+from segcore.stacks.numbering import in_number_order, unpaired
 from segcore.stacks.stack import array_stack, page_names
 from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
 
@@ -215,10 +215,14 @@ def test_one_name_without_a_number_is_refused(tmp_path):
 
 
 def test_keys_are_the_numbers_that_vary():
-    assert slice_keys(["img_1.tif", "img_2.tif"]) == slice_keys(["img_01_mask2.png", "img_02_mask2.png"])
-    assert slice_keys(["1.tif", "2.tif"]) != slice_keys(["2.tif", "3.tif"])
-    assert slice_keys(["left.tif", "right.tif"]) == ["left", "right"]
-    assert slice_keys(["a7.tif"]) == slice_keys(["mask_7.tif"])
+    assert unpaired(["img_1.tif", "img_2.tif"], ["img_01_mask2.png", "img_02_mask2.png"]) is None
+    assert unpaired(["1.tif", "2.tif", "3.tif"], ["1.tif", "2.tif", "4.tif"]) == 2
+    assert unpaired(["left.tif", "right.tif"], ["left.png", "right.png"]) is None
+    assert unpaired(["left.tif", "right.tif"], ["left.png", "wrong.png"]) == 1
+    assert unpaired(["a7.tif"], ["mask_7.tif"]) is None
+    assert unpaired(["img_07.png"], ["img_07_mask2.png"]) is None
+    assert unpaired(["img_07.png"], ["img_08.png"]) == 0
+    assert unpaired(["s1_07.png"], ["s1_08_mask2.png"]) == 0
 
 
 def test_mixed_sizes_and_types_in_a_folder(tmp_path):
