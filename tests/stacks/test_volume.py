@@ -12,9 +12,12 @@ from PIL import Image
 from skimage.color import rgb2gray
 
 from segcore.errors import DataError, StorageError
+from segcore.stacks.eight_bits import intensity_range, to_uint8
+from segcore.stacks.formats import open_stack
+from segcore.stacks.mapping import map_stack
 from segcore.stacks.numbering import in_number_order, unpaired
 from segcore.stacks.stack import array_stack, page_names
-from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
+from segcore.stacks.writing import StackWriter
 
 
 def noise(*shape, dtype=np.uint8, seed=0):
@@ -418,7 +421,7 @@ def test_disk_that_takes_no_more_bytes(tmp_path, run_python, listing, compressio
         from pathlib import Path
         import numpy as np
         from segcore.errors import StorageError
-        from segcore.stacks.volume import StackWriter
+        from segcore.stacks.writing import StackWriter
         side = int(sys.argv[2])
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (side * side * 3 + 777,) * 2)
