@@ -23,7 +23,7 @@ from segcore.jobs import Job, JobQueue
 from segcore.measures import Confusion, PixelEvidence
 from segcore.runs import EpochRecord, LeakAudit, NetworkPart, Run, models_root, run_names
 from segcore.runs import open_run as open_on_disk_run
-from segcore.stacks import map_stack
+from segcore.stacks import map_stack, stored_page
 
 Stamp = tuple[tuple[str, int, int], ...]
 PART_ORDER = ("test", "all", "validation", "train")
@@ -243,10 +243,8 @@ def probability(found: Result, z: int) -> NDArray[np.uint8]:
     info = dataset(found.dataset).info
     shape = (len(found.evaluation.slices), info.height, info.width)
     try:
-        offset = _first_pixel(str(path.absolute()), path.stat().st_mtime_ns, shape)
-        size = info.height * info.width
-        place = offset + found.evaluation.slices.index(z) * size
-        return np.fromfile(path, np.uint8, size, offset=place).reshape(info.height, info.width)
+        stack = _mapped(str(path.absolute()), path.stat().st_mtime_ns, shape)
+        return stored_page(stack, found.evaluation.slices.index(z))
     except (DataError, FileNotFoundError, ValueError) as error:
         raise RunError(
             "the probabilities of this evaluation are missing or damaged", path=path, expected="evaluate again"
@@ -254,9 +252,9 @@ def probability(found: Result, z: int) -> NDArray[np.uint8]:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _first_pixel(path: str, changed: int, shape: tuple[int, int, int]) -> int:
+def _mapped(path: str, changed: int, shape: tuple[int, int, int]) -> np.memmap[Any, np.dtype[np.uint8]]:
     # Looking through the headers of thousands of pages takes a second.
-    return int(map_stack(Path(path), *shape).offset)
+    return map_stack(Path(path), *shape)
 
 
 def error_picture(found: Result, z: int, threshold: float, tolerance: int) -> NDArray[np.uint8]:

@@ -9,25 +9,6 @@ from pathlib import Path
 
 from segcore.errors import DataError
 
-TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
-IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images in a folder in the order of their numbers, hidden files left out.
-
-    Raises:
-        DataError: if there are none, or their names do not give one order.
-    """
-    try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
-    names = [path.name for path in files if not path.name.startswith(".")]
-    if not names:
-        raise DataError("no images in this folder", path=folder, expected="numbered image files")
-    return [folder / name for name in in_number_order(names, folder)]
-
 
 def in_number_order(names: Iterable[str], folder: Path) -> list[str]:
     """File names sorted by the numbers in them, 2 before 10; by text if none has a number.

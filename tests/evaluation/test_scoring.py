@@ -18,7 +18,7 @@ from segcore.measures.notebook_confusion import index_sums
 from segcore.measures.similarity import binary_ssim
 from segcore.measures.topology import components, score_slice
 from segcore.progress import Progress
-from segcore.stacks.volume import open_stack
+from segcore.stacks.formats import open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 

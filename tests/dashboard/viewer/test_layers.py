@@ -31,7 +31,7 @@ from segcore.evaluation.scoring import score
 from segcore.measures.evidence import boundary_distance
 from segcore.stacks.reduction import reduced
 from segcore.stacks.stack import array_stack
-from segcore.stacks.volume import StackWriter
+from segcore.stacks.writing import StackWriter
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
 EVALUATED = (1, 3)
