@@ -13,9 +13,8 @@ import streamlit as st
 
 from dashboard import words
 from segcore.errors import SegcoreError
-from segcore.progress import Cancelled, Watch, duration
+from segcore.progress import Cancelled, Progress, duration
 
-_COUNTED_IN_BYTES = ("downloading", "unpacking", "copying")
 _END_S = 10.0
 
 
@@ -28,25 +27,20 @@ class Work:
         error: what it raised.
     """
 
-    def __init__(self, task: Callable[[Watch], Any]) -> None:
+    def __init__(self, task: Callable[[Progress], Any]) -> None:
         self.state: Literal["running", "finished", "failed", "cancelled"] = "running"
         self.result: Any = None
         self.error: Exception | None = None
         self._task = task
-        self._at: tuple[str, int, int | None] = ("starting", 0, None)
+        self._at: tuple[str, int, int | None, str] = ("starting", 0, None, "")
         self._started = time.monotonic()
         self._cancelled = threading.Event()
         _ALL.add(self)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def watch(self, step: str, done: int, total: int | None) -> None:
-        """What the task calls; a `segcore.progress.Watch`."""
-        self._at = (step, done, total)
-        self.check()
-
-    def check(self) -> None:
-        """Raises `Cancelled` if somebody wants it to end."""
+    def _told(self, step: str, done: int, total: int | None, unit: str) -> None:
+        self._at = (step, done, total, unit)
         if self._cancelled.is_set():
             raise Cancelled
 
@@ -65,15 +59,15 @@ class Work:
     @property
     def share(self) -> float:
         """How much of the step is done, 0 to 1; 0 if nobody knows."""
-        _, done, total = self._at
+        _, done, total, _ = self._at
         return min(1.0, done / total) if total else 0.0
 
     @property
     def text(self) -> str:
         """What is being done and how far it is, such as `Downloading: 3.1 of 14.2 MB (22 %), 5 s`."""
-        step, done, total = self._at
+        step, done, total, unit = self._at
         so_far = ""
-        if step in _COUNTED_IN_BYTES and (done or total):
+        if unit == "B" and (done or total):
             so_far = f": {done / 1e6:.1f}" + (f" of {total / 1e6:.1f} MB ({self.share:.0%})" if total else " MB")
         elif total:
             so_far = f": {done} of {total}"
@@ -82,7 +76,7 @@ class Work:
 
     def _run(self) -> None:
         try:
-            self.result = self._task(self.watch)
+            self.result = self._task(Progress(tell=self._told))
             self.state = "finished"
         except Cancelled:
             self.state = "cancelled"

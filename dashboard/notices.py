@@ -59,8 +59,8 @@ def about_result(result: Result) -> None:
         )
     elif facts.get("chosen_on"):
         st.warning(
-            "**These figures flatter.** The epoch and the thresholds were chosen on "
-            f"{_slices(len(facts['chosen_on']))} shown here. The model did not learn from them.",
+            f"**These figures flatter.** {_what_was_chosen(result.run)} chosen on {_slices(len(facts['chosen_on']))} "
+            "shown here. The model did not learn from them.",
             icon=":material/info:",
         )
     if facts.get("synthetic"):
@@ -82,17 +82,34 @@ def _unseen(result: Result) -> str:
 
 
 def about_run(run: Run) -> None:
-    """The same for the figures of training: curves of a run whose validation slices were trained on."""
+    """The same for a run as a whole: whether slices that it is judged by, the curves included, had been seen."""
     audit = leak_audit(run)
     if audit.leaks:
-        seen = [z for z in audit.trained_on if z in run.split.validation]
-        st.error(
-            f"**The validation figures leak.** {_slices(len(seen))} ({slice_ranges(seen)}) are both learned from and "
-            "validated with, as copies. Validation looks better than it is, and chose the epoch and the thresholds.",
-            icon=":material/warning:",
+        parts = [part for part in ("validation", "test") if {*audit.trained_on} & {*getattr(run.split, part)}]
+        said = [f"**The {' and '.join(parts)} figures leak.**"]
+        for seen, whence in (
+            (audit.trained_here, "this run learned from, as they are or as copies"),
+            (audit.trained_before, "the weights it began with had learned from"),
+        ):
+            if seen:
+                said.append(f"It is judged by {_slices(len(seen))} ({slice_ranges(seen)}) that {whence}.")
+        if "validation" in parts:
+            said.append("Validation looks better than it is, and chose the epoch and the thresholds.")
+        st.error(" ".join(said), icon=":material/warning:")
+    if audit.chosen_on:
+        st.warning(
+            f"**Test figures flatter.** {_what_was_chosen(run)} chosen on {_slices(len(audit.chosen_on))} "
+            f"({slice_ranges(audit.chosen_on)}) that are test slices.",
+            icon=":material/info:",
         )
     if run.info.synthetic:
         synthetic()
+
+
+def _what_was_chosen(run: Run) -> str:
+    if run.inherited.validated:
+        return "The epoch and the thresholds of this run, or of one whose weights it began with, were"
+    return "The epoch and the thresholds were"
 
 
 def synthetic() -> None:

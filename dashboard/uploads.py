@@ -10,7 +10,7 @@ from typing import Protocol
 
 from segcore.data import unpacked
 from segcore.errors import DataError, SegcoreError
-from segcore.progress import Watch, unwatched
+from segcore.progress import SILENT, Progress
 from segcore.stacks import IMAGE_SUFFIXES, StackReader, open_stack
 from segcore.storage import storage_errors
 
@@ -44,7 +44,7 @@ def as_named(text: str, folder: Path) -> str:
     return text.replace(f"{folder}/upload/", "").replace(f"{folder}/upload", "the upload").replace(f"{folder}/", "")
 
 
-def copy(files: Sequence[Upload], folder: Path, watch: Watch = unwatched) -> Path:
+def copy(files: Sequence[Upload], folder: Path, progress: Progress = SILENT) -> Path:
     """Writes an upload into a new folder, under names that are safe there.
 
     Returns:
@@ -56,7 +56,7 @@ def copy(files: Sequence[Upload], folder: Path, watch: Watch = unwatched) -> Pat
     place = folder if len(files) == 1 else folder / "upload"
     total = sum(file.size for file in files)
     written = 0
-    with storage_errors(folder):
+    with storage_errors(folder), progress.step("copying", total, "B") as say:
         place.mkdir(parents=True, exist_ok=True)
         for number, file in enumerate(files):
             path = place / safe_file_name(file.name)
@@ -67,12 +67,12 @@ def copy(files: Sequence[Upload], folder: Path, watch: Watch = unwatched) -> Pat
                 while block := file.read(_BLOCK):
                     target.write(block)
                     written += len(block)
-                    watch("copying", written, total)
+                    say(written)
     return path if len(files) == 1 else place
 
 
 @contextmanager
-def stack_in(path: Path, folder: Path, watch: Watch = unwatched) -> Iterator[StackReader]:
+def stack_in(path: Path, folder: Path, progress: Progress = SILENT) -> Iterator[StackReader]:
     """The images of an upload as one stack: a picture, a TIFF, several pictures, or a zip of one of these.
 
     Args:
@@ -84,7 +84,7 @@ def stack_in(path: Path, folder: Path, watch: Watch = unwatched) -> Iterator[Sta
     """
     with (
         _errors_as_named(folder),
-        unpacked(path, folder, limit=MOST_PIXELS_IN_ALL * 2, watch=watch) as place,
+        unpacked(path, folder, limit=MOST_PIXELS_IN_ALL * 2, progress=progress) as place,
         open_stack(_only_one(place)) as stack,
     ):
         pixels = stack.height * stack.width

@@ -87,6 +87,31 @@ class ModelConfig:
         _require(2 <= self.depth <= 7, "model.depth", self.depth, "2 to 7 levels")
         _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 or more, less than 1")
 
+    @property
+    def stride(self) -> int:
+        """Side, in pixels, of the square that one pixel of the deepest level stands for."""
+        return int(2 ** (self.depth - 1))
+
+    @property
+    def halo(self) -> int:
+        """How many pixels around a place can change its output, rounded up to the stride.
+
+        Two 3 x 3 convolutions on each level, down and up, reach 2 pixels of that level each; the
+        pooling grid may lie up to stride - 1 pixels off.
+        """
+        reach = sum(4 * 2**level for level in range(self.depth - 1)) + 2 * self.stride + self.stride - 1
+        return int(-(-reach // self.stride) * self.stride)
+
+    def check_tile(self, tile_px: int) -> None:
+        """Raises a `ConfigError` if a tile of this side has no middle that its halo leaves."""
+        least = 2 * self.halo + self.stride
+        if 0 < tile_px < least:
+            raise ConfigError(
+                "prediction.tile_px is too small for the network",
+                found=tile_px,
+                expected=f"at least {least} with model.depth={self.depth}, or 0",
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig:
@@ -274,7 +299,8 @@ class PredictionConfig:
     Attributes:
         eightfold: average the probabilities over the four rotations and their mirror images.
         tile_px: largest side of what the network sees at once; larger slices are cut into tiles
-            with a halo as wide as the receptive field. 0 lets the device's memory decide.
+            with a halo as wide as the receptive field, so it has to be more than two of them
+            (240 at depth 5). 0 lets the device's memory decide.
     """
 
     eightfold: bool = False
@@ -419,7 +445,9 @@ def override(config: RunConfig, assignments: Sequence[str]) -> RunConfig:
         if leaf_type is None or dataclasses.is_dataclass(leaf_type):
             raise ConfigError(f"unknown setting {key}", expected="one of " + ", ".join(setting_names()))
         node[leaf] = _parse(leaf_type, text.strip())
-    return from_dict(RunConfig, values)
+    made = from_dict(RunConfig, values)
+    made.model.check_tile(made.prediction.tile_px)  # not where it is made: old runs have to open
+    return made
 
 
 def setting_names() -> list[str]:

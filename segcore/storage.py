@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ _REASONS: dict[int | None, tuple[str, str]] = {
     None: ("writing stopped half way", "enough free space on this disk"),
 }
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{12}\.part", re.DOTALL)
 _WINDOWS_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
@@ -51,27 +52,30 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; what was written there becomes `path` if all went well.
+def atomic_file(path: Path, *, lasting: bool = True) -> Iterator[Path]:
+    """Gives a path in a hidden folder beside `path`; what was written there becomes `path` if all went well.
 
     A file that was there before is replaced at once and stays untouched on an error. Missing
     parent folders are made, and taken away again on an error. Errors of the operating system
     become `StorageError`s, so a reader used inside has to turn its own into others.
+
+    Args:
+        lasting: whether it is to be on the disk, and not in its cache, before it gets its name. What
+            can be made again at any time is written faster without.
     """
-    with storage_errors(path), _parents(path):
-        temporary = _beside(path)
-        try:
-            yield temporary
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+    with storage_errors(path), _parents(path), _unfinished(path, tidy=lasting) as folder:
+        temporary = folder / path.name
+        yield temporary
+        if lasting:
+            _sync(temporary)
+        os.replace(temporary, path)
+        if lasting:
+            _sync(path.parent)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Gives a new empty folder beside `path`, which becomes `path` if all went well.
+    """Gives a new empty folder beside `path`, which becomes `path` if all went well, and all in it is on the disk.
 
     Raises:
         StorageError: if `path` exists already, or cannot be written. Nothing is left then.
@@ -79,30 +83,23 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with storage_errors(path), _parents(path):
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        temporary = _beside(path)
-        temporary.mkdir()
-        try:
+        with _unfinished(path) as temporary:
             with errors_shown_at(path, temporary):
                 yield temporary
+            for one in (*temporary.rglob("*"), temporary):
+                _sync(one)
             os.rename(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+            _sync(path.parent)
 
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Gives a new empty hidden folder in `parent` and removes it afterwards, whatever happens."""
-    path = parent / "scratch"
-    with storage_errors(parent), _parents(path):
-        temporary = _beside(path)
-        temporary.mkdir()
-    try:
+    with ExitStack() as made:
+        with storage_errors(parent), _parents(parent / "scratch"):
+            made.callback(_remove_if_empty, parent)
+            temporary = made.enter_context(_unfinished(parent / "scratch"))
         yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with suppress(OSError):
-            parent.rmdir()  # only if nothing else is in it
 
 
 @contextmanager
@@ -166,12 +163,7 @@ def alone_beside(path: Path) -> Iterator[None]:
     on folders, nobody waits.
     """
     with storage_errors(path), _parents(path):
-        held = None
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            held = os.open(path.parent, os.O_RDONLY)
-            fcntl.flock(held, fcntl.LOCK_EX)
+        held = _locked(path.parent, wait=True)
         try:
             yield
         finally:
@@ -179,8 +171,81 @@ def alone_beside(path: Path) -> Iterator[None]:
                 os.close(held)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.part")
+@contextmanager
+def _unfinished(path: Path, *, tidy: bool = True) -> Iterator[Path]:
+    """Gives a new hidden folder beside `path`, and removes what is left of it.
+
+    It is locked meanwhile, as a sign that its maker lives. With `tidy`, what makers have left that
+    were killed goes first.
+    """
+    if tidy:
+        _remove_leftovers(path.parent)
+    while True:
+        temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.part")
+        temporary.mkdir()
+        held = _locked(temporary, wait=True)
+        if temporary.exists():
+            break
+        # Somebody took it for a leftover before it was locked.
+        if held is not None:
+            os.close(held)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes the unfinished folders here whose makers are gone."""
+    with suppress(OSError):
+        for path in [folder / name for name in os.listdir(folder) if _UNFINISHED.fullmatch(name)]:
+            held = _locked(path, wait=False)
+            if held is not None:
+                shutil.rmtree(path, ignore_errors=True)
+                os.close(held)
+
+
+def _locked(path: Path, *, wait: bool) -> int | None:
+    """Locks a folder until what is returned is closed, or its process ends.
+
+    None where it is gone, where somebody else holds it and `wait` is off, and where the system has no such locks.
+    """
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        held = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(held)
+            raise
+        return held
+    return None
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _sync(path: Path) -> None:
+    """Has the disk keep a file, or the names in a folder, before it goes on."""
+    if path.is_dir():
+        # Not every system opens folders, and not every disk syncs them.
+        with suppress(OSError):
+            _sync_opened(path)
+    elif path.is_file():
+        _sync_opened(path)
+
+
+def _sync_opened(path: Path) -> None:
+    held = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(held)
+    finally:
+        os.close(held)
 
 
 @contextmanager

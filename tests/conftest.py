@@ -130,8 +130,7 @@ def mid_grey_run(models_dir: Path, cells):
     from segcore.config import ModelConfig, RunConfig
     from segcore.network.unet import UNet
     from segcore.network.weights import save_weights
-    from segcore.runs.run import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, now
-    from segcore.runs.splits import make_split
+    from segcore.runs import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, make_split, now
 
     config = RunConfig(model=ModelConfig(width=1, depth=2, normalisation="none", intensity="unit"))
     split = make_split(12, config.split)

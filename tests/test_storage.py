@@ -1,6 +1,9 @@
 """Files and folders are written whole or not at all, and refusals of the disk are one line."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,7 @@ def test_file_appears_when_complete(tmp_path, listing):
     with atomic_file(target) as temporary:
         temporary.write_text("half")
         assert not target.exists()
-        assert temporary.parent == target.parent
+        assert temporary.parent.parent == target.parent  # so that a renaming is enough
     assert target.read_text() == "half"
     assert listing(tmp_path) == ["new", "new/deep", "new/deep/file.txt"]
 
@@ -79,6 +82,65 @@ def test_scratch_folder_goes_away(tmp_path, listing):
         (folder / "x").write_text("x")
         assert folder.name.startswith(".")
     assert listing(tmp_path) == []
+
+
+MAKER = """
+import sys
+from pathlib import Path
+from segcore import storage
+with getattr(storage, sys.argv[1])(Path(sys.argv[2])) as made:
+    (made / "half" if made.is_dir() else made).write_text("half")
+    print("made", flush=True)
+    sys.stdin.read()
+"""
+
+
+def maker(how, path):
+    """A process that is half way through making something."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAKER, how, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "made\n"
+    return process
+
+
+@pytest.mark.parametrize("how", ["atomic_file", "atomic_folder", "scratch_folder"])
+def test_what_a_killed_process_left_goes_with_the_next_one_and_what_a_live_one_makes_stays(tmp_path, how):
+    (tmp_path / ".notes.part").write_text("somebody else's")
+    place = tmp_path if how == "scratch_folder" else tmp_path / "a"
+    with maker(how, place) as live:
+        (of_live,) = {path for path in tmp_path.iterdir() if path.name != ".notes.part"}
+        with maker(how, place) as dead:
+            assert len(list(tmp_path.iterdir())) == 3
+            dead.send_signal(signal.SIGKILL)
+        write_json(tmp_path / "b", 1)
+        assert {path.name for path in tmp_path.iterdir()} == {"b", ".notes.part", of_live.name}
+        live.stdin.close()
+        assert live.wait(20) == 0
+    left = {"b", ".notes.part"} | (set() if how == "scratch_folder" else {"a"})
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+@pytest.mark.parametrize("how", [atomic_file, atomic_folder])
+def test_all_is_on_the_disk_before_it_gets_its_name_and_the_name_after_that(tmp_path, how, monkeypatch):
+    happened = []
+    for name in ("fsync", "replace", "rename"):
+        real = getattr(os, name)
+
+        def noted(*of, real=real):
+            happened.append(Path(of[1]) if len(of) == 2 else os.fstat(of[0]).st_ino)
+            return real(*of)
+
+        monkeypatch.setattr(os, name, noted)
+    with how(tmp_path / "a") as made:
+        if how is atomic_folder:
+            (made / "sub").mkdir()
+        (made / "sub/file" if how is atomic_folder else made).write_text("x")
+    named = happened.index(tmp_path / "a")
+    before, after = happened[:named], happened[named + 1 :]
+    inside = (tmp_path / "a", *(tmp_path / "a").rglob("*"))
+    assert {path.stat().st_ino for path in inside} == set(before)
+    assert after == [tmp_path.stat().st_ino]
 
 
 def test_a_file_where_a_folder_is_needed(tmp_path):

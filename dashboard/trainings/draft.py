@@ -11,7 +11,7 @@ from segcore.config import AugmentConfig, RunConfig, override
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
 from segcore.jobs import JobQueue
-from segcore.runs import Run, audit_split, make_split, slice_ranges
+from segcore.runs import NOTHING, Run, audit_split, make_split, slice_ranges
 
 RANGES = tuple(
     f"augment.{name}" for name in ("rotation_deg", "scale", "elastic_px", "noise_level", "brightness", "contrast")
@@ -89,23 +89,26 @@ def with_augmentation(config: RunConfig, mode: str) -> RunConfig:
 
 
 def leak(planned: Draft, info: DatasetInfo, begun_with: Run | None) -> str:
-    """What the figures of such a run would be worth, if slices it is judged by had been learned from; or nothing."""
+    """What the figures of such a run would be worth, if slices it is judged by had been seen before; or nothing."""
     split = make_split(info.slices, planned.config.split, seed=planned.config.train.seed)
-    inherited = begun_with.trained_prints if begun_with else ()
-    found = audit_split(split, info.slice_fingerprints, inherited)
-    if not found.leaks:
-        return ""
-    own = [one.judged for one in found.overlaps if one.source is not None]
-    theirs = [one.judged for one in found.overlaps if one.source is None]
-    said = ["**This would leak.**"]
-    if own:
-        said.append(
-            f"Copies of slices {slice_ranges(own)} would be both learned from and validated with, so the validation "
-            "figures flatter."
-        )
-    if theirs and begun_with:
+    found = audit_split(split, info.slice_fingerprints, begun_with.seen if begun_with else NOTHING)
+    said = ["**This would leak.**"] if found.leaks else ["**This would flatter.**"] if found.chosen_on else []
+    for part in ("validation", "test"):
+        if own := [z for z in found.trained_here if z in getattr(split, part)]:
+            said.append(
+                f"Copies of slices {slice_ranges(own)} would be both learned from and "
+                f"{'validated with' if part == 'validation' else 'tested on'}, so the {part} figures flatter."
+            )
+    if found.trained_before and begun_with:
         said.append(
             f"{words.plain(begun_with.name)}, whose weights it would begin with, has learned from slices "
-            f"{slice_ranges(theirs)}, which this run is to be judged by."
+            f"{slice_ranges(found.trained_before)}, which this run is to be judged by."
+        )
+    if found.chosen_on:
+        said.append(
+            f"Test slices {slice_ranges(found.chosen_on)} choose epochs or thresholds, here or in "
+            f"{words.plain(begun_with.name)}, whose weights it would begin with."
+            if begun_with
+            else f"Test slices {slice_ranges(found.chosen_on)} choose the epoch and the thresholds, as copies."
         )
     return " ".join(said)

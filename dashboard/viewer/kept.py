@@ -86,7 +86,7 @@ class KeptTiles:
                 self._bytes -= _size(self._memory.popitem(last=False)[1])
 
     def _write(self, path: Path, planes: Planes) -> None:
-        with suppress(StorageError), atomic_file(path) as temporary, temporary.open("wb") as file:
+        with suppress(StorageError), atomic_file(path, lasting=False) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **planes)
         self._written += 1
         if self._written % _LOOK_AFTER == 1:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from segcore.errors import SegcoreError
-from segcore.runs import Run, open_run, previewed_slice, previews
+from segcore.runs import Previews, Run, open_run
 
 _HTML = """
 <div class="three">
@@ -46,17 +46,19 @@ def preview(request: Request) -> Response:
 
 
 def _paths(run: Run) -> list[Any]:
-    seen = previews(run)
-    beside = previewed_slice(run, seen[-1].slice) if seen else None
+    previews = Previews(run)
+    seen = previews.all()
+    beside = previews.of_slice(seen[-1].slice) if seen else None
     return [one.path for one in seen] + ([beside.image, beside.label] if beside else [])
 
 
 def show_previews(run: Run, *, key: str) -> None:
     """Draws the pictures of a run; nothing as long as there is none."""
-    seen = previews(run)
+    previews = Previews(run)
+    seen = previews.all()
     if not seen:
         return
-    beside = previewed_slice(run, seen[-1].slice)
+    beside = previews.of_slice(seen[-1].slice)
     data = {
         "run": f"{run.name} {run.info.started}",
         "slice": seen[-1].slice,

@@ -181,7 +181,7 @@ def _network(run: Run) -> None:
     st.subheader("The network", help="A U-Net: down the left side the image gets smaller and the channels more, up "
                  "the right side the reverse; arrows carry detail across.")  # fmt: skip
     try:
-        parts = run.levels()
+        parts = run.parts()
     except SegcoreError:
         model = run.config.model
         st.info(

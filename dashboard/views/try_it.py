@@ -16,7 +16,7 @@ from dashboard.background import Work
 from dashboard.figures import mask_picture, membrane_overlay, picture_file, small_picture
 from dashboard.state import current
 from segcore.measures import predicted_interior
-from segcore.progress import Watch
+from segcore.progress import Progress
 from segcore.runs import Run
 from segcore.stacks import StackWriter, VoxelSize, intensity_range, map_stack, to_uint8
 from segcore.storage import read_only
@@ -121,11 +121,11 @@ def _forget() -> None:
         scratch.visit().drop(attempt.folder)
 
 
-def _predict(run: str, files: list[Any], folder: Path, watch: Watch) -> Tried:
+def _predict(run: str, files: list[Any], folder: Path, progress: Progress) -> Tried:
     """Predicts slice by slice. What was uploaded is not needed on disk any longer then."""
     uploaded = folder / "uploaded"
-    with uploads.stack_in(uploads.copy(files, uploaded, watch), uploaded, watch) as stack:
-        watch("reading the range of grey values", 0, None)
+    with uploads.stack_in(uploads.copy(files, uploaded, progress), uploaded, progress) as stack:
+        progress.at("reading the range of grey values")
         low, high = intensity_range(stack)
         shape = (len(stack), stack.height, stack.width)
         voxel = stack.voxel_size_nm
@@ -137,7 +137,7 @@ def _predict(run: str, files: list[Any], folder: Path, watch: Watch) -> Tried:
                 step = "predicting slices" if len(stack) > 1 else "predicting"
 
                 def look(step: str = step, z: int = z) -> None:
-                    watch(step, z, len(stack) if len(stack) > 1 else None)
+                    progress.at(step, z, len(stack) if len(stack) > 1 else None)
 
                 look()
                 page = to_uint8(stack.read(z), low, high)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segcore import config as configuration
 from segcore.config import RunConfig, SplitConfig
 from segcore.errors import ConfigError, SegcoreError
+from segcore.progress import on_terminal
 
 if TYPE_CHECKING:
     from segcore.evaluation import Evaluated
@@ -82,7 +82,7 @@ def datasets(options: Any) -> None:
 def fetch(options: Any) -> None:
     from segcore.data import fetch as fetch_dataset
 
-    for dataset in fetch_dataset(options.dataset, source=options.source, progress=sys.stderr.isatty()):
+    for dataset in fetch_dataset(options.dataset, source=options.source, progress=on_terminal()):
         _print_dataset(dataset.info)
 
 
@@ -96,7 +96,7 @@ def import_(options: Any) -> None:
         polarity=options.polarity,
         voxel_size_nm=tuple(options.voxel_size_nm) if options.voxel_size_nm else None,
         threshold_labels=options.threshold_labels,
-        progress=sys.stderr.isatty(),
+        progress=on_terminal(),
     )
     for dataset in made:
         for check in dataset.info.checks:
@@ -113,13 +113,13 @@ def export(options: Any) -> None:
     from segcore.data import export as export_dataset
     from segcore.data import open_dataset
 
-    export_dataset(open_dataset(options.dataset), options.directory, options.format, progress=sys.stderr.isatty())
+    export_dataset(open_dataset(options.dataset), options.directory, options.format, progress=on_terminal())
     print(options.directory)
 
 
 def split(options: Any) -> None:
     from segcore.data import open_dataset
-    from segcore.runs import audit, make_split, slice_ranges, split_to_dict
+    from segcore.runs import audit_split, make_split, slice_ranges, split_to_dict
 
     dataset = open_dataset(options.dataset)
     settings = list(options.settings)
@@ -131,23 +131,16 @@ def split(options: Any) -> None:
     for fold in folds:
         chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
         made = make_split(dataset.info.slices, chosen, seed=config.train.seed)
-        prints = dataset.info.slice_fingerprints
-        seen = [
-            one
-            for one in audit(made, prints, sorted({*made.validation, *made.test}), prints).overlaps
-            if one.seen_in == "train"
-        ]
-        results.append((fold, made, seen))
+        results.append((fold, made, audit_split(made, dataset.info.slice_fingerprints)))
     if options.json:
         print_json(
             [
-                split_to_dict(made)
-                | {"fold": fold, "leaks": bool(seen), "leaking_slices": sorted({o.judged for o in seen})}
-                for fold, made, seen in results
+                split_to_dict(made) | {"fold": fold, "leaks": found.leaks, "leaking_slices": list(found.trained_on)}
+                for fold, made, found in results
             ]
         )
         return
-    for fold, made, seen in results:
+    for fold, made, found in results:
         if config.split.protocol == "kfold":
             print(f"fold {fold}")
         for part in ("train", "gap", "validation", "test"):
@@ -158,8 +151,8 @@ def split(options: Any) -> None:
             print(
                 f"pool       {len(made.pool):>4} copies  {len(made.pool) - held} to train on, {held} to validate with"
             )
-        if seen:
-            judged = sorted({one.judged for one in seen})
+        if found.leaks:
+            judged = found.trained_on
             print(f"LEAK: {len(judged)} judged slices, or copies of them, are trained on: {slice_ranges(judged)}")
         else:
             print("leak audit: no validation or test slice, and no copy of one, is trained on")
@@ -175,7 +168,7 @@ def augment(options: Any) -> None:
         options.out,
         count=options.count,
         seed=options.seed,
-        progress=sys.stderr.isatty(),
+        progress=on_terminal(),
     )
     print(f"{pool.folder}: {pool.copies} pairs, {pool.originals} of them the slices as they are")
 
@@ -206,7 +199,7 @@ def train(options: Any) -> None:
         name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
     judged = train_and_judge(
         dataset, name, config, started_from=options.started_from or "", device=options.device,
-        devices=options.devices, nodes=options.nodes, progress=sys.stderr.isatty(),
+        devices=options.devices, nodes=options.nodes, progress=on_terminal(),
     )  # fmt: skip
     if not judged.evaluations:
         return
@@ -253,7 +246,7 @@ def evaluate(options: Any) -> None:
         part=options.slices,
         threshold=threshold,
         device=options.device,
-        progress=sys.stderr.isatty(),
+        progress=on_terminal(),
     )
     if found.part == "test" and run.info.operating_points is not None:
         write_card(run, dataset, found)
@@ -283,7 +276,7 @@ def predict(options: Any) -> None:
         options.output,
         threshold=_threshold(options.threshold),
         device=options.device,
-        progress=sys.stderr.isatty(),
+        progress=on_terminal(),
     )
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")
 

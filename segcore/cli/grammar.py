@@ -18,6 +18,8 @@ from typing import Any, NoReturn
 
 from segcore.errors import SegcoreError, StorageError
 
+_PROGRAM = "segcore" if Path(sys.argv[0]).stem == "segcore" else "python -m segcore"
+
 
 class _Parser(argparse.ArgumentParser):
     """Tells a wrong option in one line, like every other mistake."""
@@ -29,7 +31,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = _Parser(
-        prog="python -m segcore",
+        prog=_PROGRAM,
         description="Segments electron-microscopy slices into cell interior and membrane, and says how well.",
         epilog="Data lie in SEGCORE_DATA_DIR (data), runs in SEGCORE_MODELS_DIR (models).",
     )
@@ -40,13 +42,13 @@ def parser() -> argparse.ArgumentParser:
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            epilog=f"example:\n  python -m segcore {example}",
+            epilog=f"example:\n  {_PROGRAM} {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         return sub
 
-    sub = command("datasets", "list the datasets that are there and those that can be fetched", "datasets --json")
-    _json(sub)
+    _app(command("app", "open the dashboard in a browser", "app --port 8600"))
+    _json(command("datasets", "list the datasets that are there and those that can be fetched", "datasets --json"))
 
     sub = command("fetch", "download or make a dataset", "fetch isbi2012 --from ~/Downloads/isbi")
     sub.add_argument("dataset", help="isbi2012, or sample (made here, no network needed)")
@@ -137,6 +139,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _app(app: argparse.ArgumentParser) -> None:
+    app.add_argument("--port", type=_port, help="where it answers (default: 8501, or the next that is free)")
+    app.add_argument("--address", type=_given, help="0.0.0.0 lets others on the network see it (default: 127.0.0.1)")
+
+
 def _jobs(jobs: argparse.ArgumentParser) -> None:
     """What can be done with jobs; `jobs` alone lists them."""
     _json(jobs)
@@ -149,7 +156,7 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            epilog=f"example:\n  python -m segcore jobs {example}",
+            epilog=f"example:\n  {_PROGRAM} jobs {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
@@ -200,6 +207,12 @@ def _path(text: str) -> Path:
     return Path(_given(text))
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; expected 1 to 65535")
+    return int(text)
+
+
 def _json(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--json", action="store_true", help="print one JSON value")
 
@@ -247,6 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segcore.cli.jobs import jobs
 
             jobs(options)
+        elif options.command == "app":
+            from segcore.cli.app import open_app
+
+            open_app(options)
         else:
             from segcore.cli.commands import COMMANDS
 

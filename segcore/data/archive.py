@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from segcore.errors import DataError
-from segcore.progress import Watch, unwatched
+from segcore.progress import SILENT, Progress
 from segcore.storage import atomic_folder, errors_shown_at, scratch_folder
 
 MAX_UNPACKED_BYTES = 64 * 2**30
@@ -22,7 +22,7 @@ _BLOCK = 2**20
 _ENCRYPTED = 0x1
 
 
-def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, watch: Watch = unwatched) -> None:
+def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, progress: Progress = SILENT) -> None:
     """Unpacks a zip into a folder that must not exist yet: all of it, or nothing.
 
     All names are checked before the first byte is written. Resource forks that macOS adds are
@@ -30,7 +30,7 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, watch
 
     Args:
         limit: the most bytes all files may have together, as unpacked.
-        watch: told the bytes unpacked so far.
+        progress: told the bytes unpacked so far.
 
     Raises:
         DataError: if it is no zip or a damaged or encrypted one, holds links, names that lead out
@@ -41,7 +41,7 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, watch
         with zipfile.ZipFile(archive) as packed:
             targets = _targets(archive, packed, limit)
             with atomic_folder(folder) as temporary:
-                _extract(archive, packed, targets, temporary, limit, watch)
+                _extract(archive, packed, targets, temporary, limit, progress)
     except FileNotFoundError as error:
         raise DataError("there is no such file", path=archive, expected="a zip file") from error
     except OSError as error:
@@ -54,7 +54,7 @@ def unzip(archive: Path, folder: Path, *, limit: int = MAX_UNPACKED_BYTES, watch
 
 @contextmanager
 def unpacked(
-    source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES, watch: Watch = unwatched
+    source: Path, parent: Path, *, limit: int = MAX_UNPACKED_BYTES, progress: Progress = SILENT
 ) -> Iterator[Path]:
     """The source itself, or if it is a zip, a folder in `parent` it is unpacked to for a while.
 
@@ -73,7 +73,7 @@ def unpacked(
     with scratch_folder(parent) as scratch:
         folder = scratch / "unpacked"
         with errors_shown_at(source, folder):
-            unzip(source, folder, limit=limit, watch=watch)
+            unzip(source, folder, limit=limit, progress=progress)
             yield folder
 
 
@@ -135,18 +135,19 @@ def _extract(
     targets: dict[str, zipfile.ZipInfo],
     folder: Path,
     limit: int,
-    watch: Watch,
+    progress: Progress,
 ) -> None:
     unpacked = 0
     total = sum(entry.file_size for entry in targets.values())
-    for name, entry in targets.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with packed.open(entry) as source, path.open("xb") as target:
-            while block := source.read(_BLOCK):
-                # The sizes an archive declares need not be true.
-                unpacked += len(block)
-                if unpacked > limit:
-                    raise DataError("unpacks to too much", path=archive, expected=f"at most {limit} bytes")
-                target.write(block)
-                watch("unpacking", unpacked, total)
+    with progress.step("unpacking", total, "B") as say:
+        for name, entry in targets.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with packed.open(entry) as source, path.open("xb") as target:
+                while block := source.read(_BLOCK):
+                    # The sizes an archive declares need not be true.
+                    unpacked += len(block)
+                    if unpacked > limit:
+                        raise DataError("unpacks to too much", path=archive, expected=f"at most {limit} bytes")
+                    target.write(block)
+                    say(unpacked)

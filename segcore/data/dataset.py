@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from segcore.config import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
-from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks
+from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks, to_uint8
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
@@ -61,7 +61,8 @@ class DatasetInfo:
         citation: what to cite.
         slice_names: one a slice; a file name where there was one.
         fingerprint: SHA-256 over shape and pixels of images and labels.
-        slice_fingerprints: one a slice of the images, equal for turned and mirrored copies.
+        slice_fingerprints: one a slice, of the source's pixels before they were stretched to 8 bits; equal for
+            turned and mirrored copies.
         intensity_range: the source's values that became 0 and 255.
         membrane_percent: percent of membrane pixels in each slice; empty without labels.
         created: when it was installed, ISO 8601 in UTC.
@@ -189,7 +190,7 @@ def install(
 
     Args:
         name: a safe folder name that is not taken.
-        images: 8-bit slices.
+        images: grey slices of any type, stretched to 8 bits by `intensity_range`.
         labels: as many 8-bit slices of the same size, 255 for interior and 0 for membrane.
         voxel_size_nm: (z, y, x); what `images` says if not given.
         intensity_range: the source's values that became 0 and 255.
@@ -206,7 +207,7 @@ def install(
     _check_pair(images, labels)
     voxel_size_nm = voxel_size_nm or images.voxel_size_nm
     with atomic_folder(folder) as temporary:
-        facts = _write_pixels(temporary, images, labels, voxel_size_nm)
+        facts = _write_pixels(temporary, images, labels, voxel_size_nm, intensity_range)
         info = DatasetInfo(
             format_version=FORMAT_VERSION,
             name=name,
@@ -230,11 +231,18 @@ def install(
     return open_dataset(name)
 
 
-def slice_fingerprint(image: npt.NDArray[np.uint8]) -> str:
-    """SHA-256 of a slice that is the same for its four rotations and their mirror images.
+def slice_fingerprint(image: npt.NDArray[Any]) -> str:
+    """SHA-256 of a slice that is the same for its four rotations and their mirror images, and however it is stored.
 
-    The smallest of the hashes of the eight, each over its shape and its pixels.
+    The smallest of the hashes of the eight, each over its shape and its pixels. Values are hashed in the smallest type
+    that holds those of the slice: whole numbers, also of floats, as integers, without a sign where none is negative;
+    other numbers as float32, or float64 where that rounds them. So 8-bit values in a 16-bit file are what they are in
+    an 8-bit one. The type's name, such as `<u2`, is hashed too unless it is uint8.
+
+    Args:
+        image: (H, W) numbers, finite.
     """
+    image = _smallest(image)
     turned = [np.rot90(view, quarter) for view in (image, image.T) for quarter in range(4)]
     return min(_hash(view) for view in turned)
 
@@ -250,8 +258,21 @@ def pixel_fingerprint(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint
     return _combined(hashes)
 
 
-def _hash(view: npt.NDArray[np.uint8]) -> str:
-    return hashlib.sha256(repr(view.shape).encode() + np.ascontiguousarray(view).tobytes()).hexdigest()
+def _smallest(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same values in the smallest type that holds them, bytes in little-endian order."""
+    if image.dtype.kind == "f":
+        if (image != np.rint(image)).any() or np.abs(image).max(initial=0) > 2**53:
+            single = image.astype("<f4")
+            return single if (single == image).all() else image.astype("<f8")
+        image = image.astype(np.int64)
+    lowest, highest = int(image.min()), int(image.max())
+    smallest = np.min_scalar_type(highest if lowest >= 0 else min(lowest, -1 - highest))
+    return image.astype(smallest.newbyteorder("<"))
+
+
+def _hash(view: npt.NDArray[Any]) -> str:
+    kind = "" if view.dtype == np.uint8 else view.dtype.str
+    return hashlib.sha256((repr(view.shape) + kind).encode() + np.ascontiguousarray(view).tobytes()).hexdigest()
 
 
 def _combined(hashes: Sequence[Any]) -> str:
@@ -269,7 +290,11 @@ def _check_pair(images: StackReader, labels: StackReader | None) -> None:
 
 
 def _write_pixels(
-    folder: Path, images: StackReader, labels: StackReader | None, voxel_size_nm: VoxelSize | None
+    folder: Path,
+    images: StackReader,
+    labels: StackReader | None,
+    voxel_size_nm: VoxelSize | None,
+    intensity_range: tuple[float, float],
 ) -> dict[str, Any]:
     """Streams the slices to disk; gives the fingerprints and the percentage of membrane."""
     shape = (len(images), images.height, images.width)
@@ -301,11 +326,13 @@ def _write_pixels(
         ]
         for z in range(len(images)):
             pages = [stack.read(z) for stack in stacks]
+            # Stretched by its own range, the same slice has other pixels in every stack.
+            fingerprints.append(slice_fingerprint(pages[0]))
+            pages[0] = to_uint8(pages[0], *intensity_range)
             for page, running, writer in zip(pages, hashes, writers, strict=True):
                 running.update(np.ascontiguousarray(page).data)
                 writer.write(page)
             write_reduced(dict(zip(("image", "label"), pages, strict=False)))
-            fingerprints.append(slice_fingerprint(pages[0]))
             if labels is not None:
                 membrane.append(_membrane_percent(pages[1], labels, z))
     return {

@@ -1,123 +1,90 @@
-"""A download that goes on where it broke off, for pooch."""
+"""Downloading one file with pooch, within a limit; what goes wrong is one line."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+import logging
 from pathlib import Path
 from typing import Any
 
-import requests
-from tqdm import tqdm
-
 from segcore.errors import FetchError
-from segcore.progress import Watch, unwatched
+from segcore.progress import SILENT, Progress, Say
 from segcore.storage import storage_errors
 
-# What was received of a block when the connection breaks is lost, so blocks are small.
-_BLOCK = 2**13
+_ATTEMPTS = 3
 _TIMEOUTS_S = (15, 60)
+_BLOCK = 2**15
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResumingDownload:
-    """Downloads a URL to a file, several attempts long; a pooch downloader.
+def download(url: str, path: Path, *, limit: int, progress: Progress = SILENT) -> None:
+    """Downloads a URL to a file, in three attempts with a pause between them.
 
-    A broken connection is taken up at the byte where it broke if the server allows it, and from
-    the start if not. Answers that will not change, such as 404, are not asked for again.
-
-    Attributes:
-        attempts: how often to try.
-        pause_s: seconds before the second attempt; doubled before each later one.
+    Args:
+        path: of the new file; there is none after an error.
         limit: the most bytes to accept.
-        progress: show a bar on stderr.
-        watch: told the bytes received so far.
+        progress: told the bytes received so far.
+
+    Raises:
+        FetchError: if it cannot be had, or is too large.
+        StorageError: if the disk refuses.
     """
+    import pooch
+    import requests
 
-    attempts: int = 4
-    pause_s: float = 1.0
-    limit: int = 2**30
-    progress: bool = False
-    watch: Watch = unwatched
+    def attempt(url: str, file: Any, _: Any) -> None:
+        # Compressed transfers would make sizes mean something else.
+        as_it_is = {"Accept-Encoding": "identity"}
+        try:
+            with progress.step("downloading", unit="B") as say:
+                bar = _Arriving(url, limit, say)
+                get = pooch.HTTPDownloader(bar, chunk_size=_BLOCK, timeout=_TIMEOUTS_S, headers=as_it_is)
+                get(url, file, None)
+        except requests.HTTPError as error:
+            answer = error.response
+            if answer is None or answer.status_code >= 500 or answer.status_code in (408, 429):
+                raise
+            # What will not change is not asked for again.
+            raise FetchError(
+                "the server has no such file",
+                path=url,
+                found=f"{answer.status_code} {answer.reason}",
+                expected="a URL that exists, or --from with a mirror or a local copy",
+            ) from error
 
-    def __call__(self, url: str, output_file: Any, pooch: Any = None) -> None:
-        """Writes what is at `url` to the path `output_file`, or raises a `FetchError`."""
-        path = Path(output_file)
-        with storage_errors(path):
-            path.write_bytes(b"")
-        for attempt in range(self.attempts):
-            if attempt:
-                self._pause(self.pause_s * 2 ** (attempt - 1))
-            try:
-                self._attempt(url, path)
-                return
-            except requests.RequestException as error:
-                reason = error
-        raise FetchError(
-            f"the download failed {self.attempts} times",
-            path=url,
-            found=_plain(reason),
-            expected="a connection that lasts, or --from with a mirror or a local copy",
-        ) from reason
+    pooch.get_logger().setLevel(logging.ERROR)  # it announces every attempt
+    known, urls = {path.name: None}, {path.name: url}
+    files = pooch.create(path.parent, "", registry=known, urls=urls, retry_if_failed=_ATTEMPTS - 1)
+    with storage_errors(path):
+        try:
+            files.fetch(path.name, downloader=attempt)
+        except requests.RequestException as error:
+            raise FetchError(
+                f"the download failed {_ATTEMPTS} times",
+                path=url,
+                found=_plain(error),
+                expected="a connection that lasts, or --from with a mirror or a local copy",
+            ) from error
 
-    def _pause(self, seconds: float) -> None:
-        """Waits, so that who watches can end it at any time."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self.watch("waiting to try again", 0, None)
-            time.sleep(min(left, 0.2))
 
-    def _attempt(self, url: str, path: Path) -> None:
-        have = path.stat().st_size
-        # Compressed transfers would make sizes and places in the file mean something else.
-        self.watch("downloading", have, None)
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUTS_S) as response:
-            status = response.status_code
-            if status == 416:
-                have = 0
-                path.write_bytes(b"")
-                raise requests.RequestException("the server has less than it had before")
-            if 400 <= status < 500 and status not in (408, 429):
-                raise FetchError(
-                    "the server has no such file",
-                    path=url,
-                    found=f"{status} {response.reason}",
-                    expected="a URL that exists, or --from with a mirror or a local copy",
-                )
-            response.raise_for_status()
-            resumed = status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-            start = have if resumed else 0
-            length = response.headers.get("Content-Length")
-            total = start + int(length) if length else None
-            self._receive(response, url, path, start, total)
-            if total is not None and path.stat().st_size != total:
-                raise requests.ConnectionError(f"stopped after {path.stat().st_size} of {total} bytes")
+class _Arriving:
+    """What pooch takes for a progress bar: says how much has arrived, and ends what is too large."""
 
-    def _receive(self, response: requests.Response, url: str, path: Path, start: int, total: int | None) -> None:
-        size = start
-        bar = tqdm(
-            total=total,
-            initial=start,
-            desc="download",
-            unit="B",
-            unit_scale=True,
-            disable=not self.progress,
-            leave=False,
-        )
-        with bar, path.open("r+b") as file:
-            file.truncate(start)
-            file.seek(start)
-            for block in response.iter_content(_BLOCK):
-                size += len(block)
-                if size > self.limit:
-                    raise FetchError("the download is too large", path=url, expected=f"at most {self.limit} bytes")
-                with storage_errors(path):
-                    file.write(block)
-                bar.update(len(block))
-                self.watch("downloading", size, total)
-            with storage_errors(path):
-                file.flush()
+    def __init__(self, url: str, limit: int, say: Say) -> None:
+        self.total = 0
+        self._url, self._limit, self._say = url, limit, say
+        self._done = 0
+
+    def update(self, size: int) -> None:
+        self._done += size
+        if max(self._done, self.total) > self._limit + _BLOCK:
+            raise FetchError("the download is too large", path=self._url, expected=f"at most {self._limit / 1e6:g} MB")
+        # The last block is told as a whole one.
+        self._say(min(self._done, self.total or self._done), self.total or None)
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        """Whoever made the step ends it."""
 
 
 def _plain(error: BaseException) -> str:

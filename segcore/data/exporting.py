@@ -11,17 +11,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
 from segcore.data.dataset import Dataset
 from segcore.errors import DataError
+from segcore.progress import SILENT, Progress
 from segcore.stacks import StackWriter, page_names
 from segcore.storage import atomic_folder
 
 Format = Literal["png", "tiff"]
 
 
-def export(dataset: Dataset, directory: Path, format: Format = "png", *, progress: bool = False) -> list[Path]:
+def export(dataset: Dataset, directory: Path, format: Format = "png", *, progress: Progress = SILENT) -> list[Path]:
     """Writes the slices to `train/` and their labels to `label/`, or to `test/` without labels.
 
     The files are called 000.png, 001.png ... (or .tif) in the order of the slices, with as many
@@ -44,17 +44,16 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
         if (directory / folder).exists():
             raise DataError("there is already a folder", path=directory / folder, expected="a folder without it")
     made: list[Path] = []
-    with tqdm(total=len(stacks) * dataset.info.slices, unit="file", disable=not progress) as bar:
-        try:
-            for folder, read in stacks.items():
-                _write(directory / folder, dataset.info.slices, read, format, bar.update)
-                made.append(directory / folder)
-        except BaseException:
-            for path in made:
-                shutil.rmtree(path, ignore_errors=True)
-            with suppress(OSError):
-                directory.rmdir()  # only if it is empty
-            raise
+    try:
+        for folder, read in stacks.items():
+            _write(directory / folder, dataset.info.slices, read, format, progress)
+            made.append(directory / folder)
+    except BaseException:
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            directory.rmdir()  # only if it is empty
+        raise
     return made
 
 
@@ -63,10 +62,10 @@ def _write(
     slices: int,
     read: Callable[[int], npt.NDArray[np.uint8]],
     format: Format,
-    done: Callable[[], object],
+    progress: Progress,
 ) -> None:
     with atomic_folder(folder) as temporary:
-        for z, name in enumerate(page_names(slices)):
+        for z, name in enumerate(progress.over(page_names(slices), f"writing {folder.name}", slices, "file")):
             if format == "png":
                 Image.fromarray(read(z)).save(temporary / f"{name}.png")
             else:
@@ -74,4 +73,3 @@ def _write(
                 height, width = page.shape
                 with StackWriter(temporary / f"{name}.tif", height=height, width=width, slices=1) as writer:
                     writer.write(page)
-            done()

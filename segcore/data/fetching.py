@@ -15,10 +15,11 @@ import numpy as np
 
 from segcore.data.archive import unpacked
 from segcore.data.dataset import Check, Dataset, data_root, install, open_dataset
+from segcore.data.downloading import download
 from segcore.errors import DataError, FetchError
-from segcore.progress import Watch, unwatched
+from segcore.progress import SILENT, Progress
 from segcore.stacks import IMAGE_SUFFIXES, TIFF_SUFFIXES, StackReader, VoxelSize, array_stack, open_stack, page_names
-from segcore.storage import alone_beside, scratch_folder, storage_errors
+from segcore.storage import alone_beside, scratch_folder
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +118,7 @@ def fetch(
     name: str,
     *,
     source: str | None = None,
-    progress: bool = False,
-    watch: Watch = unwatched,
-    retry_pause_s: float = 1.0,
+    progress: Progress = SILENT,
 ) -> list[Dataset]:
     """Installs a dataset of the catalogue; one that is there with the right pixels is left as it is.
 
@@ -127,9 +126,7 @@ def fetch(
         name: a key of `CATALOGUE`.
         source: instead of the catalogue's URL, a mirror's (of the zip, or of a folder with its
             files), or a local folder, zip or stack. Only pixels count, not names or containers.
-        progress: show a bar on stderr.
-        watch: told how far it is; it may raise `Cancelled`, and nothing is left behind then.
-        retry_pause_s: seconds before a broken download is tried again; doubled each time.
+        progress: told how far it is; nothing is left behind if it ends the work.
 
     Raises:
         FetchError: if the name is unknown, the download fails or the pixels are not those
@@ -145,20 +142,19 @@ def fetch(
     if all(there.values()):
         log.info("already installed, with the expected pixels: %s", ", ".join(there))
     elif item.synthetic:
-        watch("drawing", 0, None)
+        progress.at("drawing")
         there[name] = _make_sample(item)
     else:
         missing = [target for target in item.targets if there[target.name] is None]
-        with _local(item, source, progress, watch, retry_pause_s) as folder:
-            there |= {dataset.info.name: dataset for dataset in _install(item, missing, folder, source, watch)}
+        with _local(item, source, progress) as folder:
+            there |= {dataset.info.name: dataset for dataset in _install(item, missing, folder, source, progress)}
     return [dataset for dataset in there.values() if dataset is not None]
 
 
-def pixel_sum(stack: StackReader, watch: Watch = unwatched) -> str:
+def pixel_sum(stack: StackReader, progress: Progress = SILENT) -> str:
     """SHA-256 of all pixels in order, as `array.tobytes()` of the (Z, H, W) array would give."""
     running = hashlib.sha256()
-    for z in range(len(stack)):
-        watch(f"checking the pixels of {stack.path.name}", z, len(stack))
+    for z in progress.over(range(len(stack)), f"checking the pixels of {stack.path.name}", len(stack)):
         running.update(np.ascontiguousarray(stack.read(z)).data)
     return running.hexdigest()
 
@@ -209,11 +205,14 @@ def _make_sample(item: Fetchable) -> Dataset:
 
 
 @contextmanager
-def _local(item: Fetchable, source: str | None, progress: bool, watch: Watch, retry_pause_s: float) -> Iterator[Path]:
+def _local(item: Fetchable, source: str | None, progress: Progress) -> Iterator[Path]:
     """A local file or folder with the pixels, downloaded and unpacked for a while if need be."""
     place = item.url if source is None else source
     if not _is_url(place):
-        with _fetch_errors(place), unpacked(Path(place), data_root(), limit=UNPACKED_LIMIT, watch=watch) as folder:
+        with (
+            _fetch_errors(place),
+            unpacked(Path(place), data_root(), limit=UNPACKED_LIMIT, progress=progress) as folder,
+        ):
             yield folder
         return
     with scratch_folder(data_root()) as scratch:
@@ -221,24 +220,12 @@ def _local(item: Fetchable, source: str | None, progress: bool, watch: Watch, re
             [place] if place == item.url or _is_zip(place) else [f"{place.rstrip('/')}/{file}" for file in item.files]
         )
         for url in files:
-            _download(url, scratch / "files", progress, watch, retry_pause_s)
+            download(url, scratch / "files" / _file_name(url), limit=UNPACKED_LIMIT, progress=progress)
         downloaded = scratch / "files"
         if len(files) == 1:
             downloaded = downloaded / _file_name(place)
-        with _fetch_errors(place), unpacked(downloaded, scratch, limit=UNPACKED_LIMIT, watch=watch) as folder:
+        with _fetch_errors(place), unpacked(downloaded, scratch, limit=UNPACKED_LIMIT, progress=progress) as folder:
             yield folder
-
-
-def _download(url: str, folder: Path, progress: bool, watch: Watch, retry_pause_s: float) -> None:
-    import pooch
-
-    from segcore.data.downloading import ResumingDownload
-
-    # It announces every file and its sum; the pixels are what is checked here.
-    pooch.get_logger().setLevel(logging.ERROR)
-    downloader = ResumingDownload(progress=progress, pause_s=retry_pause_s, limit=UNPACKED_LIMIT, watch=watch)
-    with storage_errors(folder):
-        pooch.retrieve(url, known_hash=None, fname=_file_name(url), path=folder, downloader=downloader)
 
 
 def _file_name(url: str) -> str:
@@ -278,14 +265,16 @@ def _fetch_errors(place: str) -> Iterator[None]:
 # --- finding the pixels -----------------------------------------------------------------------
 
 
-def _install(item: Fetchable, targets: list[Target], folder: Path, source: str | None, watch: Watch) -> list[Dataset]:
+def _install(
+    item: Fetchable, targets: list[Target], folder: Path, source: str | None, progress: Progress
+) -> list[Dataset]:
     wanted = {expected for target in targets for expected in (target.images, target.labels) if expected}
-    found = _find(item, folder, wanted, item.url if source is None else source, watch)
+    found = _find(item, folder, wanted, item.url if source is None else source, progress)
     made: list[Dataset] = []
     there: list[Dataset] = []
     try:
         for target in targets:
-            watch(f"writing {target.name}", 0, None)
+            progress.at(f"writing {target.name}")
             with ExitStack() as files:
                 # Somebody else may have fetched it meanwhile.
                 files.enter_context(alone_beside(data_root() / target.name))
@@ -312,7 +301,7 @@ def _install(item: Fetchable, targets: list[Target], folder: Path, source: str |
     return there + made
 
 
-def _find(item: Fetchable, root: Path, wanted: set[str], place: str, watch: Watch) -> dict[str, Path]:
+def _find(item: Fetchable, root: Path, wanted: set[str], place: str, progress: Progress) -> dict[str, Path]:
     """Where the stacks with the wanted sums of pixels are, in whatever files and under whatever names."""
     found: dict[str, Path] = {}
     others: list[str] = []
@@ -322,7 +311,7 @@ def _find(item: Fetchable, root: Path, wanted: set[str], place: str, watch: Watc
                 if (len(stack), stack.height, stack.width) != (item.slices, item.height, item.width):
                     others.append(f"{path.name} of {len(stack)} x {stack.height} x {stack.width}")
                     continue
-                digest = pixel_sum(stack, watch)
+                digest = pixel_sum(stack, progress)
         except DataError as error:
             others.append(f"{path.name} ({error.problem})")
             continue

@@ -10,18 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 import numpy as np
-from tqdm import tqdm
 
 from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.data.dataset import Check, Dataset, data_root, install
 from segcore.data.mask_values import MaskValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
-from segcore.progress import Watch, unwatched
-from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, slice_keys, to_uint8
+from segcore.progress import SILENT, Progress, Say
+from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, slice_keys
 from segcore.storage import safe_name
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
@@ -39,8 +38,7 @@ class _Options:
     polarity: Polarity
     threshold_labels: float | None
     unpack_limit: int
-    progress: bool = False
-    watch: Watch = unwatched
+    progress: Progress = SILENT
 
     def __post_init__(self) -> None:
         if self.polarity not in ("auto", "interior-white", "membrane-white"):
@@ -52,13 +50,13 @@ class _Checks:
     """What was checked, in order; a failed check ends the list and raises."""
 
     done: list[Check] = field(default_factory=list)
-    watch: Watch = unwatched
+    progress: Progress = SILENT
 
     @contextmanager
     def of(self, name: str) -> Iterator[Callable[[str], None]]:
         """Records a check: passed with the message it is given, or failed with the error's."""
         said: list[str] = []
-        self.watch(f"checking {name}", 0, None)
+        self.progress.at(f"checking {name}")
         try:
             yield said.append
         except SegcoreError as error:
@@ -78,7 +76,7 @@ class _Part:
 
 @dataclass(frozen=True, kw_only=True)
 class _Ready:
-    """A part that passed its checks: 8-bit images, labels of 0 and 255, and what to record."""
+    """A part that passed its checks: images, labels of 0 and 255, and what to record."""
 
     name: str
     images: StackReader
@@ -99,8 +97,7 @@ def import_source(
     terms: str = "",
     citation: str = "",
     unpack_limit: int = MAX_UNPACKED_BYTES,
-    progress: bool = False,
-    watch: Watch = unwatched,
+    progress: Progress = SILENT,
     checks: list[Check] | None = None,
 ) -> list[Dataset]:
     """Checks a source and installs what is in it as one or two datasets.
@@ -119,8 +116,7 @@ def import_source(
         threshold_labels: makes masks of more than two values binary: from this value up white.
         title, terms, citation: facts to record.
         unpack_limit: the most bytes a zip may unpack to.
-        progress: show bars on stderr.
-        watch: told how far it is; it may raise `Cancelled`, and nothing is installed then.
+        progress: told how far it is; nothing is installed if it ends the work.
         checks: a list that the checks are added to as they are made; one that fails is its last.
 
     Raises:
@@ -135,16 +131,15 @@ def import_source(
         threshold_labels=threshold_labels,
         unpack_limit=unpack_limit,
         progress=progress,
-        watch=watch,
     )
     made: list[Dataset] = []
     with _opened(source, name, options, [] if checks is None else checks) as ready:
         try:
             for part in ready:
-                with tqdm(total=len(part.images), desc=part.name, unit="slice", disable=not progress) as bar:
+                with progress.step(f"writing {part.name}", len(part.images)) as say:
                     dataset = install(
                         part.name,
-                        _counted(part, bar, watch),
+                        _counted(part, say),
                         part.labels,
                         title=title,
                         voxel_size_nm=voxel_size_nm,
@@ -170,7 +165,7 @@ def check_source(
     polarity: Polarity = "auto",
     threshold_labels: float | None = None,
     unpack_limit: int = MAX_UNPACKED_BYTES,
-    watch: Watch = unwatched,
+    progress: Progress = SILENT,
     checks: list[Check] | None = None,
 ) -> list[Check]:
     """The checks of `import_source`, and that every slice can be read, without installing anything.
@@ -184,13 +179,12 @@ def check_source(
             polarity=polarity,
             threshold_labels=threshold_labels,
             unpack_limit=unpack_limit,
-            watch=watch,
+            progress=progress,
         )
         with _opened(Path(source), name, options, checks) as ready:
             for part in ready:
                 with _Checks(checks).of(f"{part.name}: every slice can be read") as say:
-                    for z in range(len(part.images)):
-                        watch(f"reading {part.name}", z, len(part.images))
+                    for z in progress.over(range(len(part.images)), f"reading {part.name}", len(part.images)):
                         part.images.read(z)
                     say(f"{len(part.images)} slices")
     except SegcoreError as error:
@@ -205,12 +199,11 @@ def _check_voxel_size(size: VoxelSize | None) -> None:
         raise DataError("the voxel size is no size", found=size, expected="Z Y X in nanometres, each above 0")
 
 
-def _counted(part: _Ready, bar: tqdm[NoReturn], watch: Watch) -> StackReader:
+def _counted(part: _Ready, say: Say) -> StackReader:
     written = itertools.count(1)
 
     def count(page: Page) -> Page:
-        bar.update()
-        watch(f"writing {part.name}", next(written), len(part.images))
+        say(next(written))
         return page
 
     return part.images.mapped(count, part.images.dtype)
@@ -220,13 +213,15 @@ def _counted(part: _Ready, bar: tqdm[NoReturn], watch: Watch) -> StackReader:
 def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> Iterator[list[_Ready]]:
     """The parts of a source, checked and open; `checks` grows as they are made."""
     with ExitStack() as stack:
-        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit, watch=options.watch))
+        root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit, progress=options.progress))
         labels = options.labels
         if labels is not None and root != source and (root / labels).exists():
             labels = root / labels
         elif labels is not None:
-            labels = stack.enter_context(unpacked(labels, data_root(), limit=options.unpack_limit, watch=options.watch))
-        recorder = _Checks(checks, options.watch)
+            labels = stack.enter_context(
+                unpacked(labels, data_root(), limit=options.unpack_limit, progress=options.progress)
+            )
+        recorder = _Checks(checks, options.progress)
         with recorder.of("source") as say:
             parts = _parts(root, name, labels)
             for part in parts:
@@ -332,7 +327,7 @@ def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack
         say("8-bit values, kept" if eight_bit else f"{images.dtype}, {low:.6g} becomes 0 and {high:.6g} becomes 255")
     return _Ready(
         name=part.name,
-        images=images.mapped(lambda page: to_uint8(page, low, high), np.uint8),
+        images=images,
         labels=labels,
         intensity_range=(low, high),
         checks=tuple(recorder.done[before:]),

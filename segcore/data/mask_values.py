@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from segcore.errors import DataError
+from segcore.progress import SILENT, Progress
 from segcore.stacks import Page, StackReader
 
 NEAR = 0.15
@@ -31,7 +31,7 @@ class MaskValues:
         return np.where(page >= self.white_from, np.uint8(255), np.uint8(0))
 
 
-def two_values(masks: StackReader, *, threshold: float | None = None, progress: bool = False) -> MaskValues:
+def two_values(masks: StackReader, *, threshold: float | None = None, progress: Progress = SILENT) -> MaskValues:
     """Reads all masks and finds their two values.
 
     Args:
@@ -43,7 +43,7 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
             resized or JPEG-compressed masks are.
     """
     counts: Counter[float] = Counter()
-    for z in tqdm(range(len(masks)), desc="masks", unit="slice", disable=not progress):
+    for z in progress.over(range(len(masks)), "reading the masks", len(masks)):
         counts.update(_counted(masks.read(z)))
         if len(counts) > _MOST_VALUES and threshold is None:
             break

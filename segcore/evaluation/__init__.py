@@ -5,7 +5,7 @@ May use: measures, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.evaluating import Evaluated, evaluate
 from segcore.evaluation.folder import read_evaluation, write_evaluation
-from segcore.evaluation.predict_files import apply_run
+from segcore.evaluation.predict_files import apply_run, predict_stack
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import Evaluation, score
 from segcore.evaluation.summing import pixel_measures, summary
@@ -18,6 +18,7 @@ __all__ = [
     "evaluation_json",
     "evaluation_text",
     "pixel_measures",
+    "predict_stack",
     "read_evaluation",
     "run_overview",
     "score",

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from tqdm import tqdm
 
 from segcore import __version__
 from segcore.data import LABELS, Dataset
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import write_evaluation
 from segcore.evaluation.scoring import Evaluation, add_point, score
+from segcore.progress import SILENT, Progress
 from segcore.runs import LeakAudit, Run, now, threshold_value
 from segcore.stacks import StackWriter
+from segcore.storage import scratch_folder
 
 log = logging.getLogger("segcore.evaluation.evaluating")
 
@@ -57,7 +56,7 @@ def evaluate(
     threshold: str | float = "pixel",
     device: str = "auto",
     workers: int = 0,
-    progress: bool = False,
+    progress: Progress = SILENT,
 ) -> Evaluated:
     """Predicts a part of a dataset and writes the evaluation folder.
 
@@ -69,7 +68,7 @@ def evaluate(
         threshold: `pixel`, `topology` or a value 0..1.
         device: where the network runs: `auto`, `cpu` or `cuda`.
         workers: threads that measure; 0 for one a core.
-        progress: show bars on stderr.
+        progress: told how far it is.
 
     Raises:
         DataError: if the dataset has no labels.
@@ -91,17 +90,16 @@ def evaluate(
     folder = run.evaluation(dataset.info.name, chosen_part)
     labels = dataset.folder / LABELS
     with _predicted(run, dataset, slices, folder, device, progress) as probability:
-        with tqdm(total=len(slices), desc="measure", unit="slice", disable=not progress) as bar:
-            found = score(
-                probability,
-                labels,
-                slices=slices,
-                names=[dataset.info.slice_names[index] for index in slices],
-                thresholds=thresholds,
-                notebook_confusion=run.config.evaluation.notebook_confusion,
-                workers=workers,
-                progress=bar.update,
-            )
+        found = score(
+            probability,
+            labels,
+            slices=slices,
+            names=[dataset.info.slice_names[index] for index in slices],
+            thresholds=thresholds,
+            notebook_confusion=run.config.evaluation.notebook_confusion,
+            workers=workers,
+            progress=progress,
+        )
         point = threshold if isinstance(threshold, str) else "chosen"
         shown = found
         if point not in found.thresholds:
@@ -141,27 +139,22 @@ def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[in
 
 @contextmanager
 def _predicted(
-    run: Run, dataset: Dataset, slices: list[int], folder: Path, device: str, progress: bool
+    run: Run, dataset: Dataset, slices: list[int], folder: Path, device: str, progress: Progress
 ) -> Iterator[Path]:
     """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
     from segcore.network import load_network, predict  # PyTorch takes seconds to load
 
     model = load_network(run.config.model, run.weights, device)
-    path = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.probability.tif")
     height, width = dataset.info.height, dataset.info.width
-    try:
+    with scratch_folder(folder.parent) as scratch:
+        path = scratch / "probability.tif"
         with StackWriter(
             path, height=height, width=width, slices=len(slices), voxel_size_nm=_voxel(dataset)
         ) as probabilities:
             found = predict(model, (dataset.image(index) for index in slices), run.config.prediction)
-            for page in tqdm(found, desc="predict", unit="slice", total=len(slices), disable=not progress):
+            for page in progress.over(found, "predicting", len(slices)):
                 probabilities.write(page)
         yield path
-    finally:
-        with suppress(OSError):
-            path.unlink()
-        with suppress(OSError):
-            path.parent.rmdir()  # only if this evaluation would have been the first
 
 
 def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:

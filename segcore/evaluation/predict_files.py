@@ -1,15 +1,18 @@
-"""Applying a run to any image: a stack or folder in, probability and mask TIFFs out."""
+"""Applying a run to any image: a stack in, probabilities out; a stack or folder in, probability and mask TIFFs out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
+import numpy as np
+from numpy.typing import NDArray
 
 from segcore.measures import predicted_interior
+from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
-from segcore.stacks import StackWriter, intensity_range, open_stack, to_uint8
+from segcore.stacks import StackReader, StackWriter, intensity_range, open_stack, to_uint8
 from segcore.storage import atomic_folder
 
 
@@ -22,6 +25,29 @@ class Applied:
     threshold: float
 
 
+def predict_stack(run: Run, stack: StackReader, *, device: str = "auto") -> Iterator[NDArray[np.uint8]]:
+    """Probability of interior for each slice of a stack, in order, computed as they are asked for.
+
+    Args:
+        run: with weights.
+        stack: open until the last slice was given. More than 8 bits are stretched to 8 as at import.
+        device: where the network runs: `auto`, `cpu` or `cuda`.
+
+    Returns:
+        (H, W) uint8 for each slice, probability times 255, rounded.
+
+    Raises:
+        ConfigError: if there is no such device.
+        DataError: if a slice cannot be read.
+        RunError: if the run has no whole weights, or the device has not the memory.
+    """
+    from segcore.network import load_network, predict  # PyTorch takes seconds to load
+
+    model = load_network(run.config.model, run.weights, device)
+    low, high = intensity_range(stack)
+    return predict(model, (to_uint8(stack.read(z), low, high) for z in range(len(stack))), run.config.prediction)
+
+
 def apply_run(
     run: Run,
     source: Path,
@@ -29,7 +55,7 @@ def apply_run(
     *,
     threshold: str | float = "pixel",
     device: str = "auto",
-    progress: bool = False,
+    progress: Progress = SILENT,
 ) -> Applied:
     """Predicts every slice of `source`, one at a time.
 
@@ -40,20 +66,16 @@ def apply_run(
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
-        progress: show a bar on stderr.
+        progress: told of every slice.
 
     Raises:
         DataError: if the source cannot be read.
         RunError: if the run has no whole weights, or no thresholds yet.
         StorageError: if the folder exists or cannot be written.
     """
-    from segcore.network import load_network, predict
-
     value = threshold_value(run, threshold)
     with open_stack(source) as stack, atomic_folder(folder) as making:
-        model = load_network(run.config.model, run.weights, device)
-        low, high = intensity_range(stack)
-        pages = (to_uint8(stack.read(z), low, high) for z in range(len(stack)))
+        found = predict_stack(run, stack, device=device)
 
         def writer(name: str) -> StackWriter:
             return StackWriter(
@@ -65,8 +87,7 @@ def apply_run(
             )
 
         with writer("probability.tif") as probabilities, writer("mask.tif") as masks:
-            found = predict(model, pages, run.config.prediction)
-            for probability in tqdm(found, desc="predict", unit="slice", total=len(stack), disable=not progress):
+            for probability in progress.over(found, "predicting", len(stack)):
                 probabilities.write(probability)
                 masks.write(predicted_interior(probability, value).astype("uint8") * 255)
         return Applied(folder=folder, slices=len(stack), threshold=value)

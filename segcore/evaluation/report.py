@@ -138,7 +138,7 @@ def _warnings(found: Evaluated) -> list[str]:
             "the figures say nothing about new data"
         )
     if audit.chosen_on:
-        warnings.append(f"note: epoch and thresholds were chosen on {len(audit.chosen_on)} of these slices")
+        warnings.append(f"note: epochs or thresholds were chosen on {len(audit.chosen_on)} of these slices")
     return warnings
 
 
@@ -262,15 +262,21 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
 def _leak_sentence(run: Run) -> str:
     audit = run.audit_split()
     if audit.leaks:
-        flattered = "Validation and test" if {*audit.trained_on} & {*run.split.test} else "Validation"
-        return (
+        parts = [part for part in ("validation", "test") if {*audit.trained_on} & {*getattr(run.split, part)}]
+        said = (
             f"**Leak audit: {len(audit.trained_on)} validation or test slices, or copies of them, were trained on "
-            f"({slice_ranges(audit.trained_on)}). {flattered} figures of this run say nothing about new data.**"
+            f"({slice_ranges(audit.trained_on)}). {' and '.join(parts).capitalize()} figures of this run say nothing "
+            "about new data.**"
         )
-    sentence = "Leak audit: no validation or test slice, and no copy of one, was trained on."
-    if audit.neighbours:
-        sentence += f" Right beside a trained slice lie {slice_ranges(audit.neighbours)}."
-    return sentence
+    else:
+        said = "Leak audit: no validation or test slice, and no copy of one, was trained on."
+    if audit.trained_before:
+        said += f" The weights it began with had been trained on {slice_ranges(audit.trained_before)}."
+    if audit.chosen_on:
+        said += f" Epochs or thresholds were chosen on test slices {slice_ranges(audit.chosen_on)}, which flatters."
+    if audit.neighbours and not audit.leaks:
+        said += f" Right beside a trained slice lie {slice_ranges(audit.neighbours)}."
+    return said
 
 
 def _limits(run: Run, synthetic: bool) -> list[str]:

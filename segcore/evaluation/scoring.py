@@ -7,7 +7,7 @@ takes long (the watershed that thins membranes, sums over large arrays) runs out
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ from segcore.measures import (
     score_segments,
     thin,
 )
+from segcore.progress import SILENT, Progress
 from segcore.stacks import Stack, each_slice, paired
 
 
@@ -88,7 +89,7 @@ def score(
     events_at: str = "topology",
     notebook_confusion: bool = False,
     workers: int = 0,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """Measures predicted slices against their labels.
 
@@ -103,7 +104,7 @@ def score(
             is none of that name.
         notebook_confusion: also add up what the notebook's confusion matrix did.
         workers: threads; 0 for one a core.
-        progress: called after every slice.
+        progress: told of every slice.
 
     Raises:
         DataError: numbers of pages or sizes do not fit, or a page cannot be read.
@@ -154,7 +155,7 @@ def add_point(
     labels: Stack,
     *,
     workers: int = 0,
-    progress: Callable[[], object] | None = None,
+    progress: Progress = SILENT,
 ) -> Evaluation:
     """The evaluation with one more operating point, from the same probabilities and labels."""
     with paired(probability, labels, evaluation.slices) as read:

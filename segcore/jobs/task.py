@@ -17,6 +17,7 @@ from segcore.jobs.detached import give_way
 from segcore.jobs.job import Job
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
+from segcore.progress import SILENT, Progress
 from segcore.runs import Run, StatusWriter, now, open_run
 
 log = logging.getLogger("segcore.jobs.task")
@@ -103,7 +104,7 @@ def train_and_judge(
     device: str = "auto",
     devices: int = 1,
     nodes: int = 1,
-    progress: bool = False,
+    progress: Progress = SILENT,
     judging: Callable[[], object] | None = None,
 ) -> Judged:
     """Trains a run to its end, then evaluates it.
@@ -116,7 +117,7 @@ def train_and_judge(
         device: `auto`, `cpu` or `cuda`.
         devices: processes on this machine, one a device.
         nodes: machines.
-        progress: show bars of the evaluation on stderr.
+        progress: told how far the evaluation is.
         judging: called once training is over.
 
     Raises:
@@ -137,7 +138,7 @@ def train_and_judge(
     return Judged(run=run, evaluations=judge(run, dataset, device, progress=progress))
 
 
-def judge(run: Run, dataset: Dataset, device: str, *, progress: bool = False) -> tuple[Evaluated, ...]:
+def judge(run: Run, dataset: Dataset, device: str, *, progress: Progress = SILENT) -> tuple[Evaluated, ...]:
     """Evaluates a run on its test slices; where it leaks, or has none, on its validation slices first."""
     StatusWriter(run).tell("evaluating", max(1, run.info.epochs), at_once=True)
     found: list[Evaluated] = []

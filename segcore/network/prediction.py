@@ -24,7 +24,6 @@ _CPU_BATCH_PIXELS = 512 * 512
 _LARGEST_BATCH = 32
 
 
-@torch.inference_mode()
 def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: PredictionConfig) -> Iterator[NDArray[np.uint8]]:
     """Probability of interior for each slice, in order, a batch in memory at a time.
 
@@ -38,7 +37,14 @@ def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: Prediction
 
     Raises:
         RunError: if the device has not the memory.
+        ConfigError: at once, if tiles would be smaller than the network's halo allows.
     """
+    model.config.check_tile(config.tile_px)
+    return _pages(model, images, config)
+
+
+@torch.inference_mode()
+def _pages(model: UNet, images: Iterable[NDArray[np.uint8]], config: PredictionConfig) -> Iterator[NDArray[np.uint8]]:
     device = next(model.parameters()).device
     for batch in _batches(images, model, device, config.tile_px):
         try:
@@ -92,19 +98,27 @@ def predict_slices(model: UNet, images: Tensor, config: PredictionConfig) -> Ten
     """
     scaled = scale_intensity(images[:, None], model.config.intensity)
     if not config.eightfold:
-        return _tiled(model, scaled, config.tile_px).sigmoid()[:, 0]
+        return predict_logits(model, scaled, config.tile_px).sigmoid()[:, 0]
     total = torch.zeros_like(images)
     for mirrored in (False, True):
         for turns in range(4):
             turned = scaled.flip(-1) if mirrored else scaled
-            logits = _tiled(model, torch.rot90(turned, turns, (-2, -1)).contiguous(), config.tile_px)
+            logits = predict_logits(model, torch.rot90(turned, turns, (-2, -1)).contiguous(), config.tile_px)
             back = torch.rot90(logits.sigmoid(), -turns, (-2, -1))
             total += (back.flip(-1) if mirrored else back)[:, 0]
     return total / 8
 
 
-def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
-    """Logits (N, 1, H, W), from one pass or from tiles that overlap by the halo on each side.
+def predict_logits(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
+    """Logits of interior of a batch of slices, from one pass or from tiles that overlap by the halo on each side.
+
+    Args:
+        model: in evaluation mode, on the device of `scaled`.
+        scaled: (N, 1, H, W) float, scaled as a whole by `scale_intensity`.
+        tile_px: as in the settings; 0 lets the device's memory decide.
+
+    Returns:
+        (N, 1, H, W) float.
 
     A tile's own middle is farther than the receptive field from each cut, and cuts lie on the grid
     of the pooling, so that tiling changes nothing. (Group normalisation sees the whole of what it
@@ -115,8 +129,8 @@ def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
     if max(height, width) <= side:
         logits: Tensor = model(scaled.contiguous(memory_format=torch.channels_last))
         return logits
-    stride, halo = model.stride, model.halo
-    step = max(stride, (side - 2 * halo) // stride * stride)
+    stride, halo = model.config.stride, model.config.halo
+    step = (side - 2 * halo) // stride * stride
     padded = F.pad(scaled, (0, -width % stride, 0, -height % stride), mode="replicate")
     full_height, full_width = padded.shape[-2:]
     result = torch.empty_like(padded)
@@ -135,7 +149,7 @@ def _tiled(model: UNet, scaled: Tensor, tile_px: int) -> Tensor:
 def _largest_side(model: UNet, height: int, width: int, device: torch.device) -> int:
     """Side of the largest tile the device takes in one pass."""
     pixels = _pixels_at_once(model, device)
-    return max(height, width) if height * width <= pixels else max(2 * model.halo + 256, math.isqrt(pixels))
+    return max(height, width) if height * width <= pixels else max(2 * model.config.halo + 256, math.isqrt(pixels))
 
 
 def _pixels_at_once(model: UNet, device: torch.device) -> int:

@@ -75,22 +75,6 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(config.width, 1, 1)
         self.apply(_initialise)
 
-    @property
-    def stride(self) -> int:
-        """Side, in pixels, of the square that one pixel of the deepest level stands for."""
-        return int(2 ** (self.config.depth - 1))
-
-    @property
-    def halo(self) -> int:
-        """How many pixels around a place can change its output, rounded up to the stride.
-
-        Two 3 x 3 convolutions on each level, down and up, reach 2 pixels of that level each; the
-        pooling grid may lie up to stride - 1 pixels off.
-        """
-        levels = self.config.depth
-        reach = sum(4 * 2**level for level in range(levels - 1)) + 2 * 2 ** (levels - 1) + self.stride - 1
-        return int(math.ceil(reach / self.stride) * self.stride)
-
     def forward(self, images: Tensor) -> Tensor:
         """Logits of interior.
 
@@ -102,7 +86,8 @@ class UNet(nn.Module):
         """
         height, width = images.shape[-2:]
         # Odd sizes would not meet their skip connections again; what is added here is cut off below.
-        x = F.pad(images, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        stride = self.config.stride
+        x = F.pad(images, (0, -width % stride, 0, -height % stride), mode="replicate")
         skips: list[Tensor] = []
         for level, block in enumerate(self.encoder):
             if level:

@@ -3,49 +3,41 @@
 In: a name. Out: a `Run` with its settings, split, history and status.
 May use no other room."""
 
+from segcore.runs.environment import now, versions
+from segcore.runs.history import EpochRecord, append_history, write_history
+from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
 from segcore.runs.parts import NetworkPart, describe
+from segcore.runs.previews import Previews
 from segcore.runs.run import (
-    EpochRecord,
     OperatingPoints,
     Run,
     RunInfo,
-    append_history,
     check_free,
     create_run,
     evaluation_folder,
     models_root,
-    now,
     open_run,
     run_names,
     threshold_value,
-    versions,
-    write_history,
 )
-from segcore.runs.splits import (
-    LeakAudit,
-    Split,
-    audit,
-    audit_split,
-    make_split,
-    patches_an_epoch,
-    slice_ranges,
-    split_to_dict,
-    spread,
-)
-from segcore.runs.status import StatusWriter, TrainingStatus, previewed_slice, previews, read_status, seconds_left
+from segcore.runs.splits import Split, make_split, patches_an_epoch, slice_ranges, split_to_dict, spread
+from segcore.runs.status import StatusWriter, TrainingStatus, read_status, seconds_left
 
 __all__ = [
+    "NOTHING",
     "EpochRecord",
     "LeakAudit",
     "NetworkPart",
     "OperatingPoints",
+    "Overlap",
+    "Previews",
     "Run",
     "RunInfo",
+    "Seen",
     "Split",
     "StatusWriter",
     "TrainingStatus",
     "append_history",
-    "audit",
     "audit_split",
     "check_free",
     "create_run",
@@ -56,8 +48,6 @@ __all__ = [
     "now",
     "open_run",
     "patches_an_epoch",
-    "previewed_slice",
-    "previews",
     "read_status",
     "run_names",
     "seconds_left",

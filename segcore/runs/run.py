@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
-import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -18,12 +14,16 @@ from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.locking import is_locked
+from segcore.runs.history import EpochRecord, read_history
+from segcore.runs.leaks import NOTHING, LeakAudit, Seen, audit, audit_split
 from segcore.runs.parts import NetworkPart
-from segcore.runs.splits import LeakAudit, Split, audit, audit_split, split_from_dict, split_to_dict
-from segcore.storage import atomic_file, atomic_folder, read_json, safe_name, storage_errors, write_json
+from segcore.runs.splits import Split, split_from_dict, split_to_dict
+from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
 _DESCRIPTIONS = ("run.json", "config.json", "split.json")
+_INHERITED = {"inherited": "trained", "inherited_validation": "validated"}
+"""What `split.json` calls the fingerprints that came with the weights a run started from."""
 
 State = Literal["training", "interrupted", "failed", "finished"]
 
@@ -90,21 +90,6 @@ class RunInfo:
     started_from: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochRecord:
-    """One row of `history.csv`. Dice is that of interior at 0.5, pooled over all pixels of the epoch."""
-
-    epoch: int
-    train_loss: float
-    train_dice: float
-    train_accuracy: float
-    validation_loss: float
-    validation_dice: float
-    validation_accuracy: float
-    learning_rate: float
-    seconds: float
-
-
 @dataclass(frozen=True)
 class Run:
     """A run folder that was opened and found whole.
@@ -115,7 +100,7 @@ class Run:
         config: how to repeat it.
         split: which slices it used for what.
         slice_fingerprints: of every slice of the stack it was trained on.
-        inherited: fingerprints of the slices that the weights it started from had been trained on.
+        inherited: what the weights it started from had seen.
     """
 
     folder: Path
@@ -123,7 +108,7 @@ class Run:
     config: RunConfig
     split: Split
     slice_fingerprints: tuple[str, ...]
-    inherited: tuple[str, ...] = ()
+    inherited: Seen = NOTHING
 
     @property
     def name(self) -> str:
@@ -141,10 +126,13 @@ class Run:
         return self.folder / ".lock"
 
     @property
-    def trained_prints(self) -> tuple[str, ...]:
-        """Fingerprints of all its weights were ever trained on, those it started from included."""
-        own = (self.slice_fingerprints[index] for index in self.split.train)
-        return tuple(dict.fromkeys([*own, *self.inherited]))
+    def seen(self) -> Seen:
+        """What its weights have ever seen, those it started from included."""
+        prints, split, before = self.slice_fingerprints, self.split, self.inherited
+        return Seen(
+            trained=tuple(dict.fromkeys([*(prints[z] for z in split.train), *before.trained])),
+            validated=tuple(dict.fromkeys([*(prints[z] for z in split.validation), *before.validated])),
+        )
 
     @property
     def weights(self) -> Path:
@@ -176,8 +164,8 @@ class Run:
         return evaluation_folder(self.folder, dataset, part)
 
     def evaluations(self) -> tuple[Path, ...]:
-        """Folders of every evaluation there is, by name."""
-        return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("*/summary.json")))
+        """Folders of every evaluation there is, by name; not the hidden ones of an evaluation that is being written."""
+        return tuple(sorted(path.parent for path in (self.folder / "evaluation").glob("[!.]*/summary.json")))
 
     def is_evaluated(self) -> bool:
         """Whether it is finished, and was evaluated after that on the slices that were kept for it."""
@@ -191,24 +179,24 @@ class Run:
         # Both are UTC in ISO 8601, which sorts by time.
         return str(evaluated) >= (self.info.ended or "")
 
-    def levels(self) -> list[NetworkPart]:
+    def parts(self) -> list[NetworkPart]:
         """The network part by part, in the order the data passes them; `RunError` for a damaged file."""
         path = self.folder / "network.json"
         values = read_json(path, RunError)
         if not isinstance(values, list):
-            raise RunError("not a table of levels", path=path, found=type(values).__name__)
+            raise RunError("not a table of the network's parts", path=path, found=type(values).__name__)
         return [_described(NetworkPart, row, path) for row in values]
 
-    def write_levels(self, levels: Sequence[NetworkPart]) -> None:
+    def write_parts(self, parts: Sequence[NetworkPart]) -> None:
         """Keeps the table that describes the network."""
-        write_json(self.folder / "network.json", [dataclasses.asdict(level) for level in levels])
+        write_json(self.folder / "network.json", [dataclasses.asdict(part) for part in parts])
 
     def history(self) -> list[EpochRecord]:
         """The epochs so far; `RunError` for a damaged file. A last line cut short is not an epoch yet."""
         return read_history(self.history_csv)
 
     def audit_split(self) -> LeakAudit:
-        """Whether its own validation and test slices were trained on."""
+        """Whether its own validation and test slices were trained on, and whether its test slices chose anything."""
         return audit_split(self.split, self.slice_fingerprints, self.inherited)
 
     def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
@@ -268,7 +256,7 @@ def create_run(
         write_json(making / "config.json", configuration.to_dict(config))
         parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}
         if initial is not None:
-            parts["inherited"] = list(initial.trained_prints)
+            parts |= {key: list(getattr(initial.seen, kind)) for key, kind in _INHERITED.items()}
             (making / "checkpoint").mkdir()
             shutil.copyfile(initial.weights, making / "checkpoint" / "initial.safetensors")
         write_json(making / "split.json", parts)
@@ -314,16 +302,19 @@ def open_run(name: str, *, root: Path | None = None) -> Run:
     prints = split_values.get("slice_fingerprints")
     if not isinstance(prints, list) or len(prints) != split.slices or not all(isinstance(one, str) for one in prints):
         raise RunError("slice fingerprints are missing", path=split_file, expected=f"{split.slices} of them")
-    inherited = split_values.get("inherited", [])
-    if not isinstance(inherited, list) or not all(isinstance(one, str) for one in inherited):
-        raise RunError("not a list of fingerprints", path=split_file, found="inherited", expected="what training wrote")
+    inherited = {}
+    for key, kind in _INHERITED.items():  # runs of older versions have none or the first only
+        there = split_values.get(key, [])
+        if not isinstance(there, list) or not all(isinstance(one, str) for one in there):
+            raise RunError("not a list of fingerprints", path=split_file, found=key, expected="what training wrote")
+        inherited[kind] = tuple(there)
     return Run(
         folder=folder,
         info=info,
         config=config,
         split=split,
         slice_fingerprints=tuple(prints),
-        inherited=tuple(inherited),
+        inherited=Seen(**inherited),
     )
 
 
@@ -376,68 +367,3 @@ def run_names(root: Path | None = None) -> list[str]:
     root = root or models_root()
     found = {path.parent.name for file in _DESCRIPTIONS for path in root.glob(f"*/{file}")}
     return sorted(name for name in found if not name.startswith("."))
-
-
-def append_history(path: Path, record: EpochRecord) -> None:
-    """Adds a row to `history.csv`, with its header if it is the first, and flushes it to the disk."""
-    with storage_errors(path):
-        _append_rows(path, [record])
-
-
-def write_history(path: Path, records: Sequence[EpochRecord]) -> None:
-    """Replaces `history.csv`."""
-    with atomic_file(path) as temporary:
-        temporary.touch()
-        if records:
-            _append_rows(temporary, records)
-
-
-def _append_rows(path: Path, records: Sequence[EpochRecord]) -> None:
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [column.name for column in dataclasses.fields(EpochRecord)])
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows(dataclasses.asdict(record) for record in records)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_history(path: Path) -> list[EpochRecord]:
-    """The rows of `history.csv`; none if there is no file yet. `RunError` for a damaged file."""
-    if not path.exists():
-        return []
-    kinds = {column.name: int if column.type == "int" else float for column in dataclasses.fields(EpochRecord)}
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise RunError(f"cannot be read ({error.strerror})", path=path, expected="a table of epochs") from error
-    # A row is whole once its line has ended.
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    records: list[EpochRecord] = []
-    if lines and lines[0].split(",") != list(kinds):
-        raise RunError("not a history of epochs", path=path, found=lines[0][:80], expected=",".join(kinds))
-    for number, row in enumerate(csv.DictReader(lines), start=2):
-        try:
-            values: dict[str, Any] = {name: kind(row[name]) for name, kind in kinds.items()}
-            records.append(EpochRecord(**values))
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(
-                f"line {number} is not an epoch", path=path, found=list(row.values()), expected=", ".join(kinds)
-            ) from error
-    return records
-
-
-def now() -> str:
-    """The time, UTC, ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides the result of a training."""
-    found = {"python": platform.python_version()}
-    for package in ("torch", "numpy", "scikit-image", "lightning-fabric"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed by name"
-    return found

@@ -1,4 +1,4 @@
-"""Which slices a run trains on, decides with and is judged by, and whether any of these overlap."""
+"""Which slices a run trains on, decides with and is judged by."""
 
 from __future__ import annotations
 
@@ -148,102 +148,6 @@ def spread(slices: Sequence[int], megapixels: float, slice_px: int, *, at_least:
     """As many slices as make up so many pixels, `at_least` so many if there are, evenly spread."""
     wanted = min(len(slices), max(at_least, int(megapixels * 2**20 / slice_px)))
     return [slices[round(place)] for place in np.linspace(0, len(slices) - 1, wanted)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """A judged slice that training, or the choice of epoch and thresholds, has already seen.
-
-    `source` is the slice of the run's own stack with the same pixels; None if another run's training saw them, whose
-    weights the run started from.
-    """
-
-    judged: int
-    source: int | None
-    seen_in: Literal["train", "validation"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeakAudit:
-    """Whether judged slices were seen before.
-
-    Attributes:
-        overlaps: judged slices that were trained on, or used to choose epoch and thresholds.
-        neighbours: judged slices, not seen themselves, right beside a slice that was trained on in
-            the same stack. Not a leak, but such slices look alike.
-    """
-
-    overlaps: tuple[Overlap, ...]
-    neighbours: tuple[int, ...] = ()
-
-    @property
-    def trained_on(self) -> tuple[int, ...]:
-        """Judged slices that were trained on."""
-        return tuple(overlap.judged for overlap in self.overlaps if overlap.seen_in == "train")
-
-    @property
-    def leaks(self) -> bool:
-        """True when a judged slice, or a transformed copy of one, was trained on."""
-        return bool(self.trained_on)
-
-    @property
-    def chosen_on(self) -> tuple[int, ...]:
-        """Judged slices that decided the epoch and the thresholds: their figures flatter."""
-        return tuple(overlap.judged for overlap in self.overlaps if overlap.seen_in == "validation")
-
-
-def audit(
-    split: Split,
-    trained_prints: Sequence[str],
-    judged: Sequence[int],
-    judged_prints: Sequence[str],
-    inherited: Sequence[str] = (),
-) -> LeakAudit:
-    """Compares judged slices with what a run has seen, by their pixels.
-
-    A slice is known by its fingerprint, which is the same for all its flips and quarter turns, so
-    that the same pixels under another name or another way round are recognised.
-
-    Args:
-        split: the run's split.
-        trained_prints: fingerprint of every slice of the stack the run was trained on.
-        judged: indices of the judged slices in their stack.
-        judged_prints: fingerprint of every slice of that stack.
-        inherited: fingerprints of what the weights the run started from had been trained on.
-    """
-    seen: dict[str, tuple[Literal["train", "validation"], int | None]] = {}
-    for part, indices in (("validation", split.validation), ("train", split.train)):
-        for index in indices:
-            seen[trained_prints[index]] = ("train" if part == "train" else "validation", index)
-    own = {trained_prints[index] for index in split.train}
-    seen |= {print_: ("train", None) for print_ in inherited if print_ not in own}
-    overlaps = tuple(
-        Overlap(judged=index, seen_in=seen[judged_prints[index]][0], source=seen[judged_prints[index]][1])
-        for index in judged
-        if judged_prints[index] in seen
-    )
-    known = {overlap.judged for overlap in overlaps}
-    trained = {*own, *inherited}
-    neighbours = tuple(
-        index
-        for index in judged
-        if index not in known
-        and any(
-            0 <= beside < len(judged_prints) and judged_prints[beside] in trained for beside in (index - 1, index + 1)
-        )
-    )
-    return LeakAudit(overlaps=overlaps, neighbours=neighbours)
-
-
-def audit_split(split: Split, fingerprints: Sequence[str], inherited: Sequence[str] = ()) -> LeakAudit:
-    """Whether the validation and test slices of a split were trained on. Arguments as for `audit`."""
-    judged = sorted({*split.validation, *split.test})
-    found = audit(split, fingerprints, judged, fingerprints, inherited)
-    # That validation slices decide thresholds is what they are for.
-    return LeakAudit(
-        overlaps=tuple(overlap for overlap in found.overlaps if overlap.seen_in == "train"),
-        neighbours=found.neighbours,
-    )
 
 
 def slice_ranges(indices: Iterable[int]) -> str:

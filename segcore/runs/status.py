@@ -1,4 +1,4 @@
-"""What a training shows of itself while it runs: how far it is, and what the network sees by now.
+"""How far a training is, while it runs.
 
 Nothing here is needed to resume or to repeat a run, so whatever cannot be written is left out.
 """
@@ -6,7 +6,6 @@ Nothing here is needed to resume or to repeat a run, so whatever cannot be writt
 from __future__ import annotations
 
 import dataclasses
-import re
 import statistics
 import sys
 import time
@@ -16,23 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segcore.config import from_dict
 from segcore.errors import ConfigError, RunError, SegcoreError
-from segcore.runs.run import EpochRecord, Run, now
-from segcore.storage import atomic_file, read_json, write_json
+from segcore.runs.environment import now
+from segcore.runs.history import EpochRecord
+from segcore.runs.run import Run
+from segcore.storage import read_json, write_json
 
 Stage = Literal["starting", "training", "validating", "choosing thresholds", "evaluating"]
 
-PREVIEW_PX = 512
-"""Side of the largest preview, pixels."""
-MOST_PREVIEWS = 16
 _SECONDS_BETWEEN = 0.5
 _LATEST = 5
 """Epochs that tell how long the next ones take."""
-_PREVIEW = re.compile(r"epoch-(\d{6})-slice-(\d+)\.png")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +58,8 @@ class TrainingStatus:
         return min(1.0, (self.epoch - 1 + inside) / self.epochs) if self.epochs else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """A picture of the probability of interior on a validation slice after an epoch; 8 bit grey."""
-
-    path: Path
-    epoch: int
-    slice: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PreviewedSlice:
-    """The same part of the slice that a preview is of: what the network is shown, and what it should find."""
-
-    image: Path
-    label: Path
-
-
 class StatusWriter:
-    """Writes a run's progress now and then, and its previews."""
+    """Writes a run's progress now and then."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -99,22 +76,6 @@ class StatusWriter:
         with suppress(SegcoreError):  # a full disk is noticed where it matters
             write_json(_path(self.run), dataclasses.asdict(progress))
         self._written = time.monotonic()
-
-    def wants_preview(self, epoch: int) -> bool:
-        """Whether this epoch is one of those that are shown: the first, the last, and some between."""
-        every = max(1, -(-self.epochs // MOST_PREVIEWS))
-        return epoch in (1, self.epochs) or epoch % every == 0
-
-    def preview(self, epoch: int, index: int, probability: NDArray[np.uint8]) -> None:
-        """Keeps the middle of a slice's probability (H, W) uint8."""
-        _write_middle(_previews(self.run) / f"epoch-{epoch:06d}-slice-{index}.png", probability)
-
-    def preview_of(self, index: int, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
-        """Keeps the same part of the slice itself and of its label, (H, W) uint8, unless that was done before."""
-        beside = _previewed(self.run, index)
-        for path, plane in ((beside.image, image), (beside.label, label)):
-            if not path.exists():
-                _write_middle(path, plane)
 
 
 def read_status(run: Run) -> TrainingStatus | None:
@@ -136,21 +97,6 @@ def seconds_left(history: Sequence[EpochRecord], progress: TrainingStatus | None
     return an_epoch * progress.epochs * (1 - progress.share)
 
 
-def previews(run: Run) -> list[Preview]:
-    """The pictures there are, by epoch."""
-    found = []
-    for path in _previews(run).glob("epoch-*.png"):
-        if match := _PREVIEW.fullmatch(path.name):
-            found.append(Preview(path=path, epoch=int(match[1]), slice=int(match[2])))
-    return sorted(found, key=lambda one: one.epoch)
-
-
-def previewed_slice(run: Run, index: int) -> PreviewedSlice | None:
-    """The slice that the previews are of; None if training did not keep it."""
-    found = _previewed(run, index)
-    return found if found.image.exists() and found.label.exists() else None
-
-
 def memory_mb() -> float:
     """The most memory this process has taken so far, megabytes: on its GPU if it has used one, otherwise of its own."""
     torch = sys.modules.get("torch")
@@ -166,22 +112,3 @@ def memory_mb() -> float:
 
 def _path(run: Run) -> Path:
     return run.folder / "progress.json"
-
-
-def _previews(run: Run) -> Path:
-    return run.folder / "previews"
-
-
-def _previewed(run: Run, index: int) -> PreviewedSlice:
-    image, label = (_previews(run) / f"slice-{index}-{name}.png" for name in ("image", "label"))
-    return PreviewedSlice(image=image, label=label)
-
-
-def _write_middle(path: Path, plane: NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    height, width = plane.shape
-    top, left = max(0, (height - PREVIEW_PX) // 2), max(0, (width - PREVIEW_PX) // 2)
-    part = np.ascontiguousarray(plane[top : top + PREVIEW_PX, left : left + PREVIEW_PX])
-    with suppress(SegcoreError), atomic_file(path) as temporary:
-        Image.fromarray(part).save(temporary, format="PNG", compress_level=1)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.errors import DataError
+from segcore.progress import SILENT, Progress
 from segcore.stacks.stack import StackReader
 from segcore.stacks.volume import open_stack
 
@@ -26,19 +27,13 @@ Page = NDArray[np.uint8]
 Result = TypeVar("Result")
 
 
-def each_slice(
-    task: Callable[[int], Result], count: int, workers: int, progress: Callable[[], object] | None = None
-) -> list[Result]:
-    """The task's results for 0 .. count - 1, in order."""
+def each_slice(task: Callable[[int], Result], count: int, workers: int, progress: Progress = SILENT) -> list[Result]:
+    """The task's results for 0 .. count - 1, in order; the step of `progress` is `measuring`."""
     workers = min(workers or _cores(), count)
-    results: list[Result] = []
     with ThreadPoolExecutor(max(1, workers)) as pool:
         # One worker is this thread: simpler to follow, and to interrupt.
-        for result in map(task, range(count)) if workers <= 1 else pool.map(task, range(count)):
-            results.append(result)
-            if progress is not None:
-                progress()
-    return results
+        results = map(task, range(count)) if workers <= 1 else pool.map(task, range(count))
+        return list(progress.over(results, "measuring", count))
 
 
 def _cores() -> int:

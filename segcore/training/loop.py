@@ -15,7 +15,16 @@ from torch import Tensor
 from segcore.data import Dataset
 from segcore.errors import TrainingError
 from segcore.network import save_weights
-from segcore.runs import EpochRecord, Run, StatusWriter, append_history, describe, patches_an_epoch, write_history
+from segcore.runs import (
+    EpochRecord,
+    Previews,
+    Run,
+    StatusWriter,
+    append_history,
+    describe,
+    patches_an_epoch,
+    write_history,
+)
 from segcore.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
@@ -54,10 +63,10 @@ class TrainingLoop:
 
     def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
         """A single value has no variance, so the deepest level may not be one pixel of one patch."""
-        patch, stride = self.config.patch_px or max(height, width), self.learner.network.stride
+        patch, stride = self.config.patch_px or max(height, width), self.run.config.model.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
-        alone = min(last, self.config.batch_size) <= self.fabric.world_size
+        alone = last == 1 and self.fabric.world_size == 1  # several processes normalise their patches together
         if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
             raise TrainingError(
                 "batch normalisation would see a single pixel at the deepest level",
@@ -78,7 +87,7 @@ class TrainingLoop:
         if self.fabric.is_global_zero:
             write_history(self.run.history_csv, self.progress.history)
             height, width = self.shape
-            self.run.write_levels(describe(self.run.config.model, height=height, width=width))
+            self.run.write_parts(describe(self.run.config.model, height=height, width=width))
             board = EventFile(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
         if self.live is not None:
@@ -151,15 +160,16 @@ class TrainingLoop:
     def _validate(self, epoch: int) -> tuple[float, float, float]:
         if self.live is not None:
             self.live.tell("validating", epoch, self.steps_an_epoch, self.steps_an_epoch)
-            if self.live.wants_preview(epoch):
-                self._preview(self.live, epoch)
+            previews = Previews(self.run)
+            if previews.wanted(epoch):
+                self._preview(previews, epoch)
         return self._totals(self.learner.validate(self.validation), "on the validation slices")
 
-    def _preview(self, live: StatusWriter, epoch: int) -> None:
+    def _preview(self, previews: Previews, epoch: int) -> None:
         """Shows what the network sees by now of a slice it does not learn from."""
         sample = self.validation[0]
-        live.preview(epoch, sample.source, self.learner.probability(sample))
-        live.preview_of(sample.source, *self.learner.planes(sample))
+        previews.write(epoch, sample.source, self.learner.probability(sample))
+        previews.write_slice(sample.source, *self.learner.planes(sample))
 
     def _totals(self, sums: Tensor, where: str) -> tuple[float, float, float]:
         """Loss, Dice and binary accuracy from the sums of all processes."""

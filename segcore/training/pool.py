@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from segcore.augmentation import Transform
-from segcore.config import RunConfig
+from segcore.config import LossConfig, RunConfig
 from segcore.data import Dataset
 from segcore.errors import ConfigError, DataError, StorageError
+from segcore.progress import SILENT, Progress
 from segcore.storage import atomic_folder, storage_errors
 from segcore.training.sampling import BatchMaker, Sample, pool_copy
 
@@ -44,7 +44,7 @@ class Pool:
 
 
 def write_pool(
-    dataset: Dataset, config: RunConfig, folder: Path, *, count: int, seed: int, progress: bool = False
+    dataset: Dataset, config: RunConfig, folder: Path, *, count: int, seed: int, progress: Progress = SILENT
 ) -> Pool:
     """Writes `count` pairs: the slices as they are, then varied copies of each in turn.
 
@@ -56,7 +56,7 @@ def write_pool(
         folder: a new folder; it appears when it is complete, or not at all.
         count: pairs, 1 or more.
         seed: the same seed gives the same pairs.
-        progress: show a bar on stderr.
+        progress: told how many pairs there are.
 
     Raises:
         DataError: if the dataset has no labels.
@@ -75,17 +75,18 @@ def write_pool(
     samples = [
         Sample(source=copy % slices, transform=pool_copy(copy, slices, config.augment, seed)) for copy in range(count)
     ]
-    maker = BatchMaker(dataset.images, dataset.labels, config, torch.device("cpu"))
+    unweighted = dataclasses.replace(config, loss=LossConfig())
+    maker = BatchMaker(dataset.images, dataset.labels, unweighted, torch.device("cpu"))
     with atomic_folder(folder) as making:
         images = _reserved(making / "images.npy", np.float32, (count, height, width))
         labels = _reserved(making / "labels.npy", np.uint8, (count, height, width))
         together = torch.get_num_threads()
-        with tqdm(total=count, desc="augment", unit="pair", disable=None if progress else True) as bar:
+        with progress.step("augmenting", count, "pair") as say:
             for start in range(0, count, together):
                 made = maker.make(samples[start : start + together], patch_px=0)
                 images[start : start + together] = made.images[:, 0].numpy()
                 labels[start : start + together] = made.labels[:, 0].numpy()
-                bar.update(len(made.images))
+                say(min(start + together, count))
         _write_table(making / "copies.csv", samples, dataset)
         _write_preview(making / "preview.png", images, labels)
         images.flush()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +17,7 @@ from segcore.augmentation import AugmentedBatch, Transform, apply, draw, support
 from segcore.config import AugmentConfig, LossConfig, RunConfig
 from segcore.network import boundary_weights
 from segcore.runs import Split, spread
+from segcore.storage import storage_errors
 
 # Rows and columns of a slice; they may lie beyond its border.
 Window = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -106,7 +110,7 @@ class BatchMaker:
         self._labels = labels
         self._config = config
         self._device = device
-        self._weights: dict[int, NDArray[np.float32]] = {}
+        self._weights = _BoundaryWeights(labels, config.loss) if config.loss.boundary_weight > 0 else None
 
     def make(self, samples: Sequence[Sample], *, patch_px: int) -> AugmentedBatch:
         """One batch: patches of side `patch_px` (smaller where the slice is), or whole slices for 0."""
@@ -124,13 +128,13 @@ class BatchMaker:
             inside = torch.stack([_inside(window, (height, width)) for window in windows])[:, None].to(self._device)
             images, labels = images * inside, labels & inside
         weights = None
-        if self._config.loss.boundary_weight > 0:
-            weights = torch.stack(
-                [
-                    torch.from_numpy(self._weight(sample.source)[_mirrored(rows, columns, (height, width))])
-                    for sample, (rows, columns) in zip(samples, windows, strict=True)
-                ]
-            )[:, None].to(self._device)
+        if self._weights is not None:
+            pages = [self._weights.of(sample.source) for sample in samples]
+            cuts = [
+                page[_mirrored(rows, columns, (height, width))]
+                for page, (rows, columns) in zip(pages, windows, strict=True)
+            ]
+            weights = torch.from_numpy(np.stack(cuts))[:, None].float().to(self._device)
         return apply(images, labels, [sample.transform for sample in samples], weights=weights, size=size)
 
     def _cut(self, stack: NDArray[np.uint8], samples: Sequence[Sample], windows: Sequence[Window]) -> Tensor:
@@ -141,13 +145,33 @@ class BatchMaker:
         ]
         return torch.from_numpy(np.stack(cuts))[:, None].to(self._device)
 
-    def _weight(self, source: int) -> NDArray[np.float32]:
-        loss: LossConfig = self._config.loss
-        if source not in self._weights:
-            self._weights[source] = boundary_weights(
+
+class _BoundaryWeights:
+    """Boundary weights of slices, worked out once each and kept in a file that has no name.
+
+    In memory they would be a gigabyte for some sixty slices of 4096 x 4096, and working them out takes seconds. The
+    system drops from memory what it needs the place of. Halves are precise to a thousandth.
+    """
+
+    def __init__(self, labels: NDArray[np.uint8], loss: LossConfig) -> None:
+        self._labels, self._loss = labels, loss
+        self._known: dict[int, NDArray[np.float16]] = {}
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed, and gone, with this object
+
+    def of(self, source: int) -> NDArray[np.float16]:
+        """The weights of a slice, (H, W); a `StorageError` if the disk refuses them."""
+        if source not in self._known:
+            loss, shape = self._loss, self._labels.shape[1:]
+            page = boundary_weights(
                 self._labels[source] > 0, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px
-            )
-        return self._weights[source]
+            ).astype(np.float16)
+            with storage_errors(Path(tempfile.gettempdir())):
+                # Written, not mapped: on a full disk the first fails, the second kills.
+                place = self._file.seek(0, os.SEEK_END)
+                self._file.write(page.data)
+                self._file.flush()
+                self._known[source] = np.memmap(self._file, np.float16, "r", place, shape)
+        return self._known[source]
 
 
 def _window(centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int) -> Window:

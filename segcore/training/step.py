@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from segcore.augmentation import AugmentedBatch
 from segcore.config import RunConfig, TrainConfig
-from segcore.network import UNet, load_weights, scale_intensity, segmentation_loss, training_counts
+from segcore.network import UNet, load_weights, predict_logits, scale_intensity, segmentation_loss, training_counts
+from segcore.training.batch_normalisation import synchronised
 from segcore.training.sampling import BatchMaker, Sample
 
-# Side of what is validated at once, pixels.
-_VALIDATION_PX = 1024
+# What is shown of a slice while a training runs, pixels.
+_CORNER = (..., slice(1024), slice(1024))
 
 
 class Learner:
@@ -46,8 +45,8 @@ class Learner:
         self.network = UNet(config.model)
         if initial is not None:
             self.network.load_state_dict(load_weights(config.model, initial).state_dict())
-        if fabric.device.type == "cuda" and fabric.world_size > 1:
-            self.network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.network)  # type: ignore[no-untyped-call]
+        if fabric.world_size > 1:
+            self.network = synchronised(self.network, fabric.device)
         self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
             AveragedModel(
@@ -99,38 +98,33 @@ class Learner:
         model.eval()
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         for sample in samples[self.fabric.global_rank :: self.fabric.world_size]:
-            for made in _blocks(self._whole(sample)):
-                logits = self._logits(made)
-                loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights)
-                sums += _sums_of(loss, logits, made.labels)
+            whole = self.batches.make([sample], patch_px=0)
+            scaled = scale_intensity(whole.images, self.config.model.intensity)
+            with self.fabric.autocast():
+                logits = predict_logits(model, scaled, self.config.prediction.tile_px)
+            loss = segmentation_loss(logits, whole.labels, self.config.loss, whole.weights)
+            sums += _sums_of(loss, logits, whole.labels)
         return sums
 
     @torch.no_grad()
     def probability(self, sample: Sample) -> NDArray[np.uint8]:
-        """What the network sees of a slice's first block: probability of interior, (H, W) uint8."""
+        """What the network sees of a slice's first corner: probability of interior, (H, W) uint8."""
         self.kept.eval()
-        logits = self._logits(next(_blocks(self._whole(sample))))
-        page: NDArray[np.uint8] = logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
-        return page
+        # As prediction does: the slice is scaled as a whole, and cut afterwards.
+        scaled = scale_intensity(self.batches.make([sample], patch_px=0).images, self.config.model.intensity)
+        with self.fabric.autocast():
+            logits = predict_logits(self.kept, scaled[_CORNER], 0)
+        return _bytes(logits[0, 0].float().sigmoid())
 
     def planes(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The same block of the slice itself, and of its label: 255 is interior; (H, W) uint8 each."""
-        shown = next(_blocks(self.batches.make([sample], patch_px=0)))
-        image, label = (
-            plane[0, 0].float().clamp(0, 1).mul(255).round().byte().cpu().numpy()
-            for plane in (shown.images, shown.labels)
-        )
-        return image, label
-
-    def _whole(self, sample: Sample) -> AugmentedBatch:
-        # As prediction does: the slice is scaled as a whole, and cut afterwards.
+        """The same corner of the slice itself, and of its label: 255 is interior; (H, W) uint8 each."""
         whole = self.batches.make([sample], patch_px=0)
-        return dataclasses.replace(whole, images=scale_intensity(whole.images, self.config.model.intensity))
+        return _bytes(whole.images[_CORNER][0, 0].clamp(0, 1)), _bytes(whole.labels[_CORNER][0, 0].float())
 
-    def _logits(self, made: AugmentedBatch) -> Tensor:
-        with self.fabric.autocast():
-            logits: Tensor = self.kept(made.images.contiguous(memory_format=torch.channels_last))
-        return logits
+
+def _bytes(plane: Tensor) -> NDArray[np.uint8]:
+    page: NDArray[np.uint8] = plane.mul(255).round().byte().cpu().numpy()
+    return page
 
 
 def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
@@ -144,15 +138,3 @@ def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     images = float(len(labels))
     head = torch.stack([loss.double() * images, loss.new_tensor(images).double()])
     return torch.cat([head, training_counts(logits, labels), loss.new_tensor([labels.numel()], dtype=torch.float64)])
-
-
-def _blocks(batch: AugmentedBatch) -> Iterator[AugmentedBatch]:
-    """The batch in squares of at most `_VALIDATION_PX`, so that a large slice fits into memory."""
-    for top in range(0, batch.images.shape[-2], _VALIDATION_PX):
-        for left in range(0, batch.images.shape[-1], _VALIDATION_PX):
-            window = (..., slice(top, top + _VALIDATION_PX), slice(left, left + _VALIDATION_PX))
-            yield AugmentedBatch(
-                images=batch.images[window],
-                labels=batch.labels[window],
-                weights=None if batch.weights is None else batch.weights[window],
-            )

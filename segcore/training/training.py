@@ -94,6 +94,7 @@ def train(
     if initial is not None:
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it
+    config.model.check_tile(config.prediction.tile_px)
     fabric = _launch(machine or Machine(), config.train)
     if fabric.is_global_zero:
         info = RunInfo(
@@ -131,6 +132,7 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
             found=dataset.info.fingerprint[:12],
             expected=run.info.dataset_fingerprint[:12],
         )
+    run.config.model.check_tile(run.config.prediction.tile_px)
     fabric = _launch(machine or Machine(), run.config.train)
     if run.info.epochs or run.checkpoint.exists():
         # What is damaged is found before anything in the folder changes.

@@ -295,6 +295,31 @@ def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
         assert "These figures leak" not in text_of(opened(page, part="test")), page
 
 
+@pytest.mark.parametrize(
+    ("seen", "told", "split_told"),
+    [
+        ({"inherited": [9]}, "The test figures leak. It is judged by 1 slice (9) that the weights it began with",
+         "Slices 9 are judged by, and the weights that the run began with"),
+        ({"inherited": [7, 3]}, "The validation figures leak. It is judged by 1 slice (7) that the weights it began",
+         "Slices 7 are judged by, and the weights that the run began with"),
+        ({"inherited_validation": [8]}, "of one whose weights it began with, were chosen on 1 slice (8) that are test",
+         "Epochs or thresholds were chosen on test slices 8"),
+    ],
+)  # fmt: skip
+def test_what_the_weights_had_seen_is_told(seen, told, split_told, mid_grey_run, cells):
+    """The run is trained on 0 to 5, validated on 7 and tested on 8 to 11."""
+    path = mid_grey_run.folder / "split.json"
+    values = json.loads(path.read_text())
+    prints = cells.info.slice_fingerprints
+    path.write_text(json.dumps(values | {key: [prints[z] for z in slices] for key, slices in seen.items()}))
+    for page in ("overview", "training"):
+        shown = text_of(opened(page)).replace("**", "")
+        assert told in shown, page
+    data = opened("data", section="split")
+    assert split_told in text_of(data)
+    assert not bugs(data)
+
+
 # --- the address ------------------------------------------------------------------------------
 
 

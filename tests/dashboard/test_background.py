@@ -25,8 +25,8 @@ def ended(work, seconds=20):
 @pytest.mark.parametrize(
     ("at", "text", "share"),
     [
-        (("downloading", 3_120_000, 14_200_000), "Downloading: 3.1 of 14.2 MB (22%), 0 s", 0.2197),
-        (("downloading", 3_120_000, None), "Downloading: 3.1 MB, 0 s", 0),
+        (("downloading", 3_120_000, 14_200_000, "B"), "Downloading: 3.1 of 14.2 MB (22%), 0 s", 0.2197),
+        (("downloading", 3_120_000, None, "B"), "Downloading: 3.1 MB, 0 s", 0),
         (("checking the pixels of a.tif", 5, 30), "Checking the pixels of a.tif: 5 of 30, 0 s", 1 / 6),
         (("writing", 0, None), "Writing, 0 s", 0),
     ],
@@ -34,8 +34,8 @@ def ended(work, seconds=20):
 def test_progress_in_words(at, text, share):
     go_on = threading.Event()
 
-    def task(watch):
-        watch(*at)
+    def task(progress):
+        progress.at(*at)
         go_on.wait(20)
 
     work = Work(task)
@@ -49,9 +49,9 @@ def test_progress_in_words(at, text, share):
 
 
 def test_a_task_ends_at_its_next_step_when_it_is_cancelled():
-    def task(watch):
+    def task(progress):
         while True:
-            watch("turning", 0, None)
+            progress.at("turning")
             time.sleep(0.01)
 
     work = Work(task)
@@ -60,12 +60,12 @@ def test_a_task_ends_at_its_next_step_when_it_is_cancelled():
 
 
 def test_mistakes_are_kept_and_faults_are_raised():
-    def wrong(watch):
+    def wrong(progress):
         raise DataError("no image")
 
     assert str(mistake(ended(Work(wrong)))) == "no image"
     with pytest.raises(ZeroDivisionError):
-        mistake(ended(Work(lambda watch: 1 / 0)))
+        mistake(ended(Work(lambda progress: 1 / 0)))
 
 
 def test_a_visit_that_ends_takes_its_folders_and_its_work_along():
@@ -73,9 +73,9 @@ def test_a_visit_that_ends_takes_its_folders_and_its_work_along():
     folder = visit.folder()
     (folder / "picture.tif").write_bytes(b"pixels")
 
-    def task(watch):
+    def task(progress):
         while True:
-            watch("turning", 0, None)
+            progress.at("turning")
             time.sleep(0.01)
 
     work = visit.ends(Work(task))

@@ -99,6 +99,36 @@ def test_slice_fingerprint_by_hand():
     assert slice_fingerprint(page) == hashlib.sha256(b"(1, 1)\x03").hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("values", "others", "kind"),
+    [
+        ([[0, 255]], ["uint16", ">u2", "int32", "float32", "float64"], ""),
+        ([[0, 256]], ["uint16", ">u2", "int16", "uint32", "float32"], "<u2"),
+        ([[-1, 200]], ["int16", ">i4", "int64", "float32"], "<i2"),
+        ([[0.5, 3.25]], ["float32", ">f4", "float64"], "<f4"),
+        ([[0.1, 3.25]], ["float64", ">f8"], "<f8"),
+    ],
+)
+def test_slice_fingerprints_are_of_values_not_of_how_they_are_stored(values, others, kind):
+    bytes_ = np.array(values, kind or np.uint8).tobytes()
+    turned = np.array(values, kind or np.uint8).ravel()[::-1].tobytes()
+    expected = min(
+        hashlib.sha256(f"{shape}{kind}".encode() + pixels).hexdigest()
+        for shape in ("(1, 2)", "(2, 1)") for pixels in (bytes_, turned)
+    )  # fmt: skip
+    assert {slice_fingerprint(np.array(values, other)) for other in others} == {expected}
+
+
+def test_stacks_of_more_than_8_bits_that_overlap_are_known_though_each_is_stretched_by_its_own_range(data_dir):
+    deep = np.random.default_rng(0).integers(0, 4096, (6, 20, 20)).astype(np.uint16)
+    deep[5] *= 15  # only one of them holds such bright pixels
+    first = install("first", array_stack(deep[:5]), intensity_range=(0, 4095))
+    second = install("second", array_stack(deep[2:]), intensity_range=(0, 61425))
+    assert not (first.image(2) == second.image(0)).all()
+    assert first.info.slice_fingerprints[2:] == second.info.slice_fingerprints[:3]
+    np.testing.assert_array_equal(second.image(0), np.rint(deep[2] * (255 / 61425)))
+
+
 def test_other_slices_have_other_fingerprints(small_pair):
     prints = [slice_fingerprint(page) for page in small_pair[0]]
     prints += [slice_fingerprint(page.reshape(48, 61)) for page in small_pair[0]]

@@ -12,9 +12,10 @@ import pytest
 import tifffile
 
 from segcore.data.dataset import install, installed, open_dataset
+from segcore.data.downloading import download
 from segcore.data.fetching import CATALOGUE, ISBI2012, SAMPLE, Fetchable, Target, fetch
 from segcore.errors import FetchError, StorageError
-from segcore.progress import Cancelled
+from segcore.progress import Cancelled, Progress
 from segcore.stacks.stack import array_stack
 
 
@@ -29,17 +30,16 @@ class Server:
     Attributes:
         break_after: bytes after which the connection breaks, one entry an answer; then it holds.
         status: instead of the file, one entry an answer; then it answers.
-        ranges: whether it can take up a file in the middle.
-        asked: the path and the Range header of every request.
+        length: whether it says how long a file is.
+        asked: the path of every request.
     """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     break_after: list[int] = field(default_factory=list)
     status: list[int] = field(default_factory=list)
-    ranges: bool = True
     length: bool = True
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -48,8 +48,7 @@ def server():
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            wanted = self.headers.get("Range")
-            state.asked.append((self.path, wanted))
+            state.asked.append(self.path)
             if state.status:
                 self.send_error(state.status.pop(0))
                 return
@@ -57,15 +56,11 @@ def server():
                 self.send_error(404)
                 return
             whole = state.files[self.path]
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and state.ranges else 0
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+            self.send_response(200)
             if state.length:
-                self.send_header("Content-Length", str(len(whole) - start))
+                self.send_header("Content-Length", str(len(whole)))
             self.end_headers()
-            end = start + state.break_after.pop(0) if state.break_after else len(whole)
-            self.wfile.write(whole[start:end])
+            self.wfile.write(whole[: state.break_after.pop(0) if state.break_after else len(whole)])
 
         def log_message(self, *_):
             pass
@@ -107,7 +102,7 @@ def tiny(tmp_path, small_pair, server, monkeypatch, data_dir):
 
 
 def get(source=None):
-    return fetch("tiny", source=None if source is None else str(source), retry_pause_s=0.01)
+    return fetch("tiny", source=None if source is None else str(source))
 
 
 def assert_complete(datasets, small_pair):
@@ -138,23 +133,13 @@ def test_download_of_the_archive(tiny, small_pair, data_dir):
 
 def test_mirror_of_the_files(tiny, small_pair, server):
     assert_complete(get(f"{server.url}/mirror/"), small_pair)
-    assert [path for path, _ in server.asked] == ["/mirror/volume.tif", "/mirror/labels.tif", "/mirror/test.tif"]
+    assert server.asked == ["/mirror/volume.tif", "/mirror/labels.tif", "/mirror/test.tif"]
 
 
-def test_broken_download_goes_on_where_it_broke(tiny, small_pair, server):
-    server.break_after = [20_000, 10_000]
-    assert_complete(get(), small_pair)
-    starts = [int((wanted or "bytes=0-").removeprefix("bytes=").rstrip("-")) for _, wanted in server.asked]
-    assert len(starts) == 3
-    assert 0 == starts[0] < starts[1] <= 20_000
-    assert starts[1] < starts[2] <= starts[1] + 10_000
-
-
-def test_broken_download_starts_again_where_the_server_knows_no_ranges(tiny, small_pair, server):
-    server.ranges = False
+def test_broken_download_starts_again(tiny, small_pair, server):
     server.break_after = [20_000]
     assert_complete(get(), small_pair)
-    assert len(server.asked) == 2
+    assert server.asked == ["/tiny.zip"] * 2
 
 
 def test_a_busy_server_is_asked_again(tiny, small_pair, server):
@@ -165,7 +150,7 @@ def test_a_busy_server_is_asked_again(tiny, small_pair, server):
 def test_download_that_stops_half_way_every_time(tiny, data_dir, server):
     server.break_after = [1000] * 9
     assert_refused(
-        None, r"tiny\.zip: the download failed 4 times; found .*; expected a connection that lasts", data_dir
+        None, r"tiny\.zip: the download failed 3 times; found .*; expected a connection that lasts", data_dir
     )
 
 
@@ -182,13 +167,25 @@ def test_no_such_file_is_not_asked_for_again(tiny, data_dir, server):
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("length", [True, False])
+def test_a_download_over_the_limit_is_ended(tmp_path, server, length):
+    server.length = length
+    server.files = {"/large": bytes(3_000_000), "/fits": bytes(1_000_000)}
+    download(f"{server.url}/fits", tmp_path / "fits", limit=1_000_000)
+    assert (tmp_path / "fits").read_bytes() == bytes(1_000_000)
+    with pytest.raises(FetchError, match="/large: the download is too large; expected at most 1 MB"):
+        download(f"{server.url}/large", tmp_path / "large", limit=1_000_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["fits"]
+    assert server.asked == ["/fits", "/large"]
+
+
 def test_a_web_page_instead_of_the_archive(tiny, data_dir, server):
     server.files["/tiny.zip"] = b"<html>Please log in</html>"
     assert_refused(None, "damaged or no zip file", data_dir)
 
 
 def test_nobody_listens(tiny, data_dir):
-    assert_refused("http://127.0.0.1:1/a.zip", "the download failed 4 times; found .*refused", data_dir)
+    assert_refused("http://127.0.0.1:1/a.zip", "the download failed 3 times; found .*refused", data_dir)
 
 
 def test_wrong_pixels(tiny, data_dir, server, tmp_path, small_pair):
@@ -284,44 +281,49 @@ def test_unknown_name(data_dir):
 def test_who_watches_hears_every_step_and_how_far_it_is(tiny, server, length):
     server.length = length
     heard = []
-    fetch("tiny", watch=lambda *step: heard.append(step), retry_pause_s=0.01)
-    steps = list(dict.fromkeys(step for step, _, _ in heard))
+    fetch("tiny", progress=Progress(tell=lambda *step: heard.append(step)))
+    steps = list(dict.fromkeys(step for step, *_ in heard))
     assert steps[:2] == ["downloading", "unpacking"]
     assert any("checking the pixels of volume.tif" in step for step in steps)
     assert steps[-2:] == ["writing tiny", "writing tiny-test"]
     size = len(server.files["/tiny.zip"])
-    arrived = [(done, total) for step, done, total in heard if step == "downloading"][1:]
-    assert arrived[-1] == (size, size if length else None)
-    assert [done for done, _ in arrived] == sorted(done for done, _ in arrived)
+    arrived = [(done, total) for step, done, total, _ in heard if step == "downloading"][1:]
+    if length:
+        assert arrived[-1] == (size, size)
+        assert [done for done, _ in arrived] == sorted(done for done, _ in arrived)
+    else:
+        assert {total for _, total in arrived} == {None}
+        assert max(done for done, _ in arrived) >= size
 
 
 @pytest.mark.parametrize("at", ["downloading", "unpacking", "checking the pixels of labels.tif", "writing tiny-test"])
 def test_a_fetch_can_be_ended_at_every_step_and_leaves_nothing(tiny, data_dir, at):
-    def watch(step, done, total):
+    def told(step, done, total, unit):
         if step == at and (done or step != "downloading"):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        fetch("tiny", watch=watch)
+        fetch("tiny", progress=Progress(tell=told))
     assert not data_dir.exists()
 
 
-def test_waiting_for_another_attempt_can_be_ended(tiny, data_dir, server):
+def test_a_fetch_can_be_ended_when_it_is_tried_again(tiny, data_dir, server):
     server.status = [503] * 9
 
-    def watch(step, done, total):
-        if step == "waiting to try again":
+    def told(step, done, total, unit):
+        if server.asked:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        fetch("tiny", watch=watch, retry_pause_s=60)
+        fetch("tiny", progress=Progress(tell=told))
+    assert len(server.asked) == 1
     assert not data_dir.exists()
 
 
 def test_two_fetches_at_once_do_not_break_each_other(tiny, small_pair, data_dir):
     both = threading.Barrier(2)
 
-    def watch(step, done, total):
+    def told(step, done, total, unit):
         # Both have everything that is needed before the first writes.
         if step == "writing tiny":
             both.wait(20)
@@ -330,7 +332,7 @@ def test_two_fetches_at_once_do_not_break_each_other(tiny, small_pair, data_dir)
 
     def work():
         try:
-            made.append(fetch("tiny", watch=watch))
+            made.append(fetch("tiny", progress=Progress(tell=told)))
         except Exception as error:
             failed.append(error)
 

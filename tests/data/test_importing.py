@@ -1,6 +1,7 @@
 """Everything a user may bring is checked, converted once, and installed whole or refused in one line."""
 
 import shutil
+import signal
 import zipfile
 from itertools import pairwise
 
@@ -9,11 +10,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from segcore.data.dataset import open_dataset
+from segcore.data.dataset import installed, open_dataset
 from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
-from segcore.progress import Cancelled
+from segcore.progress import Cancelled, Progress
 from segcore.stacks.stack import array_stack
 
 
@@ -418,20 +419,42 @@ def test_disk_that_takes_no_more_bytes(notebook, data_dir, run_python, listing):
 def test_who_watches_an_import_hears_checks_and_slices_and_can_end_it(data_dir, notebook, tmp_path):
     packed = zipped(notebook, tmp_path / "nb.zip")
     heard, checks = [], []
-    import_source(packed, "cells", watch=lambda *step: heard.append(step), checks=checks)
+    import_source(packed, "cells", progress=Progress(tell=lambda *step: heard.append(step)), checks=checks)
     assert heard[0][0] == "unpacking"
-    assert ("checking cells: polarity", 0, None) in heard
-    assert ("writing cells-test", 12, 12) in heard
+    assert ("checking cells: polarity", 0, None, "slice") in heard
+    assert ("writing cells-test", 12, 12, "slice") in heard
     assert [check.name for check in checks][:2] == ["source", "cells: images"]
     assert all(check.passed for check in checks)
 
-    def watch(step, done, total):
+    def end(step, done, total, unit):
         if (step, done) == ("writing again-test", 3):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        import_source(packed, "again", watch=watch)
+        import_source(packed, "again", progress=Progress(tell=end))
     assert sorted(path.name for path in data_dir.iterdir()) == ["cells", "cells-test"]
+
+
+def test_what_a_killed_import_left_goes_with_the_next(data_dir, notebook, tmp_path, run_python, listing):
+    done = run_python(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        from segcore.data.importing import import_source
+        from segcore.progress import Progress
+        def told(step, done, total, unit):
+            if step == "writing cells" and done == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        import_source(Path(sys.argv[1]), "cells", progress=Progress(tell=told))
+        """,
+        zipped(notebook, tmp_path / "nb.zip"),
+        SEGCORE_DATA_DIR=str(data_dir),
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name[0] for path in data_dir.iterdir()] == [".", "."]  # what was unpacked, and half a dataset
+    assert installed() == []
+    import_source(notebook, "others")
+    assert sorted(path.name for path in data_dir.iterdir()) == ["others", "others-test"]
 
 
 def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):

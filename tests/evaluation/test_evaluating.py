@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -186,3 +187,30 @@ def test_the_notebooks_confusion_is_added_where_it_is_asked_for(mid_grey_run, ce
     run = dataclasses.replace(mid_grey_run, config=dataclasses.replace(mid_grey_run.config, evaluation=evaluation))
     assert evaluated(run, cells).evaluation.notebook_sums is not None
     assert evaluated(mid_grey_run, cells).evaluation.notebook_sums is None
+
+
+def test_what_a_killed_evaluation_left_is_no_evaluation_and_goes_with_the_next(
+    mid_grey_run, cells, models_dir, run_python, data_dir, listing
+):
+    done = run_python(
+        """
+        import os, signal, sys
+        from segcore.data import open_dataset
+        from segcore.evaluation import evaluate
+        from segcore.runs import open_run
+        def look(event, values):
+            if event == "os.rename" and str(values[1]).endswith(".cells.new"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(look)
+        evaluate(open_run("mid-grey"), open_dataset("cells"), device="cpu")
+        """,
+        SEGCORE_DATA_DIR=str(data_dir),
+        SEGCORE_MODELS_DIR=str(models_dir),
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = listing(mid_grey_run.folder / "evaluation")
+    assert any(name.endswith("probability.tif") for name in left)
+    assert any(name.endswith("summary.json") for name in left)
+    assert mid_grey_run.evaluations() == ()
+    evaluated(mid_grey_run, cells)
+    assert [path.name for path in (mid_grey_run.folder / "evaluation").iterdir()] == ["cells"]

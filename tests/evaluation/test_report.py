@@ -10,8 +10,7 @@ from segcore.config import RunConfig, SplitConfig
 from segcore.data.dataset import install
 from segcore.evaluation.evaluating import evaluate
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
-from segcore.runs.run import create_run, open_run
-from segcore.runs.splits import make_split
+from segcore.runs import Seen, create_run, make_split, open_run
 from segcore.stacks.stack import array_stack
 
 NOT_A_NUMBER = re.compile(r"\b(nan|inf|None)\b")
@@ -136,7 +135,24 @@ def test_the_card_of_real_data_and_of_a_leak(mid_grey_run, cells, found):
     leaking = dataclasses.replace(mid_grey_run, slice_fingerprints=tuple(prints))
     text = write_card(leaking, real, found).read_text(encoding="utf-8")
     assert "**Leak audit: 1 validation or test slices, or copies of them, were trained on (9). " in text
-    assert "Validation and test figures of this run say nothing about new data.**" in text
+    assert "Test figures of this run say nothing about new data.**" in text
+
+
+def test_the_card_tells_what_the_weights_had_seen_before(mid_grey_run, cells, found):
+    prints = mid_grey_run.slice_fingerprints  # trained on 0-5, validated on 7, tested on 8-11
+
+    def card(trained=(), validated=()):
+        before = Seen(trained=tuple(prints[z] for z in trained), validated=tuple(prints[z] for z in validated))
+        return write_card(dataclasses.replace(mid_grey_run, inherited=before), cells, found).read_text("utf-8")
+
+    assert "no validation or test slice, and no copy of one, was trained on" in card()
+    assert "chosen on test" not in card(validated=[7])  # it is for choosing
+    chosen = card(validated=[8])
+    assert "no validation or test slice, and no copy of one, was trained on" in chosen
+    assert "Epochs or thresholds were chosen on test slices 8, which flatters." in chosen
+    text = card(trained=[9, 10])
+    assert "2 validation or test slices, or copies of them, were trained on (9-10). Test figures" in text
+    assert "The weights it began with had been trained on 9-10." in text
 
 
 def test_a_card_is_replaced_whole(mid_grey_run, cells, found, listing):

@@ -17,6 +17,7 @@ from segcore.measures.evidence import CHALLENGE_THRESHOLDS, count_evidence, last
 from segcore.measures.notebook_confusion import index_sums
 from segcore.measures.similarity import binary_ssim
 from segcore.measures.topology import components, score_slice
+from segcore.progress import Progress
 from segcore.stacks.volume import open_stack
 from segcore.training.thresholds import choose_thresholds
 
@@ -125,8 +126,9 @@ def test_progress_is_told_once_a_slice():
     probability, labels = rooms()
     for workers in (1, 2):
         calls = []
-        evaluate(probability, labels, workers=workers, progress=lambda calls=calls: calls.append(1))
-        assert len(calls) == 4
+        told = Progress(tell=lambda *at, calls=calls: calls.append(at))
+        evaluate(probability, labels, workers=workers, progress=told)
+        assert [done for _, done, _, _ in calls] == [0, 1, 2, 3, 4]
 
 
 def test_events_fall_back_to_the_last_point():

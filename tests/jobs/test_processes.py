@@ -17,8 +17,9 @@ from waiting import REPOSITORY, all_ended, epochs, wait_for
 
 from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig, to_dict
 from segcore.locking import is_locked, locked
+from segcore.runs.previews import Previews
 from segcore.runs.run import open_run
-from segcore.runs.status import previews, read_status
+from segcore.runs.status import read_status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
@@ -65,8 +66,8 @@ def test_from_start_to_figures(queue):
     assert run.card.exists()
     assert "epoch 2/2" in queue.log(1)
     assert read_status(run).stage == "evaluating"
-    assert [one.epoch for one in previews(run)] == [1, 2]
-    assert {one.slice for one in previews(run)} == {run.split.validation[0]}
+    assert [one.epoch for one in Previews(run).all()] == [1, 2]
+    assert {one.slice for one in Previews(run).all()} == {run.split.validation[0]}
     wait_for(lambda: not is_locked(queue.lane_lock("cpu")), "the starter's end")
 
 
@@ -265,7 +266,7 @@ def test_begun_with_another_runs_weights(queue):
     wait_for(lambda: state(queue, 2) == "finished", "the child")
     parent, child = open_run("parent"), open_run("child")
     assert child.info.started_from == "parent"
-    assert child.inherited == parent.trained_prints
+    assert child.inherited == parent.seen
     # It did not learn anything, so the kernels are still its parent's.
     from safetensors.torch import load_file
 

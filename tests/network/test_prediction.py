@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segcore.config import ModelConfig, PredictionConfig
-from segcore.errors import RunError
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, from_dict, override
+from segcore.errors import ConfigError, RunError
 from segcore.network.prediction import predict, predict_slices
 from segcore.network.unet import UNet, scale_intensity
 from segcore.network.weights import load_network, load_weights, save_weights
@@ -46,13 +46,25 @@ def test_tiles_change_nothing(depth, normalisation, shape, tile_px):
     assert whole.std() > 1e-3
 
 
-def test_tiles_smaller_than_two_halos_still_change_nothing():
+def test_tiles_without_a_middle_are_refused_before_any_work():
     model = network(config=ModelConfig(width=1, depth=5))
-    assert 2 * model.halo > 64
-    image = torch.rand(97, 120)
+    # The halo of five levels is 112: a middle of 16, one pixel of the deepest level, needs 240.
+    with pytest.raises(ConfigError, match=r"too small.*found 239; expected at least 240 with model\.depth=5"):
+        predict(model, iter(()), PredictionConfig(tile_px=239))
+    image = torch.rand(97, 250)
     torch.testing.assert_close(
-        predict_slice(model, image, PredictionConfig(tile_px=64)), predict_slice(model, image, WHOLE), atol=1e-5, rtol=0
+        predict_slice(model, image, PredictionConfig(tile_px=240)),
+        predict_slice(model, image, WHOLE),
+        atol=1e-5,
+        rtol=0,
     )
+
+
+def test_tiles_without_a_middle_are_refused_as_a_setting_but_old_runs_open():
+    with pytest.raises(ConfigError, match="tile_px is too small"):
+        override(RunConfig(), ["prediction.tile_px=64"])
+    assert override(RunConfig(), ["model.depth=3", "prediction.tile_px=64"]).prediction.tile_px == 64
+    assert from_dict(RunConfig, {"prediction": {"tile_px": 64}}).prediction.tile_px == 64
 
 
 def test_tiles_and_eight_views():

@@ -70,7 +70,7 @@ def test_the_halo_is_as_wide_as_the_reach(depth):
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(1 if parameter.ndim == 4 else 0)
-        stride, halo = network.stride, network.halo
+        stride, halo = network.config.stride, network.config.halo
         side = 2 * halo + 2 * stride
         farthest = 0
         for offset in {0, 1, stride // 2, stride - 1}:
@@ -91,7 +91,7 @@ def test_the_gradient_does_not_leave_the_halo():
     network(image)[0, 0, 60, 61].backward()
     rows, columns = torch.nonzero(image.grad[0, 0], as_tuple=True)
     assert len(rows) > 100
-    assert max(60 - rows.min(), rows.max() - 60, 61 - columns.min(), columns.max() - 61) <= network.halo
+    assert max(60 - rows.min(), rows.max() - 60, 61 - columns.min(), columns.max() - 61) <= network.config.halo
 
 
 def test_standardised_images_have_mean_0_and_deviation_1():

@@ -6,37 +6,23 @@ import os
 import shutil
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from segcore.config import RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, RunError, StorageError
+from segcore.runs.leaks import Seen
 from segcore.runs.run import (
-    EpochRecord,
     OperatingPoints,
     RunInfo,
-    append_history,
     create_run,
     models_root,
     open_run,
-    read_history,
     run_names,
     threshold_value,
-    versions,
-    write_history,
 )
 from segcore.runs.splits import make_split
 
 PRINTS = tuple(f"print {z}" for z in range(12))
 INFO = RunInfo(dataset="cells", dataset_fingerprint="f" * 64, seed=3, started="2026-01-01T00:00:00+00:00")
-
-
-def record(epoch, **changes):
-    values = {
-        "train_loss": 0.1 + 0.2, "train_dice": 0.8, "train_accuracy": 2 / 3, "validation_loss": 1e-17,
-        "validation_dice": 0.9, "validation_accuracy": 0.85, "learning_rate": 1e-3, "seconds": 1.5,
-    } | changes  # fmt: skip
-    return EpochRecord(epoch=epoch, **values)
 
 
 def created(name="first", config=None):
@@ -183,60 +169,6 @@ def test_a_missing_entry_is_named(run, entry):
         open_run("first")
 
 
-records = st.lists(
-    st.builds(
-        EpochRecord,
-        epoch=st.integers(1, 10**6),
-        **{
-            field.name: st.floats(allow_nan=False, allow_infinity=False)
-            for field in dataclasses.fields(EpochRecord)
-            if field.name != "epoch"
-        },
-    ),
-    max_size=4,
-)
-
-
-@given(records)
-def test_a_history_comes_back_to_the_last_bit(tmp_path_factory, rows):
-    folder = tmp_path_factory.mktemp("history")
-    for row in rows:
-        append_history(folder / "one.csv", row)
-    write_history(folder / "other.csv", rows)
-    assert read_history(folder / "one.csv") == read_history(folder / "other.csv") == rows
-
-
-def test_a_last_line_cut_short_is_not_an_epoch_yet(tmp_path):
-    path = tmp_path / "history.csv"
-    rows = [record(1), record(2, train_loss=12345.678)]
-    write_history(path, rows)
-    whole = path.read_bytes()
-    first = whole.index(b"\r", whole.index(b"\r") + 1) + 1
-    for length in range(len(whole) - 1):
-        path.write_bytes(whole[:length])
-        assert read_history(path) == ([] if length < first else rows[:1])
-    path.write_bytes(whole)
-    assert read_history(path) == rows
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("hello\n", "not a history of epochs; found hello"),
-        ("epoch,train_loss\n1,2\n", "not a history of epochs"),
-        ("{header}\n1,2\n", "line 2 is not an epoch"),
-        ("{header}\n1,a,0,0,0,0,0,0,0\n", "line 2 is not an epoch"),
-        ("{header}\n1,0,0,0,0,0,0,0,0\n1.5,0,0,0,0,0,0,0,0\n", "line 3 is not an epoch"),
-    ],
-)
-def test_a_damaged_history(run, content, message):
-    header = ",".join(field.name for field in dataclasses.fields(EpochRecord))
-    run.history_csv.write_text(content.format(header=header))
-    with pytest.raises(RunError, match=message) as error:
-        run.history()
-    assert error.value.path == str(run.history_csv)
-
-
 def test_thresholds(run):
     assert threshold_value(run, 0.25) == 0.25
     with pytest.raises(RunError, match="no thresholds yet; found state training; expected a finished run"):
@@ -257,7 +189,33 @@ def test_evaluations_of_parts_do_not_meet(run):
     folders[0].mkdir(parents=True)
     assert run.evaluations() == ()
     (folders[0] / "summary.json").touch()
+    hidden = folders[0].with_name(".cells.new")  # of an evaluation that is being written, or was killed
+    hidden.mkdir()
+    (hidden / "summary.json").touch()
     assert run.evaluations() == (folders[0],)
+
+
+def test_a_run_knows_what_the_weights_it_began_with_had_seen(run, models_dir):
+    run.weights.touch()
+    split = make_split(12, SplitConfig(protocol="kfold", fold=0))  # tests on 0-3, validates on 4
+    child = create_run(
+        "child", config=RunConfig(), split=split, info=INFO, slice_fingerprints=PRINTS, initial=open_run("first")
+    )
+    assert child.inherited == run.seen == Seen(trained=PRINTS[:6], validated=(PRINTS[7],))
+    assert child.seen.trained == (*(PRINTS[z] for z in split.train), *(PRINTS[z] for z in range(6)))
+    assert child.audit_split().trained_before == (0, 1, 2, 3, 4)
+    # Slice 7 chose the epoch and the thresholds of the run before it, also where the child learned from none like it.
+    elsewhere = dataclasses.replace(child, slice_fingerprints=tuple(f"other {z}" for z in range(12)))
+    found = elsewhere.audit_slices([6, 7], PRINTS)
+    assert (found.chosen_on, found.trained_on, found.neighbours) == ((7,), (), (6,))
+    # Runs from before this was written down.
+    values = json.loads((child.folder / "split.json").read_text())
+    del values["inherited_validation"]
+    (child.folder / "split.json").write_text(json.dumps(values))
+    assert open_run("child").inherited == Seen(trained=PRINTS[:6])
+    (child.folder / "split.json").write_text(json.dumps(values | {"inherited_validation": [1]}))
+    with pytest.raises(RunError, match="not a list of fingerprints; found inherited_validation"):
+        open_run("child")
 
 
 def test_audits(run, models_dir):
@@ -270,8 +228,3 @@ def test_audits(run, models_dir):
     # That validation slices choose the epoch is no leak of its own, here or with blocks.
     assert {overlap.seen_in for overlap in audit.overlaps} == {"train"}
     assert run.audit_split().chosen_on == ()
-
-
-def test_versions_name_what_matters():
-    assert set(versions()) == {"python", "torch", "numpy", "scikit-image", "lightning-fabric"}
-    assert "not installed by name" not in versions().values()

@@ -1,17 +1,15 @@
-"""Splits are contiguous and disjoint, and the audit recognises slices by their pixels."""
+"""Splits are contiguous and disjoint, and damaged ones are refused."""
 
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segcore.config import SplitConfig
-from segcore.data.dataset import slice_fingerprint
 from segcore.errors import ConfigError, RunError
+from segcore.runs.leaks import audit
 from segcore.runs.splits import (
-    audit,
     make_split,
     patches_an_epoch,
     slice_ranges,
@@ -155,44 +153,6 @@ def test_the_notebook_on_a_stack_longer_than_its_pool_has_every_original():
     assert [copy.source for copy in split.pool] == list(range(10))
     with pytest.raises(ConfigError, match="no slices are left"):
         make_split(1, SplitConfig(protocol="notebook"))
-
-
-def test_the_audit_tells_trained_chosen_and_neighbouring_slices():
-    split = make_split(30, SplitConfig())
-    found = audit(split, prints(30), range(30), prints(30))
-    assert found.trained_on == tuple(range(16))
-    assert found.chosen_on == (17, 18, 19)
-    assert found.neighbours == (16,)
-    clean = audit(split, prints(30), split.test, prints(30))
-    assert not clean.leaks
-    assert clean.overlaps == clean.neighbours == ()
-
-
-def test_the_audit_recognises_pixels_under_another_name_and_another_way_round():
-    rng = np.random.default_rng(0)
-    stack = rng.integers(0, 256, (12, 9, 7), np.uint8)
-    split = make_split(12, SplitConfig())  # trains on 0-5, validates on 7, tests on 8-11
-    other = rng.integers(0, 256, (6, 9, 7), np.uint8)
-    other[1] = stack[2]
-    other[3] = stack[4, ::-1]
-    other[4] = np.rot90(stack[5], 2)
-    other[5] = stack[7, :, ::-1]
-    trained = [slice_fingerprint(page) for page in stack]
-    found = audit(split, trained, range(6), [slice_fingerprint(page) for page in other])
-    assert [(one.judged, one.source, one.seen_in) for one in found.overlaps] == [
-        (1, 2, "train"), (3, 4, "train"), (4, 5, "train"), (5, 7, "validation"),
-    ]  # fmt: skip
-    assert found.neighbours == (0, 2)
-    # Turned by 90 degrees a slice has another shape, and is the same slice still.
-    turned = [slice_fingerprint(np.rot90(page, 3)) for page in stack]
-    assert audit(split, trained, [0], turned).leaks
-
-
-def test_a_slice_twice_in_a_stack_leaks_by_its_pixels():
-    split = make_split(12, SplitConfig())
-    same = prints(12)
-    same[9] = same[1]
-    assert audit(split, same, split.test, same).trained_on == (9,)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
-"""What a training shows of itself: how much time is left, and the slice its pictures are of."""
+"""What a training shows of itself: how much time is left."""
 
 import dataclasses
 
-import numpy as np
-from PIL import Image
-
-from segcore.runs.run import EpochRecord
-from segcore.runs.status import StatusWriter, TrainingStatus, previewed_slice, previews, seconds_left
+from segcore.runs.history import EpochRecord
+from segcore.runs.status import TrainingStatus, seconds_left
 
 
 def epochs(*seconds):
@@ -35,17 +32,3 @@ def test_nobody_knows_before_the_first_epoch_and_nothing_is_left_after_the_last(
     assert seconds_left(epochs(4), None) is None
     assert seconds_left(epochs(*[4] * 10), at(10, stage="choosing thresholds")) is None
     assert seconds_left(epochs(*[4] * 10), at(10, step=8, stage="validating")) == 0
-
-
-def test_a_preview_lies_beside_the_same_part_of_its_slice(mid_grey_run):
-    y, x = np.mgrid[:600, :700].astype(np.uint16)
-    image, label, probability = ((plane % 256).astype(np.uint8) for plane in (x + y, x, y))
-    report = StatusWriter(mid_grey_run)
-    assert previewed_slice(mid_grey_run, 7) is None
-    report.preview(3, 7, probability)
-    report.preview_of(7, image, label)
-    report.preview_of(7, label, image)  # the first look is kept: it is always the same slice
-    beside = previewed_slice(mid_grey_run, 7)
-    (seen,) = previews(mid_grey_run)
-    for path, plane in ((seen.path, probability), (beside.image, image), (beside.label, label)):
-        assert (np.array(Image.open(path)) == plane[44:556, 94:606]).all()

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import RunError
 from segcore.network.unet import UNet
-from segcore.runs.run import EpochRecord
+from segcore.runs import EpochRecord
 from segcore.training.checkpoint import Plateau, Progress, load_checkpoint, save_checkpoint
 
 RECORD = EpochRecord(

@@ -1,5 +1,6 @@
 """Pools of augmented pairs: matrices, a table from which each copy can be made again, and a preview."""
 
+import cProfile
 import csv
 import dataclasses
 from typing import get_type_hints
@@ -74,6 +75,15 @@ def test_the_same_seed_gives_the_same_pairs(cells, tmp_path):
     np.testing.assert_allclose(pairs["one"], pairs["longer"][:20], atol=1e-5)
     np.testing.assert_allclose(pairs["one"][:12], pairs["other"][:12], atol=1e-5)
     assert all(np.abs(pairs["one"][n] - pairs["other"][n]).max() > 0.1 for n in range(12, 20))
+
+
+def test_a_loss_with_weights_costs_no_more(cells, tmp_path):
+    with cProfile.Profile() as profile:
+        write_pool(cells, preset("standard"), tmp_path / "out", count=2, seed=0)
+    called = {entry.code.co_name for entry in profile.getstats() if not isinstance(entry.code, str)}
+    assert preset("standard").loss.boundary_weight > 0
+    assert "apply" in called
+    assert "boundary_weights" not in called
 
 
 def test_the_notebooks_ranges(cells, tmp_path):

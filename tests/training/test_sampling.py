@@ -1,6 +1,7 @@
 """Epochs deal slices evenly, and batches are cut where their samples say."""
 
 import dataclasses
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -124,7 +125,44 @@ def test_weights_come_with_the_pixels_they_belong_to(small_pair):
     made = maker(images, labels, config(loss=loss)).make(samples, patch_px=0)
     for n, z in enumerate((3, 0)):
         expected = boundary_weights(labels[z] > 0, weight=5, sigma_px=3)
-        np.testing.assert_allclose(made.weights[n, 0].numpy(), expected, rtol=1e-5)
+        np.testing.assert_allclose(made.weights[n, 0].numpy(), expected, rtol=1e-3)
     patch = maker(images, labels, config(loss=loss)).make(samples, patch_px=16)
     assert patch.weights.shape == (2, 1, 16, 16)
     assert maker(images, labels, config()).make(samples, patch_px=16).weights is None
+
+
+def test_weights_of_many_slices_take_no_memory():
+    labels = np.zeros((40, 512, 512), np.uint8)
+    labels[:, 100:110, 100:110] = 255
+    making = maker(labels, labels, config(loss=LossConfig(boundary_weight=5)))
+    tracemalloc.start()
+    try:
+        for source in range(40):
+            made = making.make([Sample(source=source, transform=Transform())], patch_px=32)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert made.weights.shape == (1, 1, 32, 32)
+    assert kept < 4e6  # 42 MB as they are
+
+
+def test_weights_that_the_disk_refuses(run_python):
+    code = """
+        import resource, signal, numpy as np, torch
+        from segcore.config import LossConfig, RunConfig
+        from segcore.errors import StorageError
+        from segcore.training.sampling import BatchMaker, Sample, Transform
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        labels = np.zeros((2, 512, 512), np.uint8)
+        making = BatchMaker(labels, labels, RunConfig(loss=LossConfig(boundary_weight=5)), torch.device("cpu"))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+        for source in range(2):
+            try:
+                making.make([Sample(source=source, transform=Transform())], patch_px=32)
+                print("made")
+            except StorageError as error:
+                print(error)
+    """
+    result = run_python(code)
+    assert result.stdout.splitlines()[0] == "made"
+    assert "the file would be larger than this system allows" in result.stdout, result.stderr

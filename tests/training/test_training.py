@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
 from waiting import REPOSITORY
 
-from segcore.config import ModelConfig, RunConfig, TrainConfig, override, standard
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override, standard
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
 from segcore.network.prediction import predict
@@ -153,6 +153,7 @@ def command(*arguments, threads=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 @pytest.mark.parametrize(("stop", "state"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "training")])
 def test_a_process_stopped_anywhere_and_resumed(cells, models_dir, stop, state):
@@ -178,9 +179,10 @@ def test_a_process_stopped_anywhere_and_resumed(cells, models_dir, stop, state):
     assert_the_same(resumed, whole)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(cells, models_dir):
-    # Dropout, like batch normalisation, depends on who sees what; without both, processes agree.
-    settings = ("model.normalisation=none", "model.dropout=0", "model.width=4", "model.depth=3", "train.epochs=2",
+    # Dropout depends on who sees what; without it, processes agree.
+    settings = ("model.normalisation=batch", "model.dropout=0", "model.width=4", "model.depth=3", "train.epochs=2",
                 "train.patch_px=32", "train.epoch_samples=11", "train.precision=32")  # fmt: skip
     process = command(
         "train", "cells", "--name", "two", "--devices", "2", "--device", "cpu", "--set", *settings, threads=1
@@ -230,6 +232,9 @@ def test_nothing_is_written_for_what_cannot_start(cells, models_dir, cell_stack)
     few = override(SMALL, ["train.batch_size=1"])
     with pytest.raises(ConfigError, match=r"fewer patches than there are processes; found train.batch_size=1, 2"):
         train(cells, few, "first", machine=Machine(accelerator="cpu", devices=2))
+    small = dataclasses.replace(SMALL, model=ModelConfig(depth=5), prediction=PredictionConfig(tile_px=64))
+    with pytest.raises(ConfigError, match="tile_px is too small for the network; found 64"):
+        train(cells, small, "first", machine=CPU)
     assert run_names() == []
     trained(cells, "first", "train.epochs=1")
     with pytest.raises(StorageError, match="already something of this name"):
@@ -325,6 +330,7 @@ def test_every_choice_trains(cells, models_dir, settings):
     assert np.isfinite(dataclasses.astuple(run.history()[0])).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("SEGCORE_SLOW_TESTS" not in os.environ, reason="compiling takes a minute; set SEGCORE_SLOW_TESTS=1")
 def test_compiled_training_is_the_same_training(cells, models_dir):
     plain, compiled = (trained(cells, f"run-{on}", f"train.compile={on}", "train.epochs=2") for on in ("false", "true"))

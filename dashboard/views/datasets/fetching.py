@@ -29,7 +29,7 @@ class _Fetches:
         with self._lock:
             work = self.running(name)
             if work is None:
-                work = Work(lambda watch: fetch(name, source=source, watch=watch))
+                work = Work(lambda progress: fetch(name, source=source, progress=progress))
                 self._works[name] = work
             return work
 

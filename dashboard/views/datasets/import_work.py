@@ -11,7 +11,7 @@ from typing import Any
 from dashboard import scratch, uploads
 from dashboard.background import Work
 from segcore.data import Check, check_source, import_source
-from segcore.progress import Watch
+from segcore.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +42,9 @@ def start_import(
     if isinstance(images, str):
         places = [Path(one).expanduser() if one else None for one in (images, masks)]
 
-        def by_path(watch: Watch) -> Any:
+        def by_path(progress: Progress) -> Any:
             assert places[0] is not None
-            return task(places[0], name, labels=places[1], watch=watch, checks=checks, **options)
+            return task(places[0], name, labels=places[1], progress=progress, checks=checks, **options)
 
         return Importing(form=form, only_check=only_check, work=Work(by_path), checks=checks, naming=str)
     folder = scratch.new_folder()
@@ -54,11 +54,11 @@ def start_import(
             text = uploads.as_named(text, folder / part)
         return text
 
-    def by_upload(watch: Watch) -> Any:
+    def by_upload(progress: Progress) -> Any:
         try:
-            source = uploads.copy(images, folder / "images", watch)
-            labels = uploads.copy(masks, folder / "masks", watch) if masks else None
-            return task(source, name, labels=labels, watch=watch, checks=checks, **options)
+            source = uploads.copy(images, folder / "images", progress)
+            labels = uploads.copy(masks, folder / "masks", progress) if masks else None
+            return task(source, name, labels=labels, progress=progress, checks=checks, **options)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,7 +14,7 @@ from dashboard.tables import LONG, csv_button, holding
 from segcore.config import SplitConfig, from_dict
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
-from segcore.runs import LeakAudit, Split, audit_split, make_split, slice_ranges
+from segcore.runs import LeakAudit, Overlap, Split, audit_split, make_split, slice_ranges
 
 
 def split_section(selection: Selection, info: DatasetInfo) -> None:
@@ -57,11 +57,18 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
     if chosen != "run" and run is not None and not own:
         st.caption(f"Run {words.plain(run.name)} was trained on another stack ({words.plain(run.info.dataset)}).")
         seen = run.audit_slices(range(info.slices), prints)
-        if seen.leaks:
-            st.error(
-                f"Run {words.plain(run.name)} was trained on slices {slice_ranges(seen.trained_on)} of this dataset, "
-                "under another name.",
-                icon=":material/warning:",
+        for slices, how in (
+            (seen.trained_here, "was trained on slices {} of this dataset, under another name."),
+            (seen.trained_before, "began with weights that had been trained on slices {} of this dataset."),
+        ):
+            if slices:
+                text = f"Run {words.plain(run.name)} {how.format(slice_ranges(slices))}"
+                st.error(text, icon=":material/warning:")
+        if seen.chosen_on:
+            st.warning(
+                f"Slices {slice_ranges(seen.chosen_on)} of this dataset chose epochs or thresholds of run "
+                f"{words.plain(run.name)}" + (", or of weights it began with." if run.inherited.validated else "."),
+                icon=":material/info:",
             )
 
 
@@ -76,16 +83,25 @@ def parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
 def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
     st.markdown("**Leak audit**", help=words.HELP["leak"])
     if found.leaks:
-        st.error(
-            f"**Leaks.** Slices {slice_ranges(found.trained_on)} are both trained on and judged by. Figures from them "
-            "say nothing about new images.",
-            icon=":material/warning:",
-        )
+        said = ["**Leaks.**"]
+        if found.trained_here:
+            said.append(f"Slices {slice_ranges(found.trained_here)} are both trained on and judged by.")
+        if found.trained_before:
+            said.append(
+                f"Slices {slice_ranges(found.trained_before)} are judged by, and the weights that the run began with "
+                "had been trained on them."
+            )
+        st.error(" ".join([*said, "Figures from them say nothing about new images."]), icon=":material/warning:")
     else:
         st.success("No validation or test slice, and no turned copy of one, is trained on.", icon=":material/verified:")
+    if found.chosen_on:
+        st.warning(
+            f"**Flatters.** Epochs or thresholds were chosen on test slices {slice_ranges(found.chosen_on)}.",
+            icon=":material/info:",
+        )
     if found.neighbours:
         st.info(f"Right beside a trained slice, so much alike: {slice_ranges(found.neighbours)}.")
-    sources = {one.judged: one.source for one in found.overlaps}
+    seen = {one.judged: _seen(one) for one in found.overlaps}
     rows = []
     for z in range(info.slices):
         used = [words.PARTS[part] for part in PART_COLOURS if z in getattr(split, part)]
@@ -94,17 +110,26 @@ def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
                 "slice": z,
                 "name": info.slice_names[z],
                 "used for": " and ".join(used),
-                "leak": f"same pixels as trained slice {sources[z]}" if z in sources else "",
+                "leak": seen.get(z, ""),
                 "fingerprint": info.slice_fingerprints[z][:16],
             }
         )
     table = pd.DataFrame(rows)
-    if not sources:
+    if not seen:
         table = table.drop(columns="leak")
     if len(table) > LONG:
         table = _filtered(table)
     st.dataframe(table, hide_index=True, height=300)
     csv_button("Split as CSV", table, f"{info.name}-split.csv")
+
+
+def _seen(overlap: Overlap) -> str:
+    """Where a judged slice was seen before, for a cell of the table."""
+    how = {"train": "trained", "validation": "validated"}[overlap.seen_in]
+    said = [] if overlap.source is None else [f"same pixels as {how} slice {overlap.source}"]
+    if overlap.inherited:
+        said.append(f"{how} on before, by the weights the run began with")
+    return "; ".join(said)
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:

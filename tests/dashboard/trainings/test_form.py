@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import pytest
@@ -10,10 +11,12 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import APP, bugs, text_of
 from streamlit.testing.v1 import AppTest
 
+from dashboard.trainings import draft
 from dashboard.trainings.form import OPEN
-from segcore.config import AugmentConfig, preset
+from segcore.config import AugmentConfig, RunConfig, preset
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
+from segcore.runs import Seen
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -223,6 +226,31 @@ def test_weights_that_have_seen_the_test_slices_leak(queue, mid_grey_run):
     assert "has learned from slices 0-" in warnings(test)
     start_button(test).click().run()
     assert queue.jobs()[0].started_from == "mid-grey"
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "told"),
+    [
+        ((), (), ""),
+        ((), (7,), ""),  # it is validated with here too
+        ((), (8,), "**This would flatter.** Test slices 8 choose epochs or thresholds, here or in mid-grey, whose"),
+        (
+            (9, 7),
+            (8,),
+            "**This would leak.** mid-grey, whose weights it would begin with, has learned from slices 7, 9",
+        ),
+    ],
+)
+def test_what_the_weights_have_seen_is_told(trained, validated, told, queue, mid_grey_run, cells):
+    prints = cells.info.slice_fingerprints
+    nowhere = tuple(f"other {z}" for z in range(12))
+    before = Seen(trained=tuple(prints[z] for z in trained), validated=tuple(prints[z] for z in validated))
+    parent = dataclasses.replace(mid_grey_run, slice_fingerprints=nowhere, inherited=before)
+    planned = draft.Draft(dataset="cells", name="new", started_from="mid-grey", config=RunConfig(), problems={})
+    said = draft.leak(planned, cells.info, parent).replace("\\", "")
+    assert said.startswith(told)
+    assert bool(said) == bool(told)
+    assert "none" not in said
 
 
 def test_weights_of_another_network_do_not_fit(queue, mid_grey_run):

@@ -16,8 +16,7 @@ from dashboard.trainings.panel import LATEST
 from segcore.config import preset
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
-from segcore.runs.run import append_history, open_run
-from segcore.runs.status import StatusWriter
+from segcore.runs import Previews, StatusWriter, append_history, open_run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -111,10 +110,9 @@ def test_the_one_that_runs_says_how_far_it_is_and_can_be_stopped(queue, learning
 
 def test_the_training_page_follows_it(queue, learning):
     run = open_run("mid-grey")
-    report = StatusWriter(run)
     stack = np.zeros((45, 52), np.uint8)
-    report.preview(1, 7, stack)
-    report.preview_of(7, stack, stack)
+    Previews(run).write(1, 7, stack)
+    Previews(run).write_slice(7, stack, stack)
     run.log.write_text("a line of the log\n")
     test = opened("training")
     assert not bugs(test)

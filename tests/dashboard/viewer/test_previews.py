@@ -12,15 +12,15 @@ import uvicorn
 from starlette.applications import Starlette
 
 from dashboard.viewer.addresses import routes
-from segcore.runs.status import StatusWriter
+from segcore.runs import Previews
 
 
 @pytest.fixture
 def get(mid_grey_run):
     """Sends a path as it is, byte for byte, to a real server."""
     plane = np.arange(45 * 52, dtype=np.uint16).reshape(45, 52).astype(np.uint8)
-    StatusWriter(mid_grey_run).preview(3, 7, plane)
-    StatusWriter(mid_grey_run).preview_of(7, plane, plane)
+    Previews(mid_grey_run).write(3, 7, plane)
+    Previews(mid_grey_run).write_slice(7, plane, plane)
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes()), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

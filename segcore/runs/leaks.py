@@ -1,0 +1,141 @@
+"""Whether slices that a run is judged by had been seen before: the leak audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from segcore.runs.splits import Split
+
+SeenIn = Literal["train", "validation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """Fingerprints of the slices that weights have learned from, and of those that chose an epoch or thresholds."""
+
+    trained: tuple[str, ...] = ()
+    validated: tuple[str, ...] = ()
+
+
+NOTHING = Seen()
+"""What random weights have seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """A judged slice that training, or the choice of epoch and thresholds, has already seen.
+
+    Attributes:
+        judged: its index among the judged.
+        seen_in: `train` if it was learned from, by this run or one whose weights it started from; otherwise
+            `validation`.
+        source: the slice of the run's own stack with the same pixels that was seen in this way; None if only another
+            run, whose weights this one started from, saw them so.
+        inherited: whether such another run saw it in this way.
+    """
+
+    judged: int
+    seen_in: SeenIn
+    source: int | None
+    inherited: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakAudit:
+    """Whether judged slices were seen before.
+
+    Attributes:
+        overlaps: judged slices that were trained on, or used to choose epoch and thresholds.
+        neighbours: judged slices, not seen themselves, right beside a slice that was trained on in
+            the same stack. Not a leak, but such slices look alike.
+    """
+
+    overlaps: tuple[Overlap, ...]
+    neighbours: tuple[int, ...] = ()
+
+    @property
+    def trained_on(self) -> tuple[int, ...]:
+        """Judged slices that were trained on, by this run or one whose weights it started from."""
+        return _judged(one for one in self.overlaps if one.seen_in == "train")
+
+    @property
+    def trained_here(self) -> tuple[int, ...]:
+        """Of these, those that the run itself was trained on."""
+        return _judged(one for one in self.overlaps if one.seen_in == "train" and one.source is not None)
+
+    @property
+    def trained_before(self) -> tuple[int, ...]:
+        """Of these, those that the weights it started from had been trained on."""
+        return _judged(one for one in self.overlaps if one.seen_in == "train" and one.inherited)
+
+    @property
+    def leaks(self) -> bool:
+        """True when a judged slice, or a transformed copy of one, was trained on."""
+        return bool(self.trained_on)
+
+    @property
+    def chosen_on(self) -> tuple[int, ...]:
+        """Judged slices that decided an epoch and thresholds, without being trained on: their figures flatter."""
+        return _judged(one for one in self.overlaps if one.seen_in == "validation")
+
+
+def audit(
+    split: Split,
+    own_prints: Sequence[str],
+    judged: Sequence[int],
+    judged_prints: Sequence[str],
+    inherited: Seen = NOTHING,
+) -> LeakAudit:
+    """Compares judged slices with what a run has seen, by their pixels.
+
+    A slice is known by its fingerprint, which is the same for all its flips and quarter turns, so
+    that the same pixels under another name or another way round are recognised.
+
+    Args:
+        split: the run's split.
+        own_prints: fingerprint of every slice of the stack the run was trained on.
+        judged: indices of the judged slices in their stack.
+        judged_prints: fingerprint of every slice of that stack.
+        inherited: what the weights the run started from had seen.
+    """
+    ways: tuple[tuple[SeenIn, dict[str, int], set[str]], ...] = (
+        ("train", {own_prints[index]: index for index in split.train}, {*inherited.trained}),
+        ("validation", {own_prints[index]: index for index in split.validation}, {*inherited.validated}),
+    )
+    overlaps = []
+    for index in judged:
+        print_ = judged_prints[index]
+        for seen_in, own, before in ways:
+            if print_ in own or print_ in before:
+                overlaps.append(
+                    Overlap(judged=index, seen_in=seen_in, source=own.get(print_), inherited=print_ in before)
+                )
+                break
+    known = {overlap.judged for overlap in overlaps}
+    trained = {*ways[0][1], *ways[0][2]}
+    neighbours = tuple(
+        index
+        for index in judged
+        if index not in known
+        and any(
+            0 <= beside < len(judged_prints) and judged_prints[beside] in trained for beside in (index - 1, index + 1)
+        )
+    )
+    return LeakAudit(overlaps=tuple(overlaps), neighbours=neighbours)
+
+
+def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOTHING) -> LeakAudit:
+    """Whether the validation and test slices of a split had been seen. Arguments as for `audit`."""
+    judged = sorted({*split.validation, *split.test})
+    found = audit(split, fingerprints, judged, fingerprints, inherited)
+    # That validation slices decide thresholds is what they are for.
+    return LeakAudit(
+        overlaps=tuple(one for one in found.overlaps if one.seen_in == "train" or one.judged in split.test),
+        neighbours=found.neighbours,
+    )
+
+
+def _judged(overlaps: Iterable[Overlap]) -> tuple[int, ...]:
+    return tuple(overlap.judged for overlap in overlaps)
