@@ -21,11 +21,9 @@ if __name__ == "__mp_main__":
 elif get_script_run_ctx(suppress_warning=True) is None:
     from dashboard import memory, viewer
     from dashboard.scratch import for_a_while
-    from dashboard.trainings import previews
 
     memory.share_arenas()
-    # The viewer's last route answers for all that nobody knows.
-    app = st.App(__file__, routes=[*previews.routes(), *viewer.routes()], lifespan=for_a_while)
+    app = st.App(__file__, routes=viewer.routes(), lifespan=for_a_while)
 else:
     from dashboard.sidebar import run_app
 

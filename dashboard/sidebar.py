@@ -6,14 +6,28 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.state import loaders
-from dashboard.state.navigation import PAGES, view
-from dashboard.state.selection import Selection, choose, choose_run, chosen, read_address, set_current, write_address
-from dashboard.trainings import drawing as job_drawing
-from dashboard.trainings import form as training_form
-from dashboard.trainings import notices
-from dashboard.trainings import panel as job_panel
+from dashboard import notices, words
+from dashboard.state import (
+    PAGES,
+    Result,
+    Selection,
+    broken_runs,
+    choose,
+    choose_run,
+    chosen,
+    dataset_info,
+    evaluated_parts,
+    load_result,
+    load_run,
+    measures_at,
+    names_of_datasets,
+    names_of_runs,
+    read_address,
+    set_current,
+    view,
+    write_address,
+)
+from dashboard.trainings import FORM_STYLE, JOBS_STYLE, show_form, show_jobs
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.runs import Run, threshold_value
@@ -67,10 +81,10 @@ def _choose(page: str) -> Selection:
 
 
 def _training(run: Run | None, info: DatasetInfo | None) -> None:
-    st.html(training_form.STYLE + job_drawing.STYLE)
+    st.html(FORM_STYLE + JOBS_STYLE)
     if not read_only():
-        training_form.show(run.name if run else None, info.name if info and info.labelled else None)
-    job_panel.show(run.name if run else None)
+        show_form(run.name if run else None, info.name if info and info.labelled else None)
+    show_jobs(run.name if run else None)
 
 
 def _take(key: str) -> None:
@@ -78,11 +92,11 @@ def _take(key: str) -> None:
 
 
 def _run() -> Run | None:
-    names = loaders.names_of_runs()
+    names = names_of_runs()
     if not names:
         st.caption("No run yet." if read_only() else "No run yet. Train one below.")
         return None
-    broken = loaders.broken_runs()
+    broken = broken_runs()
     wanted = chosen().get("run")
     if wanted not in names:
         if wanted is not None:
@@ -101,16 +115,16 @@ def _run() -> Run | None:
     if wanted in broken:
         st.error(words.message(broken[wanted]))
         return None
-    return loaders.run(wanted)
+    return load_run(wanted)
 
 
 def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool, str]:
     """The run to begin with: whole, its data here, evaluated, on measured images, the latest."""
     if name in broken:
         return False, False, False, ""
-    run = loaders.run(name)
+    run = load_run(name)
     # The synthetic stack is drawn on the first start, so its data is as good as here.
-    here = run.info.synthetic or loaders.info(run.info.dataset) is not None
+    here = run.info.synthetic or dataset_info(run.info.dataset) is not None
     return here, bool(run.evaluations()), not run.info.synthetic, run.info.started
 
 
@@ -119,8 +133,8 @@ def _take_run() -> None:
 
 
 def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetInfo | None]:
-    installed = loaders.names_of_datasets()
-    own = list(dict.fromkeys(name for name, _ in loaders.evaluated(run))) if run else []
+    installed = names_of_datasets()
+    own = list(dict.fromkeys(name for name, _ in evaluated_parts(run))) if run else []
     if run and run.info.dataset not in own:
         own.append(run.info.dataset)
     names = list(dict.fromkeys([*(name for name in own if name in installed or not needs_data), *installed]))
@@ -136,7 +150,7 @@ def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetI
     st.session_state["sidebar dataset"] = wanted
 
     def titled(name: str) -> str:
-        facts = loaders.info(name)
+        facts = dataset_info(name)
         return f"{name} (not here)" if facts is None else f"{name} (synthetic)" if facts.synthetic else name
 
     # Titles as they are now: a dataset may go away before the reader chooses.
@@ -145,7 +159,7 @@ def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetI
         "Dataset", names, key="sidebar dataset", format_func=titles.__getitem__, help=words.HELP["dataset"],
         on_change=_take_dataset,
     )  # fmt: skip
-    return wanted, loaders.info(wanted)
+    return wanted, dataset_info(wanted)
 
 
 def _take_dataset() -> None:
@@ -154,8 +168,8 @@ def _take_dataset() -> None:
     _take("dataset")
 
 
-def _part(run: Run | None, name: str | None) -> loaders.Result | None:
-    parts = [part for dataset, part in loaders.evaluated(run) if dataset == name] if run else []
+def _part(run: Run | None, name: str | None) -> Result | None:
+    parts = [part for dataset, part in evaluated_parts(run) if dataset == name] if run else []
     if run is None or name is None or not parts:
         return None
     wanted = chosen().get("part")
@@ -168,12 +182,12 @@ def _part(run: Run | None, name: str | None) -> loaders.Result | None:
             "Slices of",
             parts,
             key="sidebar part",
-            format_func=lambda part: words.PARTS[part],
+            format_func=lambda part: f"{words.PARTS[part]} slices",
             help=words.HELP["part"],
             on_change=_take_part,
         )
     try:
-        return loaders.result(run, name, wanted)
+        return load_result(run, name, wanted)
     except SegcoreError as error:
         st.error(words.message(error))
         return None
@@ -184,7 +198,7 @@ def _take_part() -> None:
     _take("part")
 
 
-def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_stack: bool, shown: bool) -> int:
+def _slice(info: DatasetInfo | None, result: Result | None, *, whole_stack: bool, shown: bool) -> int:
     if result is not None and not whole_stack:
         indices = list(result.evaluation.slices)
         called = result.evaluation.names
@@ -216,13 +230,13 @@ def _slice(info: DatasetInfo | None, result: loaders.Result | None, *, whole_sta
     return int(wanted)
 
 
-def worst_slice(result: loaders.Result) -> int:
+def worst_slice(result: Result) -> int:
     """The slice with the highest percentage of wrong pixels at the run's first threshold."""
-    wrong = loaders.at(result, next(iter(result.points.values())), 0).each.wrong_percent
+    wrong = measures_at(result, next(iter(result.points.values())), 0).each.wrong_percent
     return result.evaluation.slices[int(wrong.argmax())]
 
 
-def _threshold(run: Run | None, result: loaders.Result | None, *, shown: bool) -> tuple[float, int]:
+def _threshold(run: Run | None, result: Result | None, *, shown: bool) -> tuple[float, int]:
     if run is None or result is None:
         return float(chosen().get("threshold", 0.5)), int(chosen().get("tolerance", 0))
     # Three decimals are finer than the 8 bits of a probability, so rounding moves no pixel.
@@ -257,7 +271,7 @@ def _threshold(run: Run | None, result: loaders.Result | None, *, shown: bool) -
             width="stretch",
         )
     nm = None
-    facts = loaders.info(result.dataset)
+    facts = dataset_info(result.dataset)
     if facts is not None and facts.voxel_size_nm:
         nm = facts.voxel_size_nm[2]
     st.select_slider(

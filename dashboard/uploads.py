@@ -21,6 +21,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _BLOCK = 1 << 20
 MOST_PIXELS = 8192 * 8192
 MOST_PIXELS_IN_ALL = 10**9
+MOST_UNPACKED_BYTES = 2 * MOST_PIXELS_IN_ALL
+"""What the archive of a visitor may unpack to; `segcore import` takes more."""
 
 
 class Upload(Protocol):
@@ -84,7 +86,7 @@ def stack_in(path: Path, folder: Path, progress: Progress = SILENT) -> Iterator[
     """
     with (
         _errors_as_named(folder),
-        unpacked(path, folder, limit=MOST_PIXELS_IN_ALL * 2, progress=progress) as place,
+        unpacked(path, folder, limit=MOST_UNPACKED_BYTES, progress=progress) as place,
         open_stack(_only_one(place)) as stack,
     ):
         pixels = stack.height * stack.width

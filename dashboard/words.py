@@ -50,12 +50,8 @@ HELP = {
     "recall": "Of the pixels that really are this class, the share that was predicted as such.",
 }
 
-PARTS = {
-    "test": "test slices",
-    "validation": "validation slices",
-    "train": "training slices",
-    "all": "all slices",
-}
+PARTS = {"test": "test", "validation": "validation", "train": "training", "gap": "left out", "all": "all"}
+"""What slices are used for, in a word."""
 
 PROTOCOLS = {
     "blocks": "Blocks: the last third is held out as test",

@@ -24,10 +24,9 @@ NOT_INSTALLED = {"__pycache__", "screenshots"}
 
 
 def in_the_repository(package: str) -> set[str]:
-    """What git has of a package or would take, but for the README's pictures."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", package]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
-    return {name for name in listed if (REPOSITORY / name).is_file() and not NOT_INSTALLED & set(Path(name).parts)}
+    """Every file of a package, but for the README's pictures and what Python leaves behind."""
+    files = {path.relative_to(REPOSITORY) for path in (REPOSITORY / package).rglob("*") if path.is_file()}
+    return {path.as_posix() for path in files if not NOT_INSTALLED & set(path.parts)}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from waiting import REPOSITORY
 
-from segcore.measures.topology import score_slice
+from segcore.measures.topology import components, score_segments, thin
 
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 # Folders that a user's work makes.
@@ -56,6 +56,9 @@ def test_the_example_runs_as_it_stands(cells, cell_stack, mid_grey_run, tmp_path
     # The run calls interior what is brighter than 127; its topology threshold of 0.75 asks for a logit of ln 3.
     wrong = 100 * np.mean((images > 127) != (labels > 0))
     brighter = images > 255 * (10 + np.log(3)) / 20
-    v_rand = [score_slice(label > 0, slice_).v_rand for label, slice_ in zip(labels, brighter, strict=True)]
+    v_rand = [
+        score_segments(components(label > 0), thin(slice_)).v_rand
+        for label, slice_ in zip(labels, brighter, strict=True)
+    ]
     said = re.findall(r"\d+\.\d+", capsys.readouterr().out)
     assert [float(one) for one in said] == pytest.approx([wrong, *v_rand], abs=1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.figures.pictures import FALSE, MISSED, TINT
-from dashboard.state import loaders
+from dashboard.state import load_dataset, load_probability, load_result, load_run
 from segcore.measures import last_membrane_value
 
 
@@ -22,14 +22,14 @@ def colours() -> np.ndarray:
 
 st.set_page_config(layout="wide")
 name = st.query_params["stack"]
-stack = loaders.dataset(name)
-found = loaders.result(loaders.run(name), name, "all")
+stack = load_dataset(name)
+found = load_result(load_run(name), name, "all")
 z = st.session_state.setdefault("z", 0)
 st.title(f"Slice {z}")
 if st.button("Next", shortcut="Right"):
     st.session_state["z"] += 1
     st.rerun()
 interior = stack.label(z) > 0
-predicted = loaders.probability(found, z) > last_membrane_value(0.47)
+predicted = load_probability(found, z) > last_membrane_value(0.47)
 error = (predicted & ~interior).astype(np.uint8) + (interior & ~predicted).astype(np.uint8) * np.uint8(2)
 st.image(colours().reshape(-1, 3)[error.astype(np.uint16) * np.uint16(256) + stack.image(z)])

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.figures.charts import FALSE, GREY, MISSED
+from dashboard.figures.colours import FALSE, GREY, MISSED
 from segcore.measures import CLASSES
 
 _ERRORS = {(0, 1): ("missed membrane", MISSED), (1, 0): ("false membrane", FALSE)}

@@ -9,23 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dashboard.figures import colours
+from dashboard.figures.colours import rgb
 from segcore.measures import boundary_distance, predicted_interior
 
 Grey = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
 
-# Okabe and Ito's colours, which colour-blind people tell apart too.
-MISSED, FALSE, FORGIVEN, RED = (0, 114, 178), (213, 94, 0), (240, 228, 66), (220, 30, 30)
+MISSED, FALSE, FORGIVEN, LABEL = map(rgb, (colours.MISSED, colours.FALSE, colours.FORGIVEN, colours.ORANGE))
+RED = (220, 30, 30)
 TINT = 0.75
-LABEL_TINT = (230, 159, 0)
 
 
-def mask(interior: NDArray[np.bool_]) -> Grey:
+def mask_picture(interior: NDArray[np.bool_]) -> Grey:
     """Interior white, membrane black."""
     return np.where(interior, np.uint8(255), np.uint8(0))
 
 
-def errors(image: Grey, label: Grey, probability: Grey, threshold: float, tolerance: int) -> Rgb:
+def error_overlay(image: Grey, label: Grey, probability: Grey, threshold: float, tolerance: int) -> Rgb:
     """The image with wrong pixels in colour: missed membrane blue, false membrane vermilion, forgiven yellow."""
     true, predicted = label > 0, predicted_interior(probability, threshold)
     forgiven = (true != predicted) & (boundary_distance(true) < tolerance)
@@ -39,7 +40,7 @@ def errors(image: Grey, label: Grey, probability: Grey, threshold: float, tolera
     return found
 
 
-def coarse_errors(planes: Mapping[str, Grey], threshold: float) -> Rgb:
+def coarse_error_overlay(planes: Mapping[str, Grey], threshold: float) -> Rgb:
     """The same of a coarse tile of the viewer, which knows for each block whether a pixel of it is wrong."""
     found = _rgb(planes["image"])
 
@@ -57,18 +58,18 @@ def coarse_errors(planes: Mapping[str, Grey], threshold: float) -> Rgb:
     return found
 
 
-def notebook(label: Grey, probability: Grey, threshold: float) -> tuple[Grey, Grey, Rgb]:
+def notebook_pictures(label: Grey, probability: Grey, threshold: float) -> tuple[Grey, Grey, Rgb]:
     """Predicted, expected, and the prediction with every wrong pixel in red."""
     true, predicted = label > 0, predicted_interior(probability, threshold)
-    wrong = _rgb(mask(predicted))
+    wrong = _rgb(mask_picture(predicted))
     wrong[true != predicted] = RED
-    return mask(predicted), mask(true), wrong
+    return mask_picture(predicted), mask_picture(true), wrong
 
 
-def membrane_over(image: Grey, interior: NDArray[np.bool_]) -> Rgb:
+def membrane_overlay(image: Grey, interior: NDArray[np.bool_]) -> Rgb:
     """The image with membrane tinted orange."""
     found = _rgb(image)
-    _tint(found, ~interior, LABEL_TINT, 0.5)
+    _tint(found, ~interior, LABEL, 0.5)
     return found
 
 
@@ -77,7 +78,7 @@ def side_by_side(*pictures: NDArray[np.uint8]) -> Rgb:
     return np.hstack([_rgb(one) if one.ndim == 2 else one for one in pictures])
 
 
-def small(picture: NDArray[np.uint8], side: int = 420) -> NDArray[np.uint8]:
+def small_picture(picture: NDArray[np.uint8], side: int = 420) -> NDArray[np.uint8]:
     """At most `side` pixels wide, for a preview."""
     if max(picture.shape[:2]) <= side:
         return picture
@@ -86,7 +87,7 @@ def small(picture: NDArray[np.uint8], side: int = 420) -> NDArray[np.uint8]:
     return np.asarray(shown)
 
 
-def encoded(picture: NDArray[np.uint8], kind: str) -> bytes:
+def picture_file(picture: NDArray[np.uint8], kind: str) -> bytes:
     """The bytes of a `png` or `tiff` file, pixel for pixel."""
     file = io.BytesIO()
     Image.fromarray(picture).save(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.state.selection import choose_run
 
+# Not `pages`: Streamlit takes a folder of that name beside the script for a list of pages of its own.
 VIEWS = Path(__file__).parents[1] / "views"
 PAGES = (
     ("overview", "Overview", ":material/home:"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.loaders import Result
+from dashboard.state.evaluations import Result
 from segcore.data import DatasetInfo
 from segcore.runs import Run
 

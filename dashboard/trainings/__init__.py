@@ -1,1 +1,24 @@
-"""Trainings."""
+"""Trainings: the form that starts one, the panel of those that run and wait, and one as it goes.
+
+In: the queue of jobs, runs, and what is typed and clicked. Out: what the sidebar and the pages draw of them.
+May use: notices, state."""
+
+from dashboard.trainings.actions import go_on_button
+from dashboard.trainings.card import JOBS_STYLE
+from dashboard.trainings.form import FORM_STYLE, show_form
+from dashboard.trainings.live import how_far, how_it_ended, show_log
+from dashboard.trainings.panel import show_jobs
+from dashboard.trainings.unevaluated import needs_result, offer_evaluation
+
+__all__ = [
+    "FORM_STYLE",
+    "JOBS_STYLE",
+    "go_on_button",
+    "how_far",
+    "how_it_ended",
+    "needs_result",
+    "offer_evaluation",
+    "show_form",
+    "show_jobs",
+    "show_log",
+]

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard import words
-from dashboard.state import loaders
 from segcore.errors import SegcoreError
+from segcore.jobs import Job, JobQueue
 from segcore.runs import Run
 from segcore.storage import read_only
 
@@ -37,7 +37,7 @@ def go_on_button(run: Run, label: str) -> bool:
     """
     if read_only():
         return False
-    if (job := loaders.open_job(run.name)) is not None:
+    if (job := _open_job(run.name)) is not None:
         waits = "waits in the queue" if job.state == "waiting" else "is being worked on"
         st.info(f"It {waits}; the sidebar shows how far it is.", icon=":material/hourglass_top:")
         return True
@@ -45,7 +45,12 @@ def go_on_button(run: Run, label: str) -> bool:
     token = f"go on with {run.name} from epoch {run.info.epochs}, {run.info.ended}"
     st.button(
         label, key=f"go on {run.name}", icon=":material/resume:", on_click=act,
-        args=("page", loaders.queue().resume, run.name), kwargs={"token": token},
+        args=("page", JobQueue().resume, run.name), kwargs={"token": token},
     )  # fmt: skip
     mistake("page")
     return True
+
+
+def _open_job(run: str) -> Job | None:
+    """The job that trains or evaluates a run, or waits for it."""
+    return next((job for job in JobQueue().jobs() if job.open and job.run == run), None)

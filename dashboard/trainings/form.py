@@ -11,15 +11,15 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.state import loaders
-from dashboard.trainings import notices, prefill
+from dashboard import notices, words
+from dashboard.state import dataset_info, latest_run, load_run, names_of_datasets
+from dashboard.trainings import prefill
 from dashboard.trainings.draft import RANGES, Draft, leak
 from segcore import config as configuration
 from segcore.config import RunConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs import ARCHITECTURE, device_lane, estimate, start_measuring
+from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, estimate, start_measuring
 from segcore.progress import duration
 from segcore.runs import Run, make_split, slice_ranges
 
@@ -46,12 +46,12 @@ _FIELDS = {
 }  # fmt: skip
 # Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
 # fragment that draws its own takes it from the others.
-STYLE = """<style>
+FORM_STYLE = """<style>
 .st-key-train-form [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
 </style>"""
 
 
-def show(run: str | None, dataset: str | None) -> None:
+def show_form(run: str | None, dataset: str | None) -> None:
     """Draws the form, closed at first; it costs nothing then.
 
     Args:
@@ -77,7 +77,7 @@ def _fragment(run: str | None, dataset: str | None, *, looks: bool) -> None:
 
 def _form(run: str | None, dataset: str | None) -> bool:
     """Says whether the time it takes is not known yet."""
-    names = [name for name in loaders.names_of_datasets() if (info := loaders.info(name)) and info.labelled]
+    names = [name for name in names_of_datasets() if (info := dataset_info(name)) and info.labelled]
     if not names:
         st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
         return False
@@ -133,9 +133,9 @@ def _before_starting(planned: Draft) -> bool:
     """What is wrong, what it will be worth, how long it will take; and the button."""
     _problem(planned, "")
     unknown = False
-    info = loaders.info(planned.dataset)
+    info = dataset_info(planned.dataset)
     if not planned.problems and info is not None:
-        begun_with = loaders.run(planned.started_from) if planned.started_from else None
+        begun_with = load_run(planned.started_from) if planned.started_from else None
         if text := leak(planned, info, begun_with):
             st.warning(text, icon=":material/warning:")
         unknown = _time(planned.config, info)
@@ -158,7 +158,7 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
         st.caption(":material/timer: Sent to the cluster, whose queue decides when it runs")
         return False
     device = "GPU" if lane == "cuda" else "CPU"
-    ahead = sum(job.open and job.lane == lane for job in loaders.queue().jobs())
+    ahead = sum(job.open and job.lane == lane for job in JobQueue().jobs())
     if found.train_seconds is None:
         start_measuring(lane)
         said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
@@ -176,7 +176,7 @@ def _start(token: str) -> None:
     if planned.problems:
         return
     try:
-        loaders.queue().start(
+        JobQueue().start(
             dataset=planned.dataset, config=planned.config, run=planned.name, token=token,
             started_from=planned.started_from, accelerator=prefill.accelerator(),
         )  # fmt: skip
@@ -222,7 +222,7 @@ def _problem(planned: Draft, what: str) -> None:
 
 def _folds(planned: Draft) -> dict[str, str]:
     """The folds by number, with the slices that each would hold out."""
-    info = loaders.info(planned.dataset)
+    info = dataset_info(planned.dataset)
     titles = {}
     for fold in range(planned.config.split.folds):
         slices = ""
@@ -242,7 +242,7 @@ def _begin_with(planned: Draft) -> None:
 
     names = prefill.with_weights()
     titles = {"": "none (random)"} | {
-        name: name if fits(loaders.latest_run(name)) else f"{name} (another network)" for name in names
+        name: name if fits(latest_run(name)) else f"{name} (another network)" for name in names
     }
     st.selectbox(
         "Begin with the weights of", sorted(titles, key=lambda name: ("(another" in titles[name], name)),

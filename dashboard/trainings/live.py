@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import words
-from dashboard.state import loaders
-from dashboard.trainings import previews
+from dashboard.state import load_history
 from dashboard.trainings.actions import go_on_button
 from segcore.progress import duration
 from segcore.runs import Run, TrainingStatus, read_status, seconds_left
@@ -20,7 +21,7 @@ def how_far(run: Run) -> None:
     if progress is None:
         st.progress(0.0, "Starting …")
         return
-    left = seconds_left(loaders.history(run), progress)
+    left = seconds_left(load_history(run), progress)
     said = stage(progress) + (f" · about {duration(left)} left" if left is not None else "")
     st.progress(progress.share, said)
     memory = f" · {progress.memory_mb:,.0f} MB of memory at most" if progress.memory_mb else ""
@@ -51,15 +52,21 @@ def how_it_ended(run: Run) -> None:
         go_on_button(run, "Retry" if run.state == "failed" else "Resume")
 
 
-def what_it_sees(run: Run) -> None:
-    """The newest picture of a validation slice, and a way back to the earlier ones."""
-    previews.show(run, key="training previews")
-
-
-def log(run: Run) -> None:
+def show_log(run: Run) -> None:
     """The last lines of its log; open where it says what went wrong."""
-    text = loaders.last_lines(run.log, _LINES)
+    text = _last_lines(run.log, _LINES)
     if not text:
         return
     with st.expander("Log, its last lines", icon=":material/notes:", expanded=run.state == "failed"):
         st.code(text, language=None, wrap_lines=True)
+
+
+def _last_lines(path: Path, lines: int) -> str:
+    """The end of a log; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.state import loaders
+from dashboard.state import latest_run, load_run, names_of_runs
 from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
 from segcore import config as configuration
 from segcore.config import PRESETS, RunConfig
-from segcore.jobs import cluster_file, device_lane, free_run_name
+from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
 
 MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
 """Settings that are asked for only where more is wanted."""
@@ -42,7 +42,7 @@ def begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
 def bases(run: str | None) -> list[str]:
     """The presets, the chosen run, and one that was taken over before and is still there."""
     runs = dict.fromkeys([run, str(st.session_state.get(key("base"), "")).removeprefix(_RUN)])
-    return [*PRESETS, *(_RUN + name for name in runs if name and loaders.latest_run(name) is not None)]
+    return [*PRESETS, *(_RUN + name for name in runs if name and latest_run(name) is not None)]
 
 
 def base_title(base: str) -> str:
@@ -51,7 +51,7 @@ def base_title(base: str) -> str:
 
 def _base() -> RunConfig:
     base: str = st.session_state[key("base")]
-    return loaders.run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
+    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
 
 
 def take_over() -> None:
@@ -101,7 +101,7 @@ def planned() -> Draft:
     if state[key("split.protocol")] != "kfold":
         names = tuple(name for name in names if name != "split.fold")
     return draft(
-        loaders.queue(),
+        JobQueue(),
         with_augmentation(_base(), mode),
         {name: state[key(name)] for name in names},
         dataset=state[key("dataset")],
@@ -113,7 +113,7 @@ def planned() -> Draft:
 def devices() -> dict[str, str]:
     """What there is to train on, by the name that the queue knows it by."""
     found = {"auto": "GPU", "cpu": "CPU"} if device_lane() == "cuda" else {"auto": "CPU"}
-    return found | ({"slurm": "cluster (SLURM)"} if cluster_file(loaders.queue().models).exists() else {})
+    return found | ({"slurm": "cluster (SLURM)"} if cluster_file(JobQueue().models).exists() else {})
 
 
 def accelerator() -> str:
@@ -124,4 +124,4 @@ def accelerator() -> str:
 
 def with_weights() -> list[str]:
     """The runs that a training can begin with."""
-    return [name for name in loaders.names_of_runs() if (run := loaders.latest_run(name)) and run.weights.exists()]
+    return [name for name in names_of_runs() if (run := latest_run(name)) and run.weights.exists()]

@@ -15,7 +15,7 @@ import numpy as np
 from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import DataError, RunError, StorageError
 from segcore.measures import PixelEvidence
-from segcore.runs import models_root
+from segcore.runs import evaluation_folder, models_root
 from segcore.stacks import REDUCED, Plane, is_kept_reduced, map_stack, reduced_shape
 from segcore.storage import safe_name
 
@@ -23,7 +23,8 @@ TILE = 512
 """Height and width of a tile in pixels."""
 
 NO_RUN = "-"
-PARTS = ("test", "all", "train", "validation")
+EVALUATED_PARTS = ("test", "all", "validation", "train")
+"""Which slices a run may have been evaluated on, those that say most first."""
 
 
 class NotThere(LookupError):
@@ -120,7 +121,7 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
     if run is None:
         return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version)
-    folder = evaluation_folder(run, dataset, part)
+    folder = _evaluation(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
     probability = None
@@ -185,12 +186,11 @@ def _stack_file(path: Path, stamp: tuple[int, ...], shape: tuple[int, int, int])
         raise RunError(error.problem, path=path, found=error.found, expected="evaluate or import again") from error
 
 
-def evaluation_folder(run: str, dataset: str, part: str) -> Path:
-    """Where `segcore` keeps an evaluation, as `Run.evaluation` says, without opening the run."""
-    if part not in PARTS:
-        raise StorageError("unknown part of a dataset", found=repr(part[:40]), expected=", ".join(PARTS))
-    name = safe_name(dataset, "dataset")
-    return models_root() / safe_name(run, "run") / "evaluation" / (name if part == "test" else f"{name}@{part}")
+def _evaluation(run: str, dataset: str, part: str) -> Path:
+    """Where an evaluation is kept, without opening the run."""
+    if part not in EVALUATED_PARTS:
+        raise StorageError("unknown part of a dataset", found=repr(part[:40]), expected=", ".join(EVALUATED_PARTS))
+    return evaluation_folder(models_root() / safe_name(run, "run"), dataset, part)
 
 
 def _table_of_slices(folder: Path) -> tuple[dict[int, int], tuple[int, ...]]:

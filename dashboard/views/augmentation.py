@@ -15,11 +15,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import scratch, words, worker
-from dashboard.figures import pictures
-from dashboard.state import loaders
-from dashboard.state.selection import current
-from dashboard.trainings import notices
+from dashboard import notices, scratch, words, worker
+from dashboard.figures import picture_file, small_picture
+from dashboard.state import Stamp, current, load_dataset, stamp
 from segcore.config import AugmentConfig
 from segcore.errors import SegcoreError
 from segcore.runs import Run
@@ -57,7 +55,7 @@ def page() -> None:
     sources = [(selection.z + step) % slices for step in range(min(count, slices))] if several else [selection.z]
     with st.spinner("Making the copies …"):
         cards = _cards(
-            selection.dataset.name, loaders.stamp(loaders.dataset(selection.dataset.name).folder),
+            selection.dataset.name, stamp(load_dataset(selection.dataset.name).folder),
             tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
         )  # fmt: skip
     _gallery(cards, count)
@@ -66,12 +64,12 @@ def page() -> None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _cards(
-    dataset: str, key: loaders.Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int,
+    dataset: str, key: Stamp, settings: tuple[tuple[str, Any], ...], sources: tuple[int, ...], count: int,
     seed: int,
 ) -> list[str]:  # fmt: skip
     """The copies, each slice untouched before its first one, as HTML."""
     copies: list[worker.Varied] = worker.call(worker.vary, dataset, dict(settings), list(sources), count, seed)
-    stack = loaders.dataset(dataset)
+    stack = load_dataset(dataset)
     cards, shown = [], set()
     for number, copy in enumerate(copies, start=1):
         original = stack.image(copy.source), stack.label(copy.source)
@@ -206,7 +204,7 @@ def _described(parameters: dict[str, Any]) -> list[str]:
 
 
 def _data(picture: NDArray[np.uint8]) -> str:
-    encoded = base64.b64encode(pictures.encoded(pictures.small(picture, 256), "png")).decode()
+    encoded = base64.b64encode(picture_file(small_picture(picture, 256), "png")).decode()
     return f"data:image/png;base64,{encoded}"
 
 
@@ -222,7 +220,7 @@ def _export(dataset: str, settings: AugmentConfig, count: int, seed: int) -> Non
         "Matrices of images and labels (`.npy`), a table of every copy's parameters, and a preview, as the command "
         "line writes them; the slices as they are come first, then copies of each in turn:"
     )
-    info = loaders.dataset(dataset).info
+    info = load_dataset(dataset).info
     number = st.number_input("Pairs", 1, MOST_EXPORTED, min(MOST_EXPORTED, info.slices + count))
     st.code(
         f"python -m segcore augment {dataset} --count {number} --seed {seed} --out pool"

@@ -8,13 +8,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.figures import charts
-from dashboard.figures.confusion_table import confusion_tables
-from dashboard.state import loaders
-from dashboard.state.selection import Selection, current, range_of_slices
-from dashboard.trainings import notices
+from dashboard import notices, words
+from dashboard.figures import (
+    THRESHOLDS,
+    calibration_chart,
+    confusion_tables,
+    precision_recall_chart,
+    show_chart,
+    threshold_chart,
+)
+from dashboard.state import Result, Selection, current, pooled_evidence, range_of_slices, sweep_thresholds
+from dashboard.tables import csv_button
+from dashboard.trainings import needs_result
 from segcore.measures import CLASSES, Confusion, last_membrane_value
 
 
@@ -22,7 +27,7 @@ def page() -> None:
     selection = current()
     if selection.result is None:
         st.title("Confusion matrix")
-    result = notices.needs_result(selection)
+    result = needs_result(selection)
     st.title(f"Confusion matrix {notices.mark(result)}")
     notices.about_result(result)
     first, last = range_of_slices(
@@ -31,7 +36,7 @@ def page() -> None:
         text="Slices counted",
         about="Everything on this page counts the pixels of these slices together.",
     )
-    sweep = loaders.sweep(result, selection.tolerance, first, last)
+    sweep = sweep_thresholds(result, selection.tolerance, first, last)
     value = last_membrane_value(selection.threshold)
     matrix = sweep[value]
     _matrices(selection, result, matrix, first, last)
@@ -39,7 +44,7 @@ def page() -> None:
     _curves(selection, result, sweep, value, first, last)
 
 
-def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, first: int, last: int) -> None:
+def _matrices(selection: Selection, result: Result, matrix: Confusion, first: int, last: int) -> None:
     forgiven = f", {words.forgiven(selection.tolerance)}" if selection.tolerance else ""
     counted = sum(first <= z <= last for z in result.evaluation.slices)
     st.subheader(
@@ -48,7 +53,7 @@ def _matrices(selection: Selection, result: loaders.Result, matrix: Confusion, f
         help=words.HELP["wrong"],
     )
     st.caption(
-        f"{counted} {words.PARTS[result.part]} of {words.plain(result.dataset)} counted together, threshold "
+        f"{counted} {words.PARTS[result.part]} slices of {words.plain(result.dataset)} counted together, threshold "
         f"{selection.threshold:.3f}{forgiven}."
     )
     counts = matrix.counts
@@ -94,9 +99,9 @@ def _in_words(matrix: Confusion) -> None:
         )
 
 
-def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, value: int, first: int, last: int) -> None:
+def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, first: int, last: int) -> None:
     st.subheader("Over all thresholds")
-    evidence = loaders.pooled(result, first, last)
+    evidence = pooled_evidence(result, first, last)
     st.caption(
         "Solid line: the threshold chosen in the sidebar. Dashed: the run's own thresholds, chosen on validation "
         "slices. Stars: the best on **these very slices**, which is optimistic and shown for comparison only."
@@ -107,34 +112,34 @@ def _curves(selection: Selection, result: loaders.Result, sweep: Confusion, valu
         "Overlap", ["dice", "iou"], default="dice", required=True, key="confusion measure", persist_state="session",
         format_func={"dice": "Dice", "iou": "IoU"}.__getitem__, help=f"{words.HELP['dice']} {words.HELP['iou']}",
     )  # fmt: skip
-    sweep_chart = partial(charts.sweep, sweep, chosen=selection.threshold, points=result.points)
+    sweep_chart = partial(threshold_chart, sweep, chosen=selection.threshold, points=result.points)
     title = "Dice" if measure == "dice" else "IoU"
     rows = st.columns(2), st.columns(2)
     with rows[0][0]:
-        charts.show(
+        show_chart(
             sweep_chart("wrong", "Wrong pixels by threshold", "percent of all pixels"),
             key="sweep wrong", name="wrong-by-threshold", description="Wrong pixels by threshold",
         )  # fmt: skip
     with rows[0][1]:
-        charts.show(
+        show_chart(
             sweep_chart(measure or "dice", f"{title} of each class by threshold", f"{title}, 0 to 1"),
             key="sweep overlap", name=f"{measure}-by-threshold", description=f"{title} by threshold",
         )  # fmt: skip
     with rows[1][0]:
-        charts.show(
-            charts.precision_recall(sweep, value),
+        show_chart(
+            precision_recall_chart(sweep, value),
             key="precision recall", name="precision-recall", description="Precision against recall",
         )  # fmt: skip
         st.caption(f"Precision: {words.HELP['precision'].lower()} Recall: {words.HELP['recall'].lower()}")
     with rows[1][1]:
-        charts.show(
-            charts.calibration(calibration),
+        show_chart(
+            calibration_chart(calibration),
             key="calibration", name="calibration", description="Calibration curve",
         )  # fmt: skip
         st.caption(f"{words.HELP['calibration']} It is the same at every threshold and tolerance.")
     table = pd.DataFrame(
         {
-            "threshold": np.round(charts.THRESHOLDS, 5),
+            "threshold": np.round(THRESHOLDS, 5),
             "wrong pixels": sweep.wrong_pixels,
             "wrong percent": sweep.wrong_percent,
             "missed membrane": sweep.missed_membrane,

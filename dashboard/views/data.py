@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.state.selection import current
-from dashboard.trainings import notices
-from dashboard.views.datasets import arrival, fetching, importing, installed, slices, split
+from dashboard import notices, words
+from dashboard.state import current
+from dashboard.views.datasets import (
+    announce,
+    fetch_section,
+    import_section,
+    installed_section,
+    slices_section,
+    split_section,
+)
 from segcore.data import DatasetInfo
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
@@ -16,7 +22,7 @@ SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets
 def page() -> None:
     selection = current()
     st.title("Data")
-    arrival.announce()
+    announce()
     linked = st.query_params.get("section")
     usual = "slices" if selection.dataset else "all"
     if "section" not in st.session_state:
@@ -32,12 +38,12 @@ def page() -> None:
             st.info("There is no dataset to show yet. Fetch one under “All datasets”, or import your own.")
         else:
             _about(selection.dataset)
-            (slices if section == "slices" else split).show(selection, selection.dataset)
+            (slices_section if section == "slices" else split_section)(selection, selection.dataset)
     elif section == "import":
-        importing.show()
+        import_section()
     else:
-        installed.show()
-        fetching.show()
+        installed_section()
+        fetch_section()
 
 
 def _about(info: DatasetInfo) -> None:

@@ -8,12 +8,21 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.figures import pictures
-from dashboard.state import loaders
-from dashboard.state.selection import Selection, choose, current, range_of_slices
-from dashboard.trainings import notices
+from dashboard import notices, words
+from dashboard.figures import error_overlay, notebook_pictures, picture_file, side_by_side
+from dashboard.state import (
+    MeasuresAt,
+    Result,
+    Selection,
+    choose,
+    current,
+    load_dataset,
+    load_probability,
+    measures_at,
+    range_of_slices,
+)
+from dashboard.tables import csv_button
+from dashboard.trainings import needs_result
 from dashboard.viewer import Place, SliceRow, viewer
 from segcore.measures import Event
 
@@ -22,10 +31,10 @@ def page() -> None:
     selection = current()
     if selection.result is None:
         st.title("Errors")
-    result = notices.needs_result(selection)
+    result = needs_result(selection)
     st.title(f"Errors {notices.mark(result)}")
     notices.about_result(result)
-    found = loaders.at(result, selection.threshold, selection.tolerance)
+    found = measures_at(result, selection.threshold, selection.tolerance)
     _numbers(selection, result, found)
     _viewer(selection, result, found)
     _downloads(selection, result)
@@ -36,14 +45,14 @@ def page() -> None:
         _events(result)
 
 
-def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
+def _numbers(selection: Selection, result: Result, found: MeasuresAt) -> None:
     beyond = f" at least {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
     one = found.each[result.evaluation.slices.index(selection.z)]
     with st.container(gap="xxsmall"):
         for title, matrix in (
             (f"Slice {selection.z}", one),
-            (f"All {number} {words.PARTS[result.part]}" if number > 1 else "All", found.matrix),
+            (f"All {number} {words.PARTS[result.part]} slices" if number > 1 else "All", found.matrix),
         ):
             percent = matrix.percent()
             st.markdown(
@@ -55,7 +64,7 @@ def _numbers(selection: Selection, result: loaders.Result, found: loaders.At) ->
             )
 
 
-def _viewer(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
+def _viewer(selection: Selection, result: Result, found: MeasuresAt) -> None:
     if selection.dataset is None:
         st.info(
             f"The images of {words.plain(result.dataset)} are not installed here, so there is nothing to look at; the "
@@ -93,7 +102,7 @@ def _shown(selection: Selection) -> dict[str, float]:
     return {"slice": selection.z, "threshold": selection.threshold, "tolerance": selection.tolerance}
 
 
-def _table(selection: Selection, result: loaders.Result, found: loaders.At) -> None:
+def _table(selection: Selection, result: Result, found: MeasuresAt) -> None:
     each, evaluation = found.each, result.evaluation
     columns = {
         "slice": evaluation.slices,
@@ -184,7 +193,7 @@ def _picked(key: str, slices: tuple[int, ...]) -> None:
         choose(slice=int(slices[rows[0]]))
 
 
-def _events(result: loaders.Result) -> None:
+def _events(result: Result) -> None:
     evaluation = result.evaluation
     events = evaluation.events
     threshold = evaluation.thresholds.get(evaluation.events_at)
@@ -241,7 +250,7 @@ def _events(result: loaders.Result) -> None:
     csv_button("Splits and merges as CSV", table, f"{result.run.name}-{result.dataset}-events.csv")
 
 
-def _downloads(selection: Selection, result: loaders.Result) -> None:
+def _downloads(selection: Selection, result: Result) -> None:
     if selection.dataset is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -279,20 +288,20 @@ _FILES = {
 }
 
 
-def _picture(what: str, kind: str, selection: Selection, result: loaders.Result) -> bytes:
+def _picture(what: str, kind: str, selection: Selection, result: Result) -> bytes:
     z, threshold = selection.z, selection.threshold
-    probability = loaders.probability(result, z)
+    probability = load_probability(result, z)
     if what == "probability":
-        return pictures.encoded(probability, kind)
-    stack = loaders.dataset(result.dataset)
+        return picture_file(probability, kind)
+    stack = load_dataset(result.dataset)
     label = stack.label(z)
-    predicted, expected, wrong = pictures.notebook(label, probability, threshold)
+    predicted, expected, wrong = notebook_pictures(label, probability, threshold)
     if what == "prediction":
-        return pictures.encoded(predicted, kind)
+        return picture_file(predicted, kind)
     if what == "notebook":
-        return pictures.encoded(pictures.side_by_side(predicted, expected, wrong), kind)
-    shown = pictures.errors(stack.image(z), label, probability, threshold, selection.tolerance)
-    return pictures.encoded(shown, kind)
+        return picture_file(side_by_side(predicted, expected, wrong), kind)
+    shown = error_overlay(stack.image(z), label, probability, threshold, selection.tolerance)
+    return picture_file(shown, kind)
 
 
 page()

@@ -6,14 +6,23 @@ import threading
 
 import streamlit as st
 
-from dashboard import words
-from dashboard.figures import charts, pictures
-from dashboard.figures.confusion_table import confusion_tables
-from dashboard.state import loaders
-from dashboard.state.navigation import view
-from dashboard.state.selection import choose, current
-from dashboard.trainings import notices
-from dashboard.trainings.actions import go_on_button
+from dashboard import notices, words
+from dashboard.figures import confusion_tables, error_legend, small_picture
+from dashboard.state import (
+    MeasuresAt,
+    Result,
+    broken_datasets,
+    broken_runs,
+    choose,
+    current,
+    dataset_info,
+    error_picture,
+    leak_audit,
+    measures_at,
+    names_of_datasets,
+    view,
+)
+from dashboard.trainings import go_on_button, offer_evaluation
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.progress import duration
@@ -33,7 +42,7 @@ def page() -> None:
     else:
         _run(selection.run)
         if selection.result is not None:
-            if not selection.result.leaks and loaders.leak_audit(selection.run).leaks:
+            if not selection.result.leaks and leak_audit(selection.run).leaks:
                 notices.about_run(selection.run)
             _results(selection.result, selection.threshold, selection.tolerance)
         elif selection.run.info.dataset:
@@ -47,7 +56,7 @@ def page() -> None:
 def _run(run: Run) -> None:
     info = run.info
     mark = ""
-    if loaders.leak_audit(run).leaks:
+    if leak_audit(run).leaks:
         mark += " :red-badge[:material/warning: leaks]"
     if info.synthetic:
         mark += " :violet-badge[synthetic]"
@@ -58,7 +67,7 @@ def _run(run: Run) -> None:
         "interrupted": "interrupted, can be resumed",
         "failed": f"failed: {words.plain(info.message)}",
     }[run.state]
-    facts = loaders.info(info.dataset)
+    facts = dataset_info(info.dataset)
     about = words.plain(facts.title if facts else info.dataset)
     st.markdown(
         f"A U-Net that tells cell interior from membrane, **{words.count(info.parameters)}** parameters · {state} · "
@@ -80,16 +89,16 @@ def _run(run: Run) -> None:
     )
 
 
-def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
+def _results(result: Result, threshold: float, tolerance: int) -> None:
     notices.about_result(result)
-    found = loaders.at(result, threshold, tolerance)
+    found = measures_at(result, threshold, tolerance)
     pooled, matrix = found.pooled, found.matrix
     percent = matrix.percent()
     number = len(result.evaluation.slices)
     forgiven = f", {words.forgiven(tolerance)}" if tolerance else ""
     st.subheader(
-        f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} of {words.plain(result.dataset)}, "
-        f"threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
+        f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} slices of "
+        f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     point = "topology" if "topology" in result.points else next(iter(result.points))
     v_rand = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
@@ -142,7 +151,7 @@ def _results(result: loaders.Result, threshold: float, tolerance: int) -> None:
         _model_card(result.run)
 
 
-def _worst_and_best(result: loaders.Result, found: loaders.At, threshold: float, tolerance: int) -> None:
+def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, tolerance: int) -> None:
     wrong = found.each.wrong_percent
     places = {"Worst slice": int(wrong.argmax()), "Best slice": int(wrong.argmin())}
     for column, (title, place) in zip(st.columns(2), places.items(), strict=True):
@@ -153,14 +162,14 @@ def _worst_and_best(result: loaders.Result, found: loaders.At, threshold: float,
                 f"({words.count(int(found.each.wrong_pixels[place]))} pixels)"
             )
             try:
-                shown = loaders.error_picture(result, z, threshold, tolerance)
-                st.image(pictures.small(shown), width="stretch", alt=f"{title}: wrong pixels in colour over the image")
+                shown = error_picture(result, z, threshold, tolerance)
+                st.image(small_picture(shown), width="stretch", alt=f"{title}: wrong pixels in colour over the image")
             except SegcoreError as error:
                 st.caption(f"No picture: {words.message(error)}")
             if st.button(f"Look at slice {z}", key=f"look {title}", icon=":material/search:"):
                 choose(slice=z)
                 st.switch_page(view("errors"))
-    charts.legend(forgiven=tolerance > 0)
+    error_legend(forgiven=tolerance > 0)
 
 
 def _model_card(run: Run) -> None:
@@ -175,7 +184,7 @@ def _model_card(run: Run) -> None:
 
 def _not_evaluated(run: Run) -> None:
     if run.state == "finished":
-        notices.needs_result_hint(run, None)
+        offer_evaluation(run, None)
     elif run.state == "training":
         st.info("No evaluation yet: that comes when training has ended. Its curves are on the Training page.")
     else:
@@ -222,7 +231,7 @@ def _first_steps() -> None:
 
 
 def _problems() -> None:
-    damaged = [*loaders.broken_runs().values(), *loaders.broken_datasets().values()]
+    damaged = [*broken_runs().values(), *broken_datasets().values()]
     if damaged:
         with st.expander(f"{len(damaged)} damaged folders", icon=":material/warning:"):
             for error in damaged:
@@ -231,13 +240,13 @@ def _problems() -> None:
 
 def _make_sample() -> None:
     """On a first start the app draws its own data, once, when everything else is on the screen."""
-    if loaders.names_of_datasets():
+    if names_of_datasets():
         return
     if read_only():
         st.info(f"There is no dataset here. {words.READ_ONLY}")
         return
     with st.spinner("Drawing the synthetic sample, a few seconds …", show_time=True), _one_at_a_time():
-        if not loaders.names_of_datasets():
+        if not names_of_datasets():
             fetch("sample")
     st.rerun()
 

@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.figures import charts, zoom
-from dashboard.state import loaders
-from dashboard.state.navigation import COMPARED
-from dashboard.state.selection import current
-from dashboard.trainings import live as live_training
-from dashboard.trainings import notices
+from dashboard import notices, words
+from dashboard.figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    epoch_chart,
+    ink,
+    keep_zoom,
+    learning_curves,
+    network_chart,
+    show_chart,
+    swatches,
+    watch_zoom,
+)
+from dashboard.state import COMPARED, broken_runs, current, load_history, load_run, names_of_runs
+from dashboard.tables import csv_button
+from dashboard.trainings import how_far, how_it_ended, show_log
+from dashboard.viewer import show_previews
 from segcore import config as configuration
 from segcore.errors import SegcoreError
 from segcore.progress import duration
@@ -59,30 +70,30 @@ def page() -> None:
 def _learning(names: tuple[str, ...], *, live: bool) -> None:
     """How far the runs are and their curves: all of the page that changes while one of them is trained."""
     with notices.guarded():
-        runs = [loaders.run(name) for name in names]
+        runs = [load_run(name) for name in names]
         if live and not any(run.state == "training" for run in runs):
             st.rerun()  # The page as a whole, which then no longer looks again.
         for run in runs:
             _notes(run, many=len(runs) > 1)
             if run.state == "training":
-                live_training.how_far(run)
-        live_training.how_it_ended(runs[0])
-        histories = {run.name: loaders.history(run) for run in runs}
+                how_far(run)
+        how_it_ended(runs[0])
+        histories = {run.name: load_history(run) for run in runs}
         empty = [name for name, history in histories.items() if not history]
         if empty:
             st.info(f"No epoch has ended yet: {words.plain(words.listed(empty))}.")
         histories = {name: history for name, history in histories.items() if history}
         if histories:
             _curves(runs, histories, live=live)
-        live_training.what_it_sees(runs[0])
-        live_training.log(runs[0])
+        show_previews(runs[0], key="training previews")
+        show_log(runs[0])
         if histories:
             _tables(histories)
 
 
 def _compared(first: Run) -> list[Run]:
-    broken = loaders.broken_runs()
-    others = [name for name in loaders.names_of_runs() if name != first.name and name not in broken]
+    broken = broken_runs()
+    others = [name for name in names_of_runs() if name != first.name and name not in broken]
     chosen: Sequence[str] = []
     if others:
         # One that was chosen before may be gone by now.
@@ -97,7 +108,7 @@ def _compared(first: Run) -> list[Run]:
             placeholder="other runs, on the same axes",
             help="Curves of several runs are drawn on the same axes; settings that differ are highlighted below.",
         )
-    return [first, *(loaders.run(name) for name in chosen)]
+    return [first, *(load_run(name) for name in chosen)]
 
 
 def _notes(run: Run, *, many: bool) -> None:
@@ -130,11 +141,11 @@ def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]], *, live: b
     for columns, measures in ((st.columns(3), _CURVES), (st.columns(2), _BENEATH)):
         for column, (measure, title, _, *term) in zip(columns, measures, strict=True):
             with column:
-                charts.show(figures[measure], key=f"curve {measure}", name=measure, description=title)
+                show_chart(figures[measure], key=f"curve {measure}", name=measure, description=title)
                 for one in term:
                     st.caption(words.HELP[one])
     if live:
-        zoom.watch(_CHARTS, key=_ZOOM)
+        watch_zoom(_CHARTS, key=_ZOOM)
 
 
 def _view(histories: dict[str, list[EpochRecord]], *, log: bool) -> str:
@@ -145,16 +156,16 @@ def _figures(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: b
     """The charts by measure; the same ones as before until there is something new in them."""
     view = _view(histories, log=log)
     best = {run.name: run.info.best_epoch for run in runs}
-    shown = view, charts.ink(), best, {name: history[-1] for name, history in histories.items()}
+    shown = view, ink(), best, {name: history[-1] for name, history in histories.items()}
     drawn = st.session_state.get(_DRAWN)
     if drawn is not None and drawn[0] == shown:
         return dict(drawn[1])
     figures = {
-        measure: charts.curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
+        measure: learning_curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
         for measure, title, unit, _ in _CURVES
-    } | {measure: charts.by_epoch(histories, measure, title, unit, log=log) for measure, title, unit in _BENEATH}
+    } | {measure: epoch_chart(histories, measure, title, unit, log=log) for measure, title, unit in _BENEATH}
     for measure, figure in figures.items():
-        zoom.set_view(figure, f"curve {measure}", key=_ZOOM, view=view)
+        keep_zoom(figure, f"curve {measure}", key=_ZOOM, view=view)
     st.session_state[_DRAWN] = shown, figures
     return figures
 
@@ -170,7 +181,7 @@ def _network(run: Run) -> None:
     st.subheader("The network", help="A U-Net: down the left side the image gets smaller and the channels more, up "
                  "the right side the reverse; arrows carry detail across.")  # fmt: skip
     try:
-        parts = loaders.parts(run)
+        parts = run.parts()
     except SegcoreError:
         model = run.config.model
         st.info(
@@ -178,11 +189,9 @@ def _network(run: Run) -> None:
             f"channels at the top and {words.count(run.info.parameters)} parameters."
         )
         return
-    figure = charts.network(parts)
-    charts.show(figure, key="network", name="network", description="The U-Net part by part")
-    charts.swatches(
-        [(charts.BLUE, "encoder"), (charts.GREY, "upsampling"), (charts.VERMILION, "decoder"), (charts.GREEN, "output")]
-    )
+    figure = network_chart(parts)
+    show_chart(figure, key="network", name="network", description="The U-Net part by part")
+    swatches([(BLUE, "encoder"), (GREY, "upsampling"), (VERMILION, "decoder"), (GREEN, "output")])
     table = pd.DataFrame([asdict(part) for part in parts])
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(

@@ -13,8 +13,8 @@ import streamlit as st
 
 from dashboard import background, scratch, uploads, words, worker
 from dashboard.background import Work
-from dashboard.figures import pictures
-from dashboard.state.selection import current
+from dashboard.figures import mask_picture, membrane_overlay, picture_file, small_picture
+from dashboard.state import current
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
 from segcore.runs import Run
@@ -169,13 +169,13 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
         f"**{words.plain(done.names[z])}** ({z + 1} of {slices}), {height} × {width} pixels: {share} called interior "
         f"at threshold {threshold:.3f}" + (f" · read from {words.plain(done.was)}" if done.was else "")
     )
-    overlay = pictures.membrane_over(image, interior)
-    shown = {"Image": image, "Probability": probability, "Mask": pictures.mask(interior), "Overlay": overlay}
+    overlay = membrane_overlay(image, interior)
+    shown = {"Image": image, "Probability": probability, "Mask": mask_picture(interior), "Overlay": overlay}
     for column, (title, picture) in zip(st.columns(4), shown.items(), strict=True):
         with column:
-            st.image(pictures.small(picture, 700), width="stretch", caption=_CAPTIONS[title], alt=title)
+            st.image(small_picture(picture, 700), width="stretch", caption=_CAPTIONS[title], alt=title)
             st.download_button(
-                f"{title} (PNG)", partial(pictures.encoded, picture, "png"), f"{run.name}-{z:03d}-{title.lower()}.png",
+                f"{title} (PNG)", partial(picture_file, picture, "png"), f"{run.name}-{z:03d}-{title.lower()}.png",
                 "image/png", icon=":material/download:", on_click="ignore", width="stretch", key=f"try it {title}",
             )  # fmt: skip
     st.caption(
@@ -227,7 +227,7 @@ def _masks(folder: Path, done: Tried, threshold: float) -> bytes:
     try:
         with _writer(place / "mask.tif", done.shape, done.voxel_nm) as masks:
             for page in map_stack(folder / "probability.tif", *done.shape):
-                masks.write(pictures.mask(predicted_interior(page, threshold)))
+                masks.write(mask_picture(predicted_interior(page, threshold)))
         return (place / "mask.tif").read_bytes()
     finally:
         shutil.rmtree(place, ignore_errors=True)

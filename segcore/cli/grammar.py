@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
     sub.add_argument(
-        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: above VALUE is white"
+        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: VALUE and more is white"
     )
 
     sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")

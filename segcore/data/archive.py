@@ -86,12 +86,18 @@ def _targets(archive: Path, packed: zipfile.ZipFile, limit: int) -> dict[str, zi
             "too many files in the archive", path=archive, found=len(entries), expected=f"at most {MAX_ENTRIES}"
         )
     if size > limit:
-        raise DataError("unpacks to too much", path=archive, found=f"{size} bytes", expected=f"at most {limit} bytes")
+        raise DataError(
+            "unpacks to too much", path=archive, found=f"{size:,} bytes", expected=f"at most {limit:,} bytes"
+        )
     targets: dict[str, zipfile.ZipInfo] = {}
     taken: dict[str, str] = {}
     for entry in entries:
         # Some programs on Windows write backslashes between folders; they must not hide a `..`.
-        name = entry.filename.replace("\\", "/")
+        # Others begin every name with `./`.
+        parts = entry.filename.replace("\\", "/").split("/")
+        name = "/".join(part for part in parts if part != ".")
+        if not name:
+            continue
         _check_entry(archive, entry, name)
         if name.endswith("/") or name.startswith("__MACOSX/") or name.endswith("/.DS_Store"):
             continue
@@ -148,6 +154,6 @@ def _extract(
                     # The sizes an archive declares need not be true.
                     unpacked += len(block)
                     if unpacked > limit:
-                        raise DataError("unpacks to too much", path=archive, expected=f"at most {limit} bytes")
+                        raise DataError("unpacks to too much", path=archive, expected=f"at most {limit:,} bytes")
                     target.write(block)
                     say(unpacked)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from segcore.config import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
-from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks, to_uint8
+from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks, stored_page, to_uint8
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
@@ -113,7 +113,7 @@ class Dataset:
         Pages of a memory map stay with the process once touched; what walks through a whole
         stack reads it with this instead, so that its memory does not grow with the slices.
         """
-        return self._slice(self.images, z)
+        return stored_page(self.images, z)
 
     def label(self, z: int) -> npt.NDArray[np.uint8]:
         """A copy of one slice's labels, uint8 (H, W) of 0 and 255, read as `image` is.
@@ -123,17 +123,10 @@ class Dataset:
         """
         if self.labels is None:
             raise DataError("a dataset without labels", path=self.folder, expected="a labelled one")
-        return self._slice(self.labels, z)
+        return stored_page(self.labels, z)
 
     def _map(self, file: str) -> np.memmap[Any, np.dtype[np.uint8]]:
         return map_stack(self.folder / file, self.info.slices, self.info.height, self.info.width)
-
-    def _slice(self, stack: np.memmap[Any, np.dtype[np.uint8]], z: int) -> npt.NDArray[np.uint8]:
-        if not 0 <= z < self.info.slices:
-            raise IndexError(f"slice {z} of {self.info.slices}")
-        size = self.info.height * self.info.width
-        page = np.fromfile(str(stack.filename), dtype=np.uint8, count=size, offset=stack.offset + z * size)
-        return page.reshape(self.info.height, self.info.width)
 
 
 def data_root() -> Path:

@@ -20,7 +20,7 @@ from segcore.data.mask_values import MaskValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, slice_keys
+from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, unpaired
 from segcore.storage import safe_name
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
@@ -347,15 +347,14 @@ def _check_pairs(images: StackReader, labels: StackReader) -> None:
     if size != expected:
         raise DataError("masks and images differ in size", path=labels.path, found=size, expected=expected)
     if images.path.is_dir() and labels.path.is_dir():
-        keys = zip(slice_keys(images.names), slice_keys(labels.names), strict=True)
-        for z, (image, mask) in enumerate(keys):
-            if image != mask:
-                raise DataError(
-                    "the names of masks and images do not pair up",
-                    path=labels.path / labels.names[z],
-                    found=f"slice {z} is {images.names[z]} with {labels.names[z]}",
-                    expected="the same numbers in both folders",
-                )
+        z = unpaired(images.names, labels.names)
+        if z is not None:
+            raise DataError(
+                "the names of masks and images do not pair up",
+                path=labels.path / labels.names[z],
+                found=f"slice {z} is {images.names[z]} with {labels.names[z]}",
+                expected="the same numbers in both folders",
+            )
 
 
 def _interior_white(

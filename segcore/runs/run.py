@@ -160,12 +160,8 @@ class Run:
         return self.folder / "README.md"
 
     def evaluation(self, dataset: str, part: str = "test") -> Path:
-        """Folder of the evaluation on a dataset; parts other than `test` have their own.
-
-        `@` cannot stand in a dataset's name, so the two never meet.
-        """
-        name = safe_name(dataset, "dataset")
-        return self.folder / "evaluation" / (name if part == "test" else f"{name}@{part}")
+        """Folder of the evaluation on a dataset; parts other than `test` have their own."""
+        return evaluation_folder(self.folder, dataset, part)
 
     def evaluations(self) -> tuple[Path, ...]:
         """Folders of every evaluation there is, by name; not the hidden ones of an evaluation that is being written."""
@@ -355,6 +351,15 @@ def threshold_value(run: Run, threshold: str | float) -> float:
             expected="a finished run, or a threshold from 0 to 1",
         )
     return run.info.operating_points.pixel if threshold == "pixel" else run.info.operating_points.topology
+
+
+def evaluation_folder(run: Path, dataset: str, part: str) -> Path:
+    """Where a run, by its folder, keeps the evaluation on a part of a dataset.
+
+    `@` cannot stand in a dataset's name, so no two of them meet.
+    """
+    name = safe_name(dataset, "dataset")
+    return run / "evaluation" / (name if part == "test" else f"{name}@{part}")
 
 
 def run_names(root: Path | None = None) -> list[str]:

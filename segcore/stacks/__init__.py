@@ -3,7 +3,10 @@
 In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and files written whole.
 Knows nothing of datasets. May use no other room."""
 
-from segcore.stacks.numbering import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, slice_keys
+from segcore.stacks.eight_bits import intensity_range, to_uint8
+from segcore.stacks.formats import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, open_stack
+from segcore.stacks.mapping import map_stack, stored_page
+from segcore.stacks.numbering import unpaired
 from segcore.stacks.pairs import Stack, each_slice, paired
 from segcore.stacks.reduction import (
     HOW,
@@ -19,7 +22,7 @@ from segcore.stacks.reduction import (
     write_reduced_prediction,
 )
 from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
-from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
+from segcore.stacks.writing import StackWriter
 
 __all__ = [
     "HOW",
@@ -47,7 +50,8 @@ __all__ = [
     "reduced",
     "reduced_shape",
     "reduced_stacks",
-    "slice_keys",
+    "stored_page",
     "to_uint8",
+    "unpaired",
     "write_reduced_prediction",
 ]

@@ -9,25 +9,6 @@ from pathlib import Path
 
 from segcore.errors import DataError
 
-TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
-IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images in a folder in the order of their numbers, hidden files left out.
-
-    Raises:
-        DataError: if there are none, or their names do not give one order.
-    """
-    try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
-    names = [path.name for path in files if not path.name.startswith(".")]
-    if not names:
-        raise DataError("no images in this folder", path=folder, expected="numbered image files")
-    return [folder / name for name in in_number_order(names, folder)]
-
 
 def in_number_order(names: Iterable[str], folder: Path) -> list[str]:
     """File names sorted by the numbers in them, 2 before 10; by text if none has a number.
@@ -56,11 +37,24 @@ def in_number_order(names: Iterable[str], folder: Path) -> list[str]:
     return ordered
 
 
-def slice_keys(names: Sequence[str]) -> list[tuple[int, ...]] | list[str]:
+def unpaired(names: Sequence[str], others: Sequence[str]) -> int | None:
+    """The first place at which the files of two folders of as many do not belong together, or None.
+
+    They do if what tells the slices of one folder apart is the same in the other, whatever else is in the names
+    (`img_07.png` and `img_07_mask2.png`).
+    """
+    if len(names) == 1 and _numbers(names[0]) and _numbers(others[0]):
+        # Of one name nobody can say which number is that of the slice.
+        one, other = set(_numbers(names[0])), set(_numbers(others[0]))
+        return None if one <= other or other <= one else 0
+    keys = zip(_slice_keys(names), _slice_keys(others), strict=True)
+    return next((place for place, (one, other) in enumerate(keys) if one != other), None)
+
+
+def _slice_keys(names: Sequence[str]) -> list[tuple[int, ...]] | list[str]:
     """What tells the slices of one folder apart: the numbers that vary from name to name.
 
-    Two folders pair if their keys are equal, whatever else is in the names (`img_07.png` and
-    `img_07_mask2.png`). Names without numbers are their own keys, without the suffix.
+    Names without numbers are their own keys, without the suffix.
     """
     numbers = [_numbers(name) for name in names]
     if not all(numbers):

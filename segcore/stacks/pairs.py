@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
+from segcore.stacks.formats import open_stack
+from segcore.stacks.mapping import stored_page
 from segcore.stacks.stack import StackReader
-from segcore.stacks.volume import open_stack
 
 Stack = NDArray[np.uint8] | StackReader | Path
 """Slices of 8 bits: an array or memory map (Z, H, W), an open stack, or the path of one."""
@@ -93,25 +95,7 @@ def _opened(source: Stack, stack: ExitStack) -> _Pages:
     array = source
     if array.ndim != 3:
         raise DataError("not a stack of slices", found=f"shape {array.shape}", expected="(Z, H, W)")
-    return _Pages(len(array), _mapped_reader(array) or (lambda z: np.asarray(array[z])))
-
-
-def _mapped_reader(array: NDArray[Any]) -> Callable[[int], Page] | None:
-    """Reads pages of a whole memory map from its file.
-
-    Pages touched through the map would stay in memory and count as the process's; None for
-    anything but a whole map.
-    """
     # A view of a map has the map as its base, and an offset that is not its own.
-    if not isinstance(array, np.memmap) or not isinstance(array.base, mmap.mmap) or not array.flags.c_contiguous:
-        return None
-    path, start, shape, dtype = array.filename, array.offset, array.shape[1:], array.dtype
-    pixels = shape[0] * shape[1]
-
-    def read(z: int) -> Page:
-        flat: Page = np.fromfile(path, dtype, count=pixels, offset=start + z * pixels * dtype.itemsize)
-        if flat.size != pixels:
-            raise DataError(f"slice {z} is cut short", path=path, found=flat.size, expected=f"{pixels} pixels")
-        return flat.reshape(shape)
-
-    return read
+    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous:
+        return _Pages(len(array), partial(stored_page, array))
+    return _Pages(len(array), lambda z: np.asarray(array[z]))

@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.stacks.volume import StackWriter, open_stack
+from segcore.stacks.formats import open_stack
+from segcore.stacks.writing import StackWriter
 
 Plane = NDArray[np.uint8]
 How = Literal["mean", "max", "min"]

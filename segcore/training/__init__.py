@@ -3,11 +3,12 @@
 In: a dataset and settings. Out: a finished or resumable run.
 Needs PyTorch. May use: augmentation, measures, network, data, runs, stacks."""
 
+from segcore.training.machine import Machine, is_lead_process, trains_in_bfloat16
 from segcore.training.pool import write_pool
 from segcore.training.sampling import BatchMaker, Sample
+from segcore.training.starting import conclude, resume, train
 from segcore.training.step_timing import measure_costs
 from segcore.training.terminal import epoch_report
-from segcore.training.training import Machine, conclude, is_lead_process, resume, train, trains_in_bfloat16
 
 __all__ = [
     "BatchMaker",

@@ -39,7 +39,7 @@ class Plateau:
 
 
 @dataclass
-class Progress:
+class LoopState:
     """What, besides tensors, a resumed training has to know."""
 
     epoch: int = 0
@@ -50,7 +50,7 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer, progress: Progress
+    path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer, loop_state: LoopState
 ) -> None:
     """Writes the state after an epoch, whole or not at all."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
@@ -58,12 +58,12 @@ def save_checkpoint(
         tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-    metadata = {"progress": json.dumps(dataclasses.asdict(progress))}
+    metadata = {"progress": json.dumps(dataclasses.asdict(loop_state))}
     save_tensors(tensors, path, metadata)
 
 
-def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer) -> Progress:
-    """Puts the state back into what was made anew, and returns the progress.
+def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, optimizer: Optimizer) -> LoopState:
+    """Puts the state back into what was made anew, and returns where the loop was.
 
     Raises:
         RunError: if the file is missing, damaged or of another network.
@@ -73,7 +73,7 @@ def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, o
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             values = json.loads(file.metadata()["progress"])
         history = [from_dict(EpochRecord, row) for row in values["history"]]
-        progress = Progress(
+        loop_state = LoopState(
             epoch=int(values["epoch"]),
             best_epoch=int(values["best_epoch"]),
             best_dice=float(values["best_dice"]),
@@ -84,8 +84,8 @@ def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, o
             ),
             history=history,
         )
-        if [record.epoch for record in history] != list(range(1, progress.epoch + 1)):
-            raise ValueError(f"{len(history)} rows of history after {progress.epoch} epochs")
+        if [record.epoch for record in history] != list(range(1, loop_state.epoch + 1)):
+            raise ValueError(f"{len(history)} rows of history after {loop_state.epoch} epochs")
         network.load_state_dict(_of(tensors, "network."))
         if average is not None:
             average.load_state_dict(_of(tensors, "average."))
@@ -103,7 +103,7 @@ def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, o
         found = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         problem = "the checkpoint is damaged or of another network"
         raise RunError(problem, path=path, found=found, expected=_EXPECTED) from error
-    return progress
+    return loop_state
 
 
 def _check_moments(states: dict[int, dict[str, Tensor]], optimizer: Optimizer) -> None:

@@ -25,7 +25,7 @@ from segcore.runs import (
     patches_an_epoch,
     write_history,
 )
-from segcore.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from segcore.training.checkpoint import LoopState, load_checkpoint, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
 from segcore.training.tensorboard import EventFile
@@ -44,7 +44,7 @@ class TrainingLoop:
         assert dataset.labels is not None  # checked before a run was made
         self.fabric, self.run, self.report, self.live = fabric, run, report, live
         self.config = run.config.train
-        self.progress = Progress()
+        self.state = LoopState()
         self.shape = (dataset.info.height, dataset.info.width)
         initial = run.initial if run.initial.exists() else None
         self.learner = Learner(fabric, run.config, dataset.images, dataset.labels, initial)
@@ -77,7 +77,7 @@ class TrainingLoop:
     def take_up(self) -> None:
         """Goes back to the state after the last whole epoch; errors as for `load_checkpoint`."""
         learner = self.learner
-        self.progress = load_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer)
+        self.state = load_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer)
 
     def run_epochs(self) -> Run:
         """All epochs that are left; the run with what they brought."""
@@ -85,16 +85,16 @@ class TrainingLoop:
             self.take_up()
         board = None
         if self.fabric.is_global_zero:
-            write_history(self.run.history_csv, self.progress.history)
+            write_history(self.run.history_csv, self.state.history)
             height, width = self.shape
             self.run.write_parts(describe(self.run.config.model, height=height, width=width))
             board = EventFile(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
         if self.live is not None:
             # A first step can take long; that it is under way can be seen.
-            self.live.tell("training", self.progress.epoch + 1, 0, self.steps_an_epoch, at_once=True)
-        while self.progress.epoch < self.config.epochs and not self._stalled():
-            record = self._epoch(self.progress.epoch + 1)
+            self.live.tell("training", self.state.epoch + 1, 0, self.steps_an_epoch, at_once=True)
+        while self.state.epoch < self.config.epochs and not self._stalled():
+            record = self._epoch(self.state.epoch + 1)
             self._finish_epoch(record)
             if board is not None:
                 values = {key: value for key, value in dataclasses.asdict(record).items() if key != "epoch"}
@@ -106,7 +106,7 @@ class TrainingLoop:
         return self.run
 
     def _stalled(self) -> bool:
-        waited = self.progress.epoch - self.progress.best_epoch
+        waited = self.state.epoch - self.state.best_epoch
         if not self.config.early_stopping or waited < self.config.early_stopping:
             return False
         log.info("no better validation Dice in %d epochs: stopping early", waited)
@@ -151,7 +151,7 @@ class TrainingLoop:
         config = self.config
         rate = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup_steps))
         if config.schedule == "plateau":
-            return rate * self.progress.plateau.scale
+            return rate * self.state.plateau.scale
         if config.schedule == "cosine":
             passed = step / max(1, config.epochs * self.steps_an_epoch - 1)
             return rate * (0.01 + 0.99 * (1 + math.cos(math.pi * min(1.0, passed))) / 2)
@@ -190,23 +190,23 @@ class TrainingLoop:
         In this order a training killed anywhere in between is resumed from the epoch before, and
         does again what was written already.
         """
-        progress, learner = self.progress, self.learner
-        progress.epoch = record.epoch
-        progress.history.append(record)
-        progress.plateau.observe(record.validation_loss, self.config)
-        better = record.validation_dice > progress.best_dice
+        state, learner = self.state, self.learner
+        state.epoch = record.epoch
+        state.history.append(record)
+        state.plateau.observe(record.validation_loss, self.config)
+        better = record.validation_dice > state.best_dice
         if better:
-            progress.best_epoch, progress.best_dice = record.epoch, record.validation_dice
+            state.best_epoch, state.best_dice = record.epoch, record.validation_dice
         if self.fabric.is_global_zero:
             if better:
                 save_weights(learner.kept, self.run.weights)
             append_history(self.run.history_csv, record)
-            save_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer, progress)
+            save_checkpoint(self.run.checkpoint, learner.network, learner.average, learner.optimizer, state)
             self.run = self.run.update(
                 epochs=record.epoch,
-                best_epoch=progress.best_epoch,
-                best_dice=progress.best_dice,
-                train_seconds=sum(row.seconds for row in progress.history),
+                best_epoch=state.best_epoch,
+                best_dice=state.best_dice,
+                train_seconds=sum(row.seconds for row in state.history),
                 parameters=sum(parameter.numel() for parameter in learner.network.parameters()),
             )
         self.fabric.barrier()

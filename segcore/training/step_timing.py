@@ -20,7 +20,7 @@ from segcore.jobs import Costs, Work, work_of_steps
 from segcore.network import keep_freed_memory, save_weights
 from segcore.runs import make_split
 from segcore.storage import scratch_folder
-from segcore.training.checkpoint import Progress, save_checkpoint
+from segcore.training.checkpoint import LoopState, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples
 from segcore.training.step import Learner
 
@@ -167,7 +167,9 @@ def _writing(tried: list[_Trial], folder: Path) -> tuple[float, float]:
             for _ in range(2):
                 began = time.perf_counter()
                 save_weights(learner.kept, scratch / "weights")
-                save_checkpoint(scratch / "checkpoint", learner.network, learner.average, learner.optimizer, Progress())
+                save_checkpoint(
+                    scratch / "checkpoint", learner.network, learner.average, learner.optimizer, LoopState()
+                )
                 found.append(time.perf_counter() - began)
             seconds.append(min(found))
             numbers.append(trial.work.parameters)

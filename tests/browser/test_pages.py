@@ -42,7 +42,7 @@ def app(tmp_path_factory, serve):
     from segcore.config import override, quick
     from segcore.data.fetching import fetch
     from segcore.evaluation.evaluating import evaluate
-    from segcore.training.training import train
+    from segcore.training import train
 
     folder = tmp_path_factory.mktemp("pages")
     environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}

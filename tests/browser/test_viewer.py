@@ -18,7 +18,7 @@ from segcore.evaluation.folder import write_evaluation
 from segcore.evaluation.scoring import score
 from segcore.measures import PixelEvidence, threshold_after
 from segcore.stacks.stack import array_stack
-from segcore.stacks.volume import StackWriter
+from segcore.stacks.writing import StackWriter
 
 pytestmark = pytest.mark.browser
 

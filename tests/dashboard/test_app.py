@@ -210,7 +210,7 @@ def test_what_changes_while_someone_looks_gives_a_page_or_a_message(event, evalu
 def page_with_a_bug():
     import streamlit as st
 
-    from dashboard.trainings.notices import guarded
+    from dashboard.notices import guarded
 
     with st.sidebar:
         ending = st.selectbox("Ending", ["bug", "stop", "rerun", "none"])
@@ -451,13 +451,13 @@ def test_errors_are_coloured_by_kind_and_forgiven_within_tolerance():
     probability[5, 2] = 0  # false membrane, eight pixels from the boundary
     probability[7, 9] = 0  # false membrane right at it
     image = np.full((20, 20), 100, np.uint8)
-    found = pictures.errors(image, label, probability, 0.5, 1)
+    found = pictures.error_overlay(image, label, probability, 0.5, 1)
     tint = {name: tuple(np.round(100 * 0.25 + np.array(colour) * 0.75).astype(int)) for name, colour in
             (("missed", pictures.MISSED), ("false", pictures.FALSE), ("forgiven", pictures.FORGIVEN))}  # fmt: skip
     assert tuple(found[3, 10]) == tint["forgiven" if boundary_distance(label > 0)[3, 10] < 1 else "missed"]
     assert tuple(found[5, 2]) == tint["false"]
     assert tuple(found[7, 9]) == tint["forgiven"]
-    assert tuple(pictures.errors(image, label, probability, 0.5, 0)[3, 10]) == tint["missed"]
+    assert tuple(pictures.error_overlay(image, label, probability, 0.5, 0)[3, 10]) == tint["missed"]
     assert tuple(found[0, 0]) == (100, 100, 100)
 
 

@@ -28,7 +28,14 @@ def special(name, kind):
 def test_unpacks_files_and_folders(tmp_path, listing):
     archive = make(
         tmp_path / "a.zip",
-        [("train/", ""), ("train/0.tif", "x"), ("label\\0.tif", "y"), ("é.txt", "z"), ("__MACOSX/._0.tif", "m")],
+        [
+            ("train/", ""),
+            ("train/0.tif", "x"),
+            ("label\\0.tif", "y"),
+            ("./é.txt", "z"),
+            ("./", ""),
+            ("__MACOSX/._0.tif", "m"),
+        ],
     )
     unzip(archive, tmp_path / "out")
     assert listing(tmp_path / "out") == ["label", "label/0.tif", "train", "train/0.tif", "é.txt"]
@@ -87,7 +94,7 @@ def test_the_same_name_twice_is_refused(tmp_path):
 def test_too_much_is_refused_before_a_byte_is_written(tmp_path, listing):
     archive = make(tmp_path / "a.zip", [("a", bytes(600_000)), ("b", bytes(600_000))])
     unzip(archive, tmp_path / "fits", limit=1_200_000)
-    with pytest.raises(DataError, match="unpacks to too much; found 1200000 bytes; expected at most 1199999 bytes"):
+    with pytest.raises(DataError, match="unpacks to too much; found 1,200,000 bytes; expected at most 1,199,999 bytes"):
         unzip(archive, tmp_path / "out", limit=1_199_999)
     assert listing(tmp_path) == ["a.zip", "fits", "fits/a", "fits/b"]
 

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from segcore.cli.grammar import parser
 from segcore.data.dataset import installed, open_dataset
 from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
@@ -481,3 +482,22 @@ def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
         peaks.append(int(done.stdout))
     slice_bytes = 61 * 6 * 48 * 8
     assert all(later - earlier < 10 * slice_bytes for earlier, later in pairwise(peaks)), peaks
+
+
+def test_the_threshold_itself_is_white(tmp_path, twelve, data_dir, capsys):
+    images, labels = twelve
+    masks = write_folder(tmp_path / "m", np.where(labels > 0, np.uint8(128), np.uint8(127)))
+    source = write_folder(tmp_path / "i", images)
+    (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=128, polarity="interior-white")
+    np.testing.assert_array_equal(dataset.labels, labels)
+    with pytest.raises(SystemExit):
+        parser().parse_args(["import", "--help"])
+    assert "VALUE and more is white" in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_pair_of_folders_whose_names_hold_other_numbers_too(tmp_path, twelve, data_dir):
+    images, labels = (pages[:1] for pages in twelve)
+    write_folder(tmp_path / "pair" / "images", images, "img_{:02}.png", first=7)
+    write_folder(tmp_path / "pair" / "masks", labels, "img_{:02}_mask2.png", first=7)
+    (dataset,) = import_source(tmp_path / "pair", "cells", polarity="interior-white")
+    np.testing.assert_array_equal(dataset.labels, labels)

@@ -20,14 +20,12 @@ from segcore.measures import (
     components,
     count_evidence,
     index_sums,
-    last_membrane_value,
     predicted_interior,
     score_segments,
     thin,
 )
 from segcore.progress import Progress
-from segcore.stacks.volume import open_stack
-from segcore.training.thresholds import choose_thresholds
+from segcore.stacks.formats import open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -156,9 +154,6 @@ def test_slices_of_one_class(shape, value, predicted):
     assert found.neurites == ((1, 1) if value else (0, 0))
     assert found.events == ()
     assert math.isnan(found.points["pixel"][0].v_rand) == (value == 0)
-    points = choose_thresholds(probability, labels)
-    assert 0 <= points.pixel <= 1
-    assert 0 <= points.topology <= 1
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
@@ -183,8 +178,6 @@ def test_what_does_not_fit_is_refused(tmp_path):
         evaluate(probability, labels, thresholds={"given": 1.5})
     with pytest.raises(DataError, match=r"none\.tif"):
         evaluate(tmp_path / "none.tif", labels)
-    with pytest.raises(ConfigError, match="no slices"):
-        choose_thresholds(probability[:0], labels[:0])
 
 
 def test_a_map_whose_file_was_cut_is_refused(tmp_path):
@@ -195,41 +188,3 @@ def test_a_map_whose_file_was_cut_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="cut short"):
         evaluate(probability, mapped)
-
-
-# Operating points
-
-
-def test_thresholds_of_a_perfect_probability():
-    _, labels = rooms()
-    points = choose_thresholds(labels, labels)
-    assert points.pixel == 0.5
-    assert points.topology == pytest.approx(0.5, abs=0.003)
-
-
-def test_the_pixel_threshold_is_the_best_of_all():
-    probability, labels = rooms()
-    chosen = last_membrane_value(choose_thresholds(probability, labels).pixel)
-    wrong = [int(((probability > value) != (labels > 0)).sum()) for value in range(256)]
-    assert wrong[chosen] == min(wrong)
-
-
-def test_the_topology_threshold_is_near_the_best():
-    # Gaps in the walls have a probability of 0.6, the walls 0.2, the rooms 0.9.
-    _, labels = rooms()
-    probability = np.where(labels > 0, 230, 51).astype(np.uint8)
-    for z in range(len(labels)):
-        probability[z, 9 + z : 11 + z, ::10] = 153
-    points = choose_thresholds(probability, labels)
-    assert points.pixel < 230 / 255
-    assert 0.6 <= points.topology < 230 / 255
-    for z in range(len(labels)):
-        assert score_slice(labels[z] > 0, predicted_interior(probability[z], points.topology)).v_rand > 0.99
-
-
-def test_thresholds_lie_between_two_values():
-    probability, labels = rooms(seed=3)
-    points = choose_thresholds(probability, labels, workers=1)
-    assert points == choose_thresholds(probability, labels, workers=2)
-    for threshold in (points.pixel, points.topology):
-        assert (255 * threshold) % 1 == pytest.approx(0.5)

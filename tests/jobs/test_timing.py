@@ -232,7 +232,7 @@ import json, sys, time
 from segcore.config import override, quick
 from segcore.data.dataset import open_dataset
 from segcore.jobs.timing import estimate, measure
-from segcore.training.training import Machine, train
+from segcore.training import Machine, train
 
 measure("cpu")
 cells = open_dataset("cells")

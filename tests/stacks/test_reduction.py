@@ -24,7 +24,7 @@ from segcore.stacks.reduction import (
     write_reduced_prediction,
 )
 from segcore.stacks.stack import array_stack
-from segcore.stacks.volume import StackWriter
+from segcore.stacks.writing import StackWriter
 
 
 @given(st.data())

@@ -11,7 +11,7 @@ from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import RunError
 from segcore.network.unet import UNet
 from segcore.runs import EpochRecord
-from segcore.training.checkpoint import Plateau, Progress, load_checkpoint, save_checkpoint
+from segcore.training.checkpoint import LoopState, Plateau, load_checkpoint, save_checkpoint
 
 RECORD = EpochRecord(
     epoch=1, train_loss=0.1 + 0.2, train_dice=0.8, train_accuracy=0.7, validation_loss=1 / 3, validation_dice=0.9,
@@ -45,19 +45,19 @@ def same(one, other):
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "checkpoint" / "last.safetensors"
-    save_checkpoint(path, *stepped(0), Progress(epoch=1, history=[RECORD]))
+    save_checkpoint(path, *stepped(0), LoopState(epoch=1, history=[RECORD]))
     return path
 
 
 def test_everything_comes_back_to_the_last_bit(tmp_path):
     path = tmp_path / "checkpoint" / "last.safetensors"
     before = stepped(0)
-    progress = Progress(
+    loop_state = LoopState(
         epoch=1, best_epoch=1, best_dice=0.1 + 0.2, plateau=Plateau(scale=0.5, waited=2), history=[RECORD]
     )
-    save_checkpoint(path, *before, progress)
+    save_checkpoint(path, *before, loop_state)
     after = fresh(1)
-    assert load_checkpoint(path, *after) == progress
+    assert load_checkpoint(path, *after) == loop_state
     for one, other in zip(before, after, strict=True):
         assert same(one.state_dict(), other.state_dict())
     assert [file.name for file in path.parent.iterdir()] == ["last.safetensors"]
@@ -65,9 +65,9 @@ def test_everything_comes_back_to_the_last_bit(tmp_path):
 
 def test_without_an_average(tmp_path):
     network, _, optimizer = stepped(0)
-    save_checkpoint(tmp_path / "last", network, None, optimizer, Progress())
+    save_checkpoint(tmp_path / "last", network, None, optimizer, LoopState())
     other, _, new = fresh(1)
-    assert load_checkpoint(tmp_path / "last", other, None, new) == Progress()
+    assert load_checkpoint(tmp_path / "last", other, None, new) == LoopState()
     assert same(network.state_dict(), other.state_dict())
 
 

@@ -21,8 +21,9 @@ from segcore.network.prediction import predict
 from segcore.network.weights import load_network
 from segcore.runs.run import open_run, run_names
 from segcore.stacks.stack import array_stack
+from segcore.training.machine import Machine, trains_in_bfloat16
+from segcore.training.starting import resume, train
 from segcore.training.thresholds import choose_thresholds
-from segcore.training.training import Machine, resume, train, trains_in_bfloat16
 
 CPU = Machine(accelerator="cpu")
 # Weights that do not move: what they bring never changes.

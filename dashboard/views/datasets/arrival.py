@@ -1,15 +1,24 @@
-"""A dataset that has come: it is chosen, and what there is to say waits until the page is drawn anew."""
+"""What is said of a dataset that comes here: that it is there, and what was checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import streamlit as st
 
-from dashboard.state.selection import choose
+from dashboard import words
+from dashboard.state import choose
+from segcore.data import Check
 
 _NEWS = "data news"
+# What the command line calls the fields of this page.
+_FIELDS = {
+    "--from": "“Another source”",
+    "--name": "name",
+    "--threshold-labels": "“White from grey value”",
+    "--voxel-size-nm": "“Voxel”",
+}
 
 
 def arrived(news: Sequence[str], **selection: Any) -> NoReturn:
@@ -23,3 +32,20 @@ def announce() -> None:
     """What the last action said, after the page was drawn anew."""
     for text in st.session_state.pop(_NEWS, []):
         st.success(text, icon=":material/check_circle:")
+
+
+def in_the_form(text: str) -> str:
+    """A message that calls options of the command line by the names of their fields, safe to draw."""
+    for option, called in _FIELDS.items():
+        text = text.replace(option, called)
+    return words.plain(text)
+
+
+def show_checks(checks: Sequence[Check], naming: Callable[[str], str] = str) -> None:
+    """Draws them, one a line; `naming` writes messages with the names the visitor knows."""
+    lines = []
+    for check in checks:
+        icon = ":green[:material/check_circle:]" if check.passed else ":red[:material/cancel:]"
+        mark = "passed" if check.passed else "failed"
+        lines.append(f"{icon} **{words.plain(check.name)}** {mark}: {in_the_form(naming(check.message))}")
+    st.markdown("  \n".join(lines))

@@ -8,9 +8,8 @@ import streamlit as st
 
 from dashboard import background, words
 from dashboard.background import Work
-from dashboard.state import loaders
-from dashboard.views.datasets.arrival import arrived
-from dashboard.views.datasets.checks import in_the_form
+from dashboard.state import names_of_datasets
+from dashboard.views.datasets.arrival import arrived, in_the_form
 from segcore.data import CATALOGUE, Fetchable, fetch
 from segcore.storage import read_only
 
@@ -40,9 +39,9 @@ def _fetches() -> _Fetches:
     return _Fetches()
 
 
-def show() -> None:
+def fetch_section() -> None:
     """Draws those that are not here; one that has just come is gone to."""
-    names = loaders.names_of_datasets()
+    names = names_of_datasets()
     st.subheader("To fetch")
     missing = [item for item in CATALOGUE.values() if not all(target.name in names for target in item.targets)]
     for item in missing:

@@ -58,7 +58,10 @@ def start_import(
         try:
             source = uploads.copy(images, folder / "images", progress)
             labels = uploads.copy(masks, folder / "masks", progress) if masks else None
-            return task(source, name, labels=labels, progress=progress, checks=checks, **options)
+            limit = uploads.MOST_UNPACKED_BYTES
+            return task(
+                source, name, labels=labels, unpack_limit=limit, progress=progress, checks=checks, **options
+            )  # fmt: skip
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,10 +9,8 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import background, uploads, words
-from dashboard.state import loaders
-from dashboard.views.datasets import checks
-from dashboard.views.datasets.arrival import arrived
-from dashboard.views.datasets.checks import in_the_form
+from dashboard.state import names_of_datasets
+from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
 from segcore.data import Dataset
 from segcore.errors import SegcoreError
@@ -22,7 +20,7 @@ from segcore.storage import read_only, safe_name
 _SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
 
 
-def show() -> None:
+def import_section() -> None:
     """Draws the form, and below it the import that was started from what it says."""
     if read_only():
         st.info(words.READ_ONLY, icon=":material/lock:")
@@ -122,7 +120,7 @@ def _name_will_do(place: Any, name: str) -> bool:
     except SegcoreError as error:
         place.warning(words.message(error))
         return False
-    if name in loaders.names_of_datasets():
+    if name in names_of_datasets():
         place.warning(f"There is already a dataset {words.plain(name)}. Choose another name.")
         return False
     return True
@@ -133,7 +131,7 @@ def _of_files(given: Any) -> Any:
 
 
 def _so_far(state: Importing) -> None:
-    checks.show(list(state.checks), state.naming)
+    show_checks(list(state.checks), state.naming)
 
 
 def _came_of(state: Importing) -> None:

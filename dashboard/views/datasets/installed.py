@@ -6,15 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.state import loaders
-from dashboard.views.datasets import checks
-from dashboard.views.datasets.filtering import LONG, holding
+from dashboard.state import broken_datasets, dataset_info, names_of_datasets
+from dashboard.tables import LONG, csv_button, holding
+from dashboard.views.datasets.arrival import show_checks
 
 
-def show() -> None:
+def installed_section() -> None:
     """Draws the table of them, and what was checked."""
-    facts = [info for info in map(loaders.info, loaders.names_of_datasets()) if info is not None]
+    facts = [info for info in map(dataset_info, names_of_datasets()) if info is not None]
     st.subheader("Here")
     if facts:
         table = pd.DataFrame(
@@ -42,8 +41,8 @@ def show() -> None:
             with st.expander("What was checked when they came here", icon=":material/checklist:"):
                 names_checked = [info.name for info in checked]
                 one = st.selectbox("Checks of", names_checked) if len(checked) > 1 else names_checked[0]
-                checks.show(checked[names_checked.index(one)].checks)
+                show_checks(checked[names_checked.index(one)].checks)
     else:
         st.info("No dataset is here yet.")
-    for error in loaders.broken_datasets().values():
+    for error in broken_datasets().values():
         st.error(words.message(error))

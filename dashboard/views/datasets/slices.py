@@ -8,16 +8,24 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.figures import charts, pictures
-from dashboard.state import loaders
-from dashboard.state.selection import Selection, choose
+from dashboard.figures import (
+    GREEN,
+    PART_COLOURS,
+    grey_chart,
+    membrane_overlay,
+    picture_file,
+    show_chart,
+    slice_chart,
+    swatches,
+)
+from dashboard.state import Selection, choose, grey_histogram, load_dataset
+from dashboard.tables import csv_button
 from dashboard.viewer import SliceRow, viewer
 from dashboard.views.datasets.split import parts_of
 from segcore.data import DatasetInfo
 
 
-def show(selection: Selection, info: DatasetInfo) -> None:
+def slices_section(selection: Selection, info: DatasetInfo) -> None:
     """Draws the section of the chosen slice."""
     z = selection.z
     name = words.plain(words.slice_name(z, info.slice_names[z]))
@@ -40,9 +48,9 @@ def show(selection: Selection, info: DatasetInfo) -> None:
         st.rerun()
     left, right = st.columns(2)
     with left:
-        interior, membrane = loaders.histogram(info.name, z)
-        charts.show(
-            charts.histogram(interior, membrane), key="histogram", name=f"{info.name}-{z}-grey",
+        interior, membrane = grey_histogram(info.name, z)
+        show_chart(
+            grey_chart(interior, membrane), key="histogram", name=f"{info.name}-{z}-grey",
             description="Grey values of this slice",
         )  # fmt: skip
         table = pd.DataFrame({"grey value": range(256), "interior" if info.labelled else "pixels": interior})
@@ -52,14 +60,14 @@ def show(selection: Selection, info: DatasetInfo) -> None:
     with right:
         if info.labelled:
             parts = parts_of(selection, info)
-            colours = [charts.PART_COLOURS[parts[index]] if parts else charts.GREEN for index in range(info.slices)]
-            figure = charts.by_slice(
+            colours = [PART_COLOURS[parts[index]] if parts else GREEN for index in range(info.slices)]
+            figure = slice_chart(
                 range(info.slices), info.membrane_percent, colours, "Membrane by slice", "percent of the pixels", z
             )
-            charts.show(figure, key="membrane", name=f"{info.name}-membrane", description="Membrane by slice")
+            show_chart(figure, key="membrane", name=f"{info.name}-membrane", description="Membrane by slice")
             if parts:
-                charts.swatches(
-                    [(charts.PART_COLOURS[one], charts.PART_TITLES[one]) for one in charts.PART_COLOURS
+                swatches(
+                    [(PART_COLOURS[one], words.PARTS[one]) for one in PART_COLOURS
                      if one in parts.values()]
                 )  # fmt: skip
             table = pd.DataFrame(
@@ -72,14 +80,12 @@ def show(selection: Selection, info: DatasetInfo) -> None:
 
 
 def _downloads(info: DatasetInfo, z: int) -> None:
-    stack = loaders.dataset(info.name)
+    stack = load_dataset(info.name)
     with st.container(horizontal=True):
-        made: dict[str, Any] = {"Image": lambda: pictures.encoded(stack.image(z), "png")}
+        made: dict[str, Any] = {"Image": lambda: picture_file(stack.image(z), "png")}
         if info.labelled:
-            made["Mask"] = lambda: pictures.encoded(stack.label(z), "png")
-            made["Superposition"] = lambda: pictures.encoded(
-                pictures.membrane_over(stack.image(z), stack.label(z) > 0), "png"
-            )
+            made["Mask"] = lambda: picture_file(stack.label(z), "png")
+            made["Superposition"] = lambda: picture_file(membrane_overlay(stack.image(z), stack.label(z) > 0), "png")
         for label, data in made.items():
             st.download_button(
                 f"{label} (PNG)", data, f"{info.name}-{z:03d}-{label.lower()}.png", "image/png", on_click="ignore",

@@ -8,17 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.downloads import csv_button
-from dashboard.figures import charts
-from dashboard.state.selection import Selection
-from dashboard.views.datasets.filtering import LONG, holding
+from dashboard.figures import PART_COLOURS, show_chart, split_chart
+from dashboard.state import Selection
+from dashboard.tables import LONG, csv_button, holding
 from segcore.config import SplitConfig, from_dict
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
 from segcore.runs import LeakAudit, Overlap, Split, audit_split, make_split, slice_ranges
 
 
-def show(selection: Selection, info: DatasetInfo) -> None:
+def split_section(selection: Selection, info: DatasetInfo) -> None:
     """Draws the section of the split: the run's, or what another protocol would give."""
     own = bool(parts_of(selection, info))
     options = (["run"] if own and selection.run else []) + list(words.PROTOCOLS)
@@ -40,12 +39,12 @@ def show(selection: Selection, info: DatasetInfo) -> None:
     except ConfigError as error:
         st.warning(words.message(error))
         return
-    parts: dict[str, Any] = {name: getattr(split, name) for name in charts.PART_COLOURS}
+    parts: dict[str, Any] = {name: getattr(split, name) for name in PART_COLOURS}
     if split.pool:
         # A slice whose copies are in both is drawn once, as trained on.
         parts["validation"] = tuple(z for z in parts["validation"] if z not in set(parts["train"]))
-    figure = charts.split(parts, info.slices, selection.z)
-    charts.show(figure, key="split", name=f"{info.name}-split", description="The split along the stack")
+    figure = split_chart(parts, info.slices, selection.z)
+    show_chart(figure, key="split", name=f"{info.name}-split", description="The split along the stack")
     st.caption(
         "Training learns from neither validation nor test slices. Validation slices decide which epoch is kept, and "
         "the thresholds; test slices are looked at once, at the end."
@@ -78,7 +77,7 @@ def parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
     run = selection.run
     if run is None or run.info.dataset_fingerprint != info.fingerprint:
         return {}
-    return {z: part for part in charts.PART_COLOURS for z in getattr(run.split, part)}
+    return {z: part for part in PART_COLOURS for z in getattr(run.split, part)}
 
 
 def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
@@ -105,7 +104,7 @@ def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
     seen = {one.judged: _seen(one) for one in found.overlaps}
     rows = []
     for z in range(info.slices):
-        used = [charts.PART_TITLES[part] for part in charts.PART_COLOURS if z in getattr(split, part)]
+        used = [words.PARTS[part] for part in PART_COLOURS if z in getattr(split, part)]
         rows.append(
             {
                 "slice": z,

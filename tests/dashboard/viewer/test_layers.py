@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 
 from dashboard.figures import pictures
 from dashboard.viewer import kept
+from dashboard.viewer.addresses import routes
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, open_layers
-from dashboard.viewer.routes import routes
 from dashboard.viewer.tiles import coarsest_is_kept, tile
 from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wish
 from segcore.data.dataset import install, installed, open_dataset
@@ -31,7 +31,7 @@ from segcore.evaluation.scoring import score
 from segcore.measures.evidence import boundary_distance
 from segcore.stacks.reduction import reduced
 from segcore.stacks.stack import array_stack
-from segcore.stacks.volume import StackWriter
+from segcore.stacks.writing import StackWriter
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
 EVALUATED = (1, 3)
@@ -177,12 +177,12 @@ def test_coarse_levels_keep_every_error(get, threshold, tolerance):
 def test_coarse_pictures_show_a_block_as_wrong_where_one_of_its_pixels_is(roots, threshold, tolerance):
     layers, dataset = open_layers("big", "net", "test"), open_dataset("big")
     probability = tile_by_tile(layers, "probability", 1)
-    full = pictures.errors(np.zeros_like(probability), dataset.labels[1], probability, threshold, tolerance)
+    full = pictures.error_overlay(np.zeros_like(probability), dataset.labels[1], probability, threshold, tolerance)
     tint = {
         name: np.rint(pictures.TINT * np.array(getattr(pictures, name))) for name in ("MISSED", "FALSE", "FORGIVEN")
     }
     planes = dict(tile(layers, "bundle", 1, 2, 0, 0, tolerance))
-    coarse = pictures.coarse_errors(planes | {"image": np.zeros_like(planes["image"])}, threshold)
+    coarse = pictures.coarse_error_overlay(planes | {"image": np.zeros_like(planes["image"])}, threshold)
     left = np.ones(coarse.shape[:2], bool)
     for name in ("MISSED", "FALSE", "FORGIVEN"):
         pixels = np.pad((full == tint[name]).all(axis=2), ((0, -HEIGHT % 4), (0, -WIDTH % 4)))

@@ -11,7 +11,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 import uvicorn
 from starlette.applications import Starlette
 
-from dashboard.trainings.previews import routes
+from dashboard.viewer.addresses import routes
 from segcore.runs import Previews
 
 

@@ -9,12 +9,12 @@ come from a route of the same server:
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from segcore.errors import SegcoreError
 from segcore.runs import Previews, Run, open_run
@@ -29,57 +29,10 @@ _HTML = """
   <span>Epoch</span><input type="range" min="0" step="1" aria-label="Epoch"><output></output>
 </label>
 """
-_CSS = """
-:host, .three, .epochs { font: 14px/1.4 var(--st-font, system-ui, sans-serif); color: var(--st-text-color, #31333f); }
-.three { display: grid; grid-template-columns: repeat(3, minmax(0, 340px)); gap: 12px; }
-figure { margin: 0; }
-img { width: 100%; display: block; border-radius: 4px; background: rgba(128, 128, 128, 0.2); }
-figcaption { font-size: 13px; opacity: 0.8; margin-top: 3px; font-variant-numeric: tabular-nums; }
-.epochs { display: flex; align-items: center; gap: 10px; max-width: 1044px; margin-top: 6px; font-size: 13px; }
-.epochs input { flex: 1; min-width: 60px; accent-color: var(--st-primary-color, #0072b2); }
-.epochs output { min-width: 4.5em; text-align: right; font-variant-numeric: tabular-nums; }
-@media (max-width: 600px) { .three { gap: 6px; } figcaption { font-size: 12px; } }
-"""
-_JS = """
-const kept = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  const find = (name) => parentElement.querySelector(name);
-  const slider = find("input");
-  const before = kept.get(parentElement);
-  const newest = data.epochs.length - 1;
-  // Who has gone back to an earlier epoch stays there when another one comes.
-  const at = before?.run === data.run && before.at < before.newest ? Math.min(before.at, newest) : newest;
-  for (const { url } of data.epochs) new Image().src = url;
-  const show = (place) => {
-    const { epoch, url } = data.epochs[place];
-    if (find(".seen").getAttribute("src") !== url) find(".seen").src = url;
-    find(".seen").alt = `Probability of interior after epoch ${epoch}`;
-    find(".which").textContent = `the network after epoch ${epoch}`;
-    find("output").textContent = `${epoch} of ${data.most}`;
-    kept.set(parentElement, { run: data.run, at: place, newest });
-  };
-  for (const name of ["image", "label"]) {
-    const picture = find(`.${name}`);
-    picture.closest("figure").hidden = !data[name];
-    if (data[name] && picture.getAttribute("src") !== data[name]) picture.src = data[name];
-    picture.alt = name === "image" ? `Image of slice ${data.slice}` : `Label of slice ${data.slice}`;
-  }
-  slider.max = newest;
-  slider.value = at;
-  slider.disabled = newest < 1;
-  slider.oninput = () => show(Number(slider.value));
-  show(at);
-}
-"""
 
 
-def routes() -> list[Route]:
-    """The routes for `st.App(routes=...)`."""
-    return [Route("/segcore/previews/{run}/{file}", _picture, methods=["GET"])]
-
-
-def _picture(request: Request) -> Response:
+def preview(request: Request) -> Response:
+    """A picture of a run, as an answer to its address."""
     wanted = request.path_params["file"]
     try:
         # Only what is there can be asked for; a path that leads elsewhere is not among it.
@@ -99,7 +52,7 @@ def _paths(run: Run) -> list[Any]:
     return [one.path for one in seen] + ([beside.image, beside.label] if beside else [])
 
 
-def show(run: Run, *, key: str) -> None:
+def show_previews(run: Run, *, key: str) -> None:
     """Draws the pictures of a run; nothing as long as there is none."""
     previews = Previews(run)
     seen = previews.all()
@@ -128,4 +81,8 @@ def _address(run: Run, path: Any) -> str:
 
 @cache
 def _component() -> Any:
-    return st.components.v2.component("segcore_previews", html=_HTML, css=_CSS, js=_JS)
+    return st.components.v2.component("segcore_previews", html=_HTML, css=_text("css"), js=_text("js"))
+
+
+def _text(ending: str) -> str:
+    return Path(__file__).with_name(f"previews.{ending}").read_text(encoding="utf-8")

@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.figures import charts
+from dashboard.figures.colours import BLUE, PINK
 
 
 def drawn(what: str, slices: int) -> Any:
     def page(what: str, slices: int) -> None:
         import streamlit as st
 
-        from dashboard.figures import charts
+        from dashboard.figures.along_stack import slice_chart, split_chart
+        from dashboard.figures.colours import BLUE, PINK
 
         if what == "by slice":
-            colours = [charts.BLUE if z % 3 else charts.PINK for z in range(slices)]
-            figure = charts.by_slice(range(slices), [z / 10 for z in range(slices)], colours, "Title", "percent", 2)
+            colours = [BLUE if z % 3 else PINK for z in range(slices)]
+            figure = slice_chart(range(slices), [z / 10 for z in range(slices)], colours, "Title", "percent", 2)
         else:
-            figure = charts.split({"train": range(slices - 1), "gap": (), "test": (slices - 1,)}, slices, 2)
+            figure = split_chart({"train": range(slices - 1), "gap": (), "test": (slices - 1,)}, slices, 2)
         st.session_state["figure"] = figure
 
     app = AppTest.from_function(page, args=(what, slices)).run()
@@ -35,8 +36,8 @@ def test_every_slice_has_its_bar_in_its_colour(slices, kind):
     assert [one.type for one in bars] == [kind] * 2
     colours = {one.marker.color if kind == "bar" else one.fillcolor: one for one in bars}
     for colour, slices_of_it in (
-        (charts.PINK, range(0, slices, 3)),
-        (charts.BLUE, [z for z in range(slices) if z % 3]),
+        (PINK, range(0, slices, 3)),
+        (BLUE, [z for z in range(slices) if z % 3]),
     ):
         known = np.unique(colours[colour].customdata, axis=0)
         np.testing.assert_allclose(known, [(z, z / 10) for z in slices_of_it])

@@ -1,7 +1,6 @@
-"""Stacks of every kind are read alike, damaged ones are refused, and writing is whole or not at all."""
+"""Stacks of every kind are read alike, and damaged ones are refused."""
 
 import struct
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.color import rgb2gray
 
-from segcore.errors import DataError, StorageError
-from segcore.stacks.numbering import in_number_order, slice_keys
+from segcore.errors import DataError
+from segcore.stacks.formats import open_stack
+from segcore.stacks.numbering import in_number_order, unpaired
 from segcore.stacks.stack import array_stack, page_names
-from segcore.stacks.volume import StackWriter, intensity_range, map_stack, open_stack, to_uint8
 
 
 def noise(*shape, dtype=np.uint8, seed=0):
@@ -27,12 +26,6 @@ def noise(*shape, dtype=np.uint8, seed=0):
 def read_all(path):
     with open_stack(path) as stack:
         return np.stack([stack.read(z) for z in range(len(stack))])
-
-
-def write(path, pages, **options):
-    with StackWriter(path, height=pages.shape[1], width=pages.shape[2], slices=len(pages), **options) as writer:
-        for page in pages:
-            writer.write(page)
 
 
 SHAPES = [(3, 5, 7), (1, 5, 7), (1, 1, 1), (4, 3, 3), (2, 1, 9), (2, 9, 1), (3, 4, 4), (2, 300, 251)]
@@ -215,10 +208,14 @@ def test_one_name_without_a_number_is_refused(tmp_path):
 
 
 def test_keys_are_the_numbers_that_vary():
-    assert slice_keys(["img_1.tif", "img_2.tif"]) == slice_keys(["img_01_mask2.png", "img_02_mask2.png"])
-    assert slice_keys(["1.tif", "2.tif"]) != slice_keys(["2.tif", "3.tif"])
-    assert slice_keys(["left.tif", "right.tif"]) == ["left", "right"]
-    assert slice_keys(["a7.tif"]) == slice_keys(["mask_7.tif"])
+    assert unpaired(["img_1.tif", "img_2.tif"], ["img_01_mask2.png", "img_02_mask2.png"]) is None
+    assert unpaired(["1.tif", "2.tif", "3.tif"], ["1.tif", "2.tif", "4.tif"]) == 2
+    assert unpaired(["left.tif", "right.tif"], ["left.png", "right.png"]) is None
+    assert unpaired(["left.tif", "right.tif"], ["left.png", "wrong.png"]) == 1
+    assert unpaired(["a7.tif"], ["mask_7.tif"]) is None
+    assert unpaired(["img_07.png"], ["img_07_mask2.png"]) is None
+    assert unpaired(["img_07.png"], ["img_08.png"]) == 0
+    assert unpaired(["s1_07.png"], ["s1_08_mask2.png"]) == 0
 
 
 def test_mixed_sizes_and_types_in_a_folder(tmp_path):
@@ -340,159 +337,6 @@ def test_no_slice_beyond_the_last(tmp_path):
     for z in (-1, 2):
         with pytest.raises(IndexError):
             stack.read(z)
-
-
-# --- writing ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("compression", [None, "zlib"])
-def test_written_stacks_come_back(tmp_path, shape, compression):
-    pages = noise(*shape)
-    write(tmp_path / "a.tif", pages, compression=compression, voxel_size_nm=(50, 4, 4.5))
-    with open_stack(tmp_path / "a.tif") as stack:
-        assert stack.voxel_size_nm == (50, 4, 4.5)
-    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), pages)
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif").reshape(shape), pages)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_uncompressed_stacks_are_mapped(tmp_path, shape):
-    pages = noise(*shape)
-    write(tmp_path / "a.tif", pages)
-    mapped = map_stack(tmp_path / "a.tif", *shape)
-    assert isinstance(mapped, np.memmap)
-    assert mapped.shape == shape
-    assert not mapped.flags.writeable
-    np.testing.assert_array_equal(mapped, pages)
-    np.testing.assert_array_equal(tifffile.memmap(tmp_path / "a.tif", mode="r").reshape(shape), pages)
-
-
-def test_map_refuses_what_differs(tmp_path):
-    write(tmp_path / "a.tif", noise(3, 4, 5), compression="zlib")
-    with pytest.raises(DataError, match="do not follow one another"):
-        map_stack(tmp_path / "a.tif", 3, 4, 5)
-    with pytest.raises(DataError, match="another stack"):
-        map_stack(tmp_path / "a.tif", 3, 5, 4)
-
-
-def test_broken_off_writing_leaves_nothing(tmp_path, listing):
-    with pytest.raises(ValueError, match="1 of 3 slices"):
-        _one_of_three(tmp_path / "a.tif")
-    with pytest.raises(KeyboardInterrupt):
-        _interrupted(tmp_path / "a.tif")
-    assert listing(tmp_path) == []
-
-
-def _one_of_three(path):
-    with StackWriter(path, height=4, width=4, slices=3) as writer:
-        writer.write(noise(4, 4))
-
-
-def _interrupted(path):
-    with StackWriter(path, height=4, width=4, slices=3) as writer:
-        writer.write(noise(4, 4))
-        raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("page", [noise(4, 5), noise(4, 4, dtype=np.uint16)])
-def test_a_page_of_another_form_is_a_mistake(tmp_path, page):
-    with (
-        pytest.raises(ValueError, match="slice 0 of 1"),
-        StackWriter(tmp_path / "a.tif", height=4, width=4, slices=1) as writer,
-    ):
-        writer.write(page)
-
-
-@pytest.mark.parametrize("compression", [None, "zlib"])
-# Of small slices only the last bytes are missing, which the system reports late.
-@pytest.mark.parametrize("side", [256, 47])
-def test_disk_that_takes_no_more_bytes(tmp_path, run_python, listing, compression, side):
-    done = run_python(
-        """
-        import resource, signal, sys
-        from pathlib import Path
-        import numpy as np
-        from segcore.errors import StorageError
-        from segcore.stacks.volume import StackWriter
-        side = int(sys.argv[2])
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (side * side * 3 + 777,) * 2)
-        rng = np.random.default_rng(0)
-        try:
-            with StackWriter(Path(sys.argv[1]) / "a.tif", height=side, width=side, slices=9,
-                             compression=sys.argv[3] if len(sys.argv) > 3 else None) as writer:
-                for _ in range(9):
-                    writer.write(rng.integers(0, 255, (side, side), np.uint8))
-        except StorageError as error:
-            print(error)
-        """,
-        tmp_path,
-        side,
-        *([compression] if compression else []),
-    )
-    assert done.stdout.startswith(f"{tmp_path}/a.tif: "), done.stderr
-    assert done.stdout.count("\n") == 1
-    assert listing(tmp_path) == []
-
-
-def test_writing_below_a_file_is_a_storage_error(tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError), StackWriter(tmp_path / "file" / "a.tif", height=1, width=1, slices=1):
-        pass
-
-
-def test_memory_does_not_grow_with_the_slices(tmp_path):
-    peaks = []
-    for slices in (8, 64):
-        page = noise(128, 128)
-        tracemalloc.start()
-        with StackWriter(tmp_path / "a.tif", height=128, width=128, slices=slices) as writer:
-            for _ in range(slices):
-                writer.write(page)
-        with open_stack(tmp_path / "a.tif") as stack:
-            for z in range(slices):
-                stack.read(z)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    # Page headers cost about a kilobyte a slice; pixels would cost sixteen.
-    assert peaks[1] < peaks[0] + 56 * 4096
-
-
-# --- 8 bits -----------------------------------------------------------------------------------
-
-
-def test_eight_bit_values_are_kept():
-    page = noise(7, 9)
-    assert intensity_range(array_stack(page[None])) == (0, 255)
-    assert to_uint8(page, 0, 255) is page
-
-
-def test_stretch_by_hand():
-    page = np.array([[-5, 100, 125, 150, 900]], np.int16)
-    np.testing.assert_array_equal(to_uint8(page, 100, 150), [[0, 0, 128, 255, 255]])
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
-def test_range_is_that_of_the_percentiles(dtype):
-    pages = noise(5, 64, 64, dtype=dtype)
-    pages[0, 0, 0] = 1e4 if dtype == np.float32 else np.iinfo(dtype).max
-    expected = np.percentile(pages.astype(float), (0.1, 99.9))
-    np.testing.assert_allclose(intensity_range(array_stack(pages)), expected)
-
-
-def test_constant_stack_has_a_range():
-    low, high = intensity_range(array_stack(np.full((2, 3, 3), 700, np.uint16)))
-    assert (low, high) == (700, 701)
-    assert not to_uint8(np.full((3, 3), 700, np.uint16), low, high).any()
-
-
-@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
-def test_stretch_is_monotone_and_reaches_both_ends(low, width):
-    values = to_uint8(np.linspace(low, low + width, 50)[None], low, low + width)[0].astype(int)
-    assert values[0] == 0
-    assert values[-1] == 255
-    assert (np.diff(values) >= 0).all()
 
 
 def test_real_stack(isbi_folder):

@@ -1,8 +1,9 @@
-"""The addresses the viewer asks: raw bytes of tiles and of pixel tables, straight from the files.
+"""The addresses the viewer asks: raw bytes of tiles and of pixel tables, straight from the files, and previews.
 
     /segcore/tiles/{dataset}/{run}/{part}/{layer}/{z}/{level}/{ty}/{tx}
     /segcore/evidence/{dataset}/{run}/{part}/{first}/{count}
     /segcore/wrong/{dataset}/{run}/{part}/{value}/{tolerance}
+    /segcore/previews/{run}/{file}?{time of change}
 
 A tile is up to 512 x 512 pixels of uint8, row by row; X-Shape is its height and width, X-Planes the names of the
 planes that follow one another (one, but for the layer `bundle`, which is all the viewer needs). Run `-` is none.
@@ -26,6 +27,7 @@ from starlette.routing import Route
 
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.layers import NO_RUN, Layers, NotThere, open_layers, tables
+from dashboard.viewer.previews import preview
 from dashboard.viewer.tiles import LAYERS, tile
 from dashboard.viewer.turns import LOOKED_AT, SOON, TURNS, Dropped, Wish
 from segcore.errors import SegcoreError, StorageError
@@ -51,6 +53,7 @@ def routes() -> list[Route]:
         Route(f"/segcore/tiles/{stack}/{{layer}}/{{z}}/{{level}}/{{ty}}/{{tx}}", _answer(_tile), methods=["GET"]),
         Route(f"/segcore/evidence/{stack}/{{first}}/{{count}}", _answer(_evidence_tables), methods=["GET"]),
         Route(f"/segcore/wrong/{stack}/{{value}}/{{tolerance}}", _answer(_wrong), methods=["GET"]),
+        Route("/segcore/previews/{run}/{file}", preview, methods=["GET"]),
         # Streamlit answers unknown paths with its page; below here they are mistakes.
         Route("/segcore/{rest:path}", _nothing, methods=["GET"]),
         Route("/segcore", _nothing, methods=["GET"]),

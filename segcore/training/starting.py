@@ -1,25 +1,20 @@
-"""Training a run: from a new or interrupted run folder to a finished one."""
+"""Starting a run, going on with one and ending it: from a new or interrupted run folder to a finished one."""
 
 from __future__ import annotations
 
 import logging
-import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 
-from segcore.config import RunConfig, TrainConfig
+from segcore.config import RunConfig
 from segcore.data import Dataset
-from segcore.errors import ConfigError, DataError, RunError, SegcoreError, TrainingError
+from segcore.errors import DataError, RunError, SegcoreError, TrainingError
 from segcore.locking import is_locked, locked
 from segcore.network import (
-    choose_device,
     is_out_of_memory,
     keep_freed_memory,
     load_network,
@@ -41,24 +36,10 @@ from segcore.runs import (
 )
 from segcore.storage import storage_errors
 from segcore.training.loop import Report, TrainingLoop
+from segcore.training.machine import Machine, device_name, launch
 from segcore.training.thresholds import choose_thresholds
 
-log = logging.getLogger("segcore.training.training")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """Where a training runs.
-
-    Attributes:
-        accelerator: `auto`, which takes a GPU where there is one, `cpu` or `cuda`.
-        devices: processes on this machine, one a device.
-        nodes: machines.
-    """
-
-    accelerator: str = "auto"
-    devices: int = 1
-    nodes: int = 1
+log = logging.getLogger("segcore.training.starting")
 
 
 def train(
@@ -95,7 +76,7 @@ def train(
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it
     config.model.check_tile(config.prediction.tile_px)
-    fabric = _launch(machine or Machine(), config.train)
+    fabric = launch(machine or Machine(), config.train)
     if fabric.is_global_zero:
         info = RunInfo(
             dataset=dataset.info.name,
@@ -103,7 +84,7 @@ def train(
             synthetic=dataset.info.synthetic,
             seed=config.train.seed,
             started=now(),
-            device=_device_name(fabric),
+            device=device_name(fabric),
             versions=versions(),
             started_from="" if initial is None else initial.name,
         )
@@ -133,63 +114,12 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
             expected=run.info.dataset_fingerprint[:12],
         )
     run.config.model.check_tile(run.config.prediction.tile_px)
-    fabric = _launch(machine or Machine(), run.config.train)
+    fabric = launch(machine or Machine(), run.config.train)
     if run.info.epochs or run.checkpoint.exists():
         # What is damaged is found before anything in the folder changes.
         load_weights(run.config.model, run.weights)
         TrainingLoop(fabric, run, dataset, report).take_up()
     return _fit_and_choose(fabric, run, dataset, report)
-
-
-def _launch(machine: Machine, config: TrainConfig) -> Fabric:
-    processes = machine.devices * machine.nodes
-    if config.batch_size < processes:
-        raise ConfigError(
-            "a step has fewer patches than there are processes",
-            found=f"train.batch_size={config.batch_size}, {processes} processes",
-            expected=f"train.batch_size={processes} or more, or fewer devices",
-        )
-    accelerator = choose_device(machine.accelerator).type
-    there = torch.cuda.device_count() if accelerator == "cuda" else max(2, os.cpu_count() or 1)
-    if machine.devices > there:
-        raise ConfigError("there are not as many devices here", found=machine.devices, expected=f"at most {there}")
-    keep_freed_memory()
-    for noisy in ("lightning_fabric", "lightning.fabric"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    fabric = Fabric(
-        # Not Fabric's `auto`, which takes other accelerators too; they lack the float64 of the counts.
-        accelerator=accelerator,
-        devices=machine.devices,
-        num_nodes=machine.nodes,
-        strategy="ddp" if processes > 1 else "auto",
-        precision="bf16-mixed" if trains_in_bfloat16(machine.accelerator, config.precision) else "32-true",
-    )
-    fabric.launch()
-    return fabric
-
-
-def is_lead_process() -> bool:
-    """Whether this is the process that writes: the only one, or the first of several."""
-    distributed = torch.distributed
-    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
-
-
-def trains_in_bfloat16(accelerator: str, precision: str) -> bool:
-    """Whether to train in bfloat16: where the hardware multiplies it itself, or where it is asked for."""
-    if precision != "auto":
-        return precision == "bf16"
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def _device_name(fabric: Fabric) -> str:
-    one = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "CPU"
-    if one == "CPU":
-        threads = torch.get_num_threads()
-        one = f"CPU ({platform.machine()}, {threads} {'thread' if threads == 1 else 'threads'})"
-    return one if fabric.world_size == 1 else f"{fabric.world_size} x {one}"
 
 
 def conclude(run: Run, dataset: Dataset, *, accelerator: str = "auto") -> Run:

@@ -12,9 +12,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import words
-from dashboard.state import loaders
-from dashboard.state.selection import Selection
-from dashboard.trainings.actions import go_on_button
+from dashboard.state import Result, evaluated_parts, leak_audit, load_result
 from segcore.errors import SegcoreError
 from segcore.runs import Run, slice_ranges
 
@@ -48,14 +46,14 @@ def guarded() -> Iterator[None]:
         )
 
 
-def about_result(result: loaders.Result) -> None:
+def about_result(result: Result) -> None:
     """The leak mark of an evaluation in plain words, and whether its images are invented."""
     facts = result.facts
     if result.leaks:
         seen = facts.get("trained_on") or []
         st.error(
-            f"**These figures leak.** {_slices(len(seen))} of the {words.PARTS[result.part]} shown here (or turned "
-            f"copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
+            f"**These figures leak.** {_slices(len(seen))} of the {words.PARTS[result.part]} slices shown here (or "
+            f"turned copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
             f"{_unseen(result)}",
             icon=":material/warning:",
         )
@@ -69,11 +67,11 @@ def about_result(result: loaders.Result) -> None:
         synthetic()
 
 
-def _unseen(result: loaders.Result) -> str:
+def _unseen(result: Result) -> str:
     """What the same model does on slices that it never saw, where that was measured."""
-    for dataset, part in loaders.evaluated(result.run):
+    for dataset, part in evaluated_parts(result.run):
         with suppress(SegcoreError):
-            other = loaders.result(result.run, dataset, part)
+            other = load_result(result.run, dataset, part)
             if not other.leaks and not other.facts.get("chosen_on"):
                 pooled = other.summary["operating_points"][next(iter(other.points))]["pooled"]
                 return (
@@ -85,7 +83,7 @@ def _unseen(result: loaders.Result) -> str:
 
 def about_run(run: Run) -> None:
     """The same for a run as a whole: whether slices that it is judged by, the curves included, had been seen."""
-    audit = loaders.leak_audit(run)
+    audit = leak_audit(run)
     if audit.leaks:
         parts = [part for part in ("validation", "test") if {*audit.trained_on} & {*getattr(run.split, part)}]
         said = [f"**The {' and '.join(parts)} figures leak.**"]
@@ -119,7 +117,7 @@ def synthetic() -> None:
     st.info(words.SYNTHETIC, icon=":material/science:")
 
 
-def mark(result: loaders.Result) -> str:
+def mark(result: Result) -> str:
     """A mark to put after a title."""
     marks = []
     if result.leaks:
@@ -129,27 +127,6 @@ def mark(result: loaders.Result) -> str:
     if result.facts.get("synthetic"):
         marks.append(":violet-badge[synthetic]")
     return " ".join(marks)
-
-
-def needs_result(selection: Selection) -> loaders.Result:
-    """The evaluation to show; where there is none, says what to do and ends the page."""
-    if selection.result is not None:
-        return selection.result
-    if selection.run is None:
-        st.info(words.no_run(), icon=":material/info:")
-    else:
-        needs_result_hint(selection.run, selection.dataset_name)
-    st.stop()
-
-
-def needs_result_hint(run: Run, dataset: str | None) -> None:
-    """Says how a run is evaluated, and does it where that is a matter of one click."""
-    on = f"on {words.plain(dataset)}" if dataset else "on any dataset"
-    st.info(f"Run {words.plain(run.name)} was not evaluated {on} yet.", icon=":material/info:")
-    own = dataset in (None, run.info.dataset) and run.state == "finished" and not run.is_evaluated()
-    offered = own and loaders.info(run.info.dataset) is not None and go_on_button(run, "Evaluate it")
-    st.caption("Or in a terminal, in the project's folder:" if offered else "In a terminal, in the project's folder:")
-    st.code(f"python -m segcore evaluate {run.name}" + (f" --dataset {dataset}" if dataset else ""), language="sh")
 
 
 def _slices(number: int) -> str:

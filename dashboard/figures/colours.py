@@ -1,0 +1,15 @@
+"""The colours of figures: Okabe and Ito's, which colour-blind people tell apart too."""
+
+from __future__ import annotations
+
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#8A8F98"
+SKY, VERMILION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
+MISSED, FALSE, FORGIVEN = BLUE, VERMILION, YELLOW
+PART_COLOURS = {"train": BLUE, "validation": ORANGE, "gap": GREY, "test": PINK}
+RUN_COLOURS = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of `#RRGGBB`, 0 to 255."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue

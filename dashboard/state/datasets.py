@@ -1,0 +1,60 @@
+"""Datasets and the grey values of their slices, read once and again when their files change."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.state.stamps import Stamp, stamp
+from segcore.data import INFO, Dataset, DatasetInfo, data_root, open_dataset
+from segcore.errors import SegcoreError
+
+
+def names_of_datasets() -> list[str]:
+    """Every folder that holds a dataset, whole or not."""
+    return sorted(path.parent.name for path in data_root().glob(f"*/{INFO}") if not path.parent.name.startswith("."))
+
+
+def load_dataset(name: str) -> Dataset:
+    """A dataset; `DataError` if it is missing or damaged."""
+    return _dataset(str(data_root()), name, stamp(data_root() / name))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _dataset(root: str, name: str, key: Stamp) -> Dataset:
+    return open_dataset(name)
+
+
+def dataset_info(name: str) -> DatasetInfo | None:
+    """The facts of a dataset, or None if it is not there or damaged."""
+    try:
+        return load_dataset(name).info
+    except SegcoreError:
+        return None
+
+
+def broken_datasets() -> dict[str, SegcoreError]:
+    """What is wrong with the datasets that cannot be opened, by name."""
+    found = {}
+    for name in names_of_datasets():
+        try:
+            load_dataset(name)
+        except SegcoreError as error:
+            found[name] = error
+    return found
+
+
+def grey_histogram(name: str, z: int) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Pixels by grey value of a slice: of interior and of membrane, or of all pixels and None without labels."""
+    return _histogram(name, z, stamp(data_root() / name))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _histogram(name: str, z: int, key: Stamp) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    stack = load_dataset(name)
+    image = stack.image(z)
+    if stack.labels is None:
+        return np.bincount(image.ravel(), minlength=256), None
+    interior = stack.label(z) > 0
+    return np.bincount(image[interior], minlength=256), np.bincount(image[~interior], minlength=256)

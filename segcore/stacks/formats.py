@@ -1,0 +1,113 @@
+"""Which image formats are read, and opening a file or folder of any of them as a stack.
+
+What Pillow decodes needs no more than its suffix here; TIFF has a module of its own.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from segcore.errors import DataError
+from segcore.stacks.numbering import in_number_order
+from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form
+from segcore.stacks.tiff import open_tiff
+
+TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
+IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
+
+_PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
+
+
+def open_stack(path: Path) -> StackReader:
+    """Opens a multi-page TIFF, a single image, or a folder of numbered images.
+
+    All headers are read and compared, pixels are not.
+
+    Raises:
+        DataError: if the path is missing, no image, empty, damaged, or mixes sizes or types.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_folder(path)
+    if not path.exists():
+        raise DataError(
+            "there is no such file or folder", path=path, expected="an image, a stack or a folder of images"
+        )
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        return open_tiff(path)
+    return _open_picture(path)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images in a folder in the order of their numbers, hidden files left out.
+
+    Raises:
+        DataError: if there are none, or their names do not give one order.
+    """
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
+    names = [path.name for path in files if not path.name.startswith(".")]
+    if not names:
+        raise DataError("no images in this folder", path=folder, expected="numbered image files")
+    return [folder / name for name in in_number_order(names, folder)]
+
+
+def _open_folder(folder: Path) -> StackReader:
+    files = image_files(folder)
+    first: StackReader | None = None
+    for path in files:
+        with open_stack(path) as one:
+            first = first or one
+            if len(one) != 1:
+                raise DataError("several pages in a file of a folder", path=path, found=len(one), expected="one page")
+            same_form(one, first, path, f"as in {files[0].name}")
+    assert first is not None
+
+    def load(z: int) -> Page:
+        with open_stack(files[z]) as one:
+            return one.read(0)
+
+    return StackReader(
+        path=folder,
+        names=[path.name for path in files],
+        height=first.height,
+        width=first.width,
+        dtype=first.dtype,
+        load=load,
+    )
+
+
+def _open_picture(path: Path) -> StackReader:
+    def header() -> tuple[int, int, str, int]:
+        with warnings.catch_warnings():
+            # A damaged file ends in one line, not in what Pillow thinks of it as well.
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                return image.height, image.width, image.mode, getattr(image, "n_frames", 1)
+
+    height, width, mode, frames = decoded(path, header, "no image that can be read")
+    if frames != 1:
+        raise DataError("several frames in one picture", path=path, found=frames, expected="one, or a TIFF")
+    reasonable(path, height, width)
+
+    def load(_: int) -> Page:
+        with Image.open(path) as image:
+            if mode in _PILLOW_TYPES:
+                return np.asarray(image).astype(_PILLOW_TYPES[mode])
+            # Indices of a palette are no brightness; a bilevel image becomes 0 and 255.
+            return luminance(np.asarray(image.convert("L" if mode in ("L", "LA", "1") else "RGB")))
+
+    return StackReader(
+        path=path,
+        names=[path.name],
+        height=height,
+        width=width,
+        dtype=_PILLOW_TYPES.get(mode, np.uint8),
+        load=load,
+    )

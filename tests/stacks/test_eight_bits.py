@@ -1,0 +1,42 @@
+"""Grey values of any type become 8 bits by one range for the whole stack."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segcore.stacks.eight_bits import intensity_range, to_uint8
+from segcore.stacks.stack import array_stack
+
+
+def test_eight_bit_values_are_kept():
+    page = np.arange(63, dtype=np.uint8).reshape(7, 9)
+    assert intensity_range(array_stack(page[None])) == (0, 255)
+    assert to_uint8(page, 0, 255) is page
+
+
+def test_stretch_by_hand():
+    page = np.array([[-5, 100, 125, 150, 900]], np.int16)
+    np.testing.assert_array_equal(to_uint8(page, 100, 150), [[0, 0, 128, 255, 255]])
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+def test_range_is_that_of_the_percentiles(dtype):
+    pages = np.random.default_rng(0).normal(1000, 300, (5, 64, 64)).astype(dtype)
+    pages[0, 0, 0] = 1e4 if dtype == np.float32 else np.iinfo(dtype).max
+    expected = np.percentile(pages.astype(float), (0.1, 99.9))
+    np.testing.assert_allclose(intensity_range(array_stack(pages)), expected)
+
+
+def test_constant_stack_has_a_range():
+    low, high = intensity_range(array_stack(np.full((2, 3, 3), 700, np.uint16)))
+    assert (low, high) == (700, 701)
+    assert not to_uint8(np.full((3, 3), 700, np.uint16), low, high).any()
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_stretch_is_monotone_and_reaches_both_ends(low, width):
+    values = to_uint8(np.linspace(low, low + width, 50)[None], low, low + width)[0].astype(int)
+    assert values[0] == 0
+    assert values[-1] == 255
+    assert (np.diff(values) >= 0).all()
