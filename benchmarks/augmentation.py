@@ -21,9 +21,10 @@ from skimage.transform import rotate
 from skimage.util import random_noise
 
 from segcore.augmentation import apply, draw
-from segcore.config import PRESETS, RunConfig
+from segcore.config import RunConfig
 from segcore.data import make_stack
 from segcore.network import keep_freed_memory
+from segcore.presets import PRESETS
 
 SLICES, COPIES = 30, 4
 PAIRS = SLICES * COPIES

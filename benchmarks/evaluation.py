@@ -27,11 +27,12 @@ from skimage.measure import label as label_components
 from skimage.metrics import adapted_rand_error, structural_similarity, variation_of_information
 from skimage.segmentation import watershed
 
-from segcore.config import PRESETS, RunConfig
+from segcore.config import RunConfig
 from segcore.data import make_stack
 from segcore.evaluation import score
 from segcore.measures import CHALLENGE_THRESHOLDS, components, predicted_interior, score_segments, thin
 from segcore.network import UNet, keep_freed_memory, predict
+from segcore.presets import PRESETS
 
 POINTS = {"pixel": 0.5, "topology": 0.7}
 

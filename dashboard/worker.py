@@ -182,7 +182,8 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
     import torch
 
     from segcore.augmentation import draw
-    from segcore.config import AugmentConfig, RunConfig, from_dict
+    from segcore.checked import from_dict
+    from segcore.config import AugmentConfig, RunConfig
     from segcore.data import open_dataset
     from segcore.training import BatchMaker, Sample
 
@@ -213,7 +214,8 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
 
 def write_pool(dataset: str, settings: dict[str, Any], folder: str, count: int, seed: int) -> int:
     """The same files as `python -m segcore augment`; gives the number of pairs."""
-    from segcore.config import AugmentConfig, RunConfig, from_dict
+    from segcore.checked import from_dict
+    from segcore.config import AugmentConfig, RunConfig
     from segcore.data import open_dataset
     from segcore.training import write_pool as write
 

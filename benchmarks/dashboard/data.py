@@ -31,10 +31,11 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from segcore.config import RunConfig, SplitConfig, standard
+from segcore.config import RunConfig, SplitConfig
 from segcore.data import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo, make_stack
 from segcore.evaluation import Evaluation, score, write_evaluation
 from segcore.measures import PixelEvidence
+from segcore.presets import standard
 from segcore.runs import (
     EpochRecord,
     NetworkPart,

@@ -22,10 +22,10 @@ from playwright.async_api import Browser
 from benchmarks.dashboard.data import SMALL, Stack, environment
 from benchmarks.dashboard.measuring import APP, Figure, at_most, opened, percentile, serving, spread
 from benchmarks.dashboard.slices import presses
-from segcore.config import quick
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.jobs import JobQueue
+from segcore.presets import quick
 from segcore.runs import open_run, read_status
 
 

@@ -15,8 +15,7 @@ from dashboard import notices, words
 from dashboard.state import dataset_info, latest_run, load_run, names_of_datasets
 from dashboard.trainings import prefill
 from dashboard.trainings.draft import RANGES, Draft, leak
-from segcore import config as configuration
-from segcore.config import RunConfig
+from segcore.config import SETTINGS, RunConfig, SplitConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, estimate, start_measuring
@@ -30,20 +29,6 @@ _UNKNOWN = "train: time is not known"
 _LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
 _PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
 _AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
-_FIELDS = {
-    "train.epochs": ("Epochs", words.HELP["epoch"]),
-    "model.width": ("Width", "Features at full resolution; each level down doubles them. Twice the width takes about "
-                    "three times as long."),
-    "train.batch_size": ("Batch size", "Patches in a step. Fewer take less memory."),
-    "train.learning_rate": ("Learning rate", words.HELP["learning_rate"]),
-    "train.seed": ("Seed", "Of everything random. The same seed gives the same run."),
-    "augment.rotation_deg": ("Rotation ±°", "Slices are turned by up to so many degrees, either way."),
-    "augment.scale": ("Zoom, 1 +", "0.1 zooms by up to a factor of 1.1, in and out."),
-    "augment.elastic_px": ("Bending, px", "Standard deviation of the elastic displacement."),
-    "augment.brightness": ("Brightness ±", "0.1 adds up to a tenth of the intensity range, or takes it away."),
-    "augment.contrast": ("Contrast, 1 +", "0.4 changes the contrast by up to a factor of 1.4, up and down."),
-    "augment.noise_level": ("Noise", "Standard deviation of the noise, as a share of the intensity range."),
-}  # fmt: skip
 # Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
 # fragment that draws its own takes it from the others.
 FORM_STYLE = """<style>
@@ -101,21 +86,27 @@ def _form(run: str | None, dataset: str | None) -> bool:
         _more(planned)
     else:
         for setting in planned.problems:
-            if setting in _FIELDS and setting != "train.epochs":
-                st.markdown(f":small[{_FIELDS[setting][0]}:]")
+            if setting in prefill.SETTINGS and setting != "train.epochs":
+                st.markdown(f":small[{SETTINGS[setting].title}:]")
                 _problem(planned, setting)
     return _before_starting(planned)
 
 
 def _more(planned: Draft) -> None:
     st.selectbox("Split", list(_PROTOCOLS), format_func=_PROTOCOLS.__getitem__, **_kept("split.protocol"),
-                 help="Which slices are learned from, and which the run is judged by.")  # fmt: skip
+                 help=SETTINGS["split.protocol"].description)  # fmt: skip
     if st.session_state[prefill.key("split.protocol")] == "kfold":
         titles = _folds(planned)
         if st.session_state.get(prefill.key("split.fold")) not in titles:
             st.session_state[prefill.key("split.fold")] = "0"
         st.selectbox("Fold held out as test", list(titles), format_func=titles.__getitem__, **_kept("split.fold"))
-    st.selectbox("Loss", list(_LOSSES), format_func=_LOSSES.__getitem__, help=words.HELP["loss"], **_kept("loss.kind"))
+    st.selectbox(
+        "Loss",
+        list(_LOSSES),
+        format_func=_LOSSES.__getitem__,
+        help=SETTINGS["loss.kind"].description,
+        **_kept("loss.kind"),
+    )
     _fields(prefill.MORE, planned)
     st.selectbox(
         "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=prefill.fill_ranges,
@@ -198,8 +189,8 @@ def _kept(name: str) -> dict[str, Any]:
 
 
 def _input(setting: str) -> None:
-    label, text = _FIELDS[setting]
-    st.text_input(label, live=True, help=text, **_kept(setting))
+    field = SETTINGS[setting]
+    st.text_input(str(field.title), live=True, help=field.description, **_kept(setting))
 
 
 def _fields(settings: Sequence[str], planned: Draft) -> None:
@@ -227,7 +218,7 @@ def _folds(planned: Draft) -> dict[str, str]:
     for fold in range(planned.config.split.folds):
         slices = ""
         if info is not None:
-            wanted = configuration.SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
+            wanted = SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
             slices = f": slices {slice_ranges(make_split(info.slices, wanted).test)}"
         titles[str(fold)] = f"{fold + 1} of {planned.config.split.folds}{slices}"
     return titles

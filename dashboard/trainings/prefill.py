@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard.state import latest_run, load_run, names_of_runs
 from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
-from segcore import config as configuration
-from segcore.config import PRESETS, RunConfig
+from segcore.config import RunConfig, flatten, to_dict
 from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
+from segcore.presets import PRESETS, preset
 
 MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
 """Settings that are asked for only where more is wanted."""
@@ -51,14 +51,14 @@ def base_title(base: str) -> str:
 
 def _base() -> RunConfig:
     base: str = st.session_state[key("base")]
-    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else configuration.preset(base)
+    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else preset(base)
 
 
 def take_over() -> None:
     """Takes over the settings of a preset or of a run."""
-    flat = configuration.flatten(configuration.to_dict(_base()))
+    flat = flatten(to_dict(_base()))
     for setting in (*SETTINGS, "split.protocol", "split.fold", "loss.kind"):
-        st.session_state[key(setting)] = str(flat[setting])
+        st.session_state[key(setting)] = _typed(flat[setting])
     st.session_state[key("augment")] = "base"
     st.session_state.setdefault(key("from"), "")
     st.session_state[key("device")] = accelerator()  # a device that is gone is not offered
@@ -66,11 +66,16 @@ def take_over() -> None:
         suggest_name()
 
 
+def _typed(value: object) -> str:
+    """As somebody would type it: 25, not 25.0."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 def fill_ranges() -> None:
     """Fills in the ranges of the chosen kind of augmentation."""
-    flat = configuration.flatten(configuration.to_dict(with_augmentation(_base(), st.session_state[key("augment")])))
+    flat = flatten(to_dict(with_augmentation(_base(), st.session_state[key("augment")])))
     for setting in RANGES:
-        st.session_state[key(setting)] = str(flat[setting])
+        st.session_state[key(setting)] = _typed(flat[setting])
 
 
 def suggest_name() -> None:

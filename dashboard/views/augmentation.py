@@ -9,7 +9,7 @@ import io
 import shutil
 import zipfile
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import streamlit as st
@@ -18,19 +18,22 @@ from numpy.typing import NDArray
 from dashboard import notices, scratch, words, worker
 from dashboard.figures import picture_file, small_picture
 from dashboard.state import Stamp, current, load_dataset, stamp
-from segcore.config import AugmentConfig
+from segcore.config import SETTINGS, AugmentConfig
 from segcore.errors import SegcoreError
 from segcore.runs import Run
 
 MOST_COPIES, MOST_EXPORTED = 48, 200
 MOST_EXPORTED_BYTES = 1_500_000_000
-FLIPS = {
-    "none": "none",
-    "independent": "each axis, one time in two",
-    "one-of-three": "vertical, horizontal or none",
-    "vertical-only": "vertical or none (the notebook's bug)",
+_PLACE = ("rotation_deg", "flips", "scale", "elastic_px", "elastic_spacing_px", "border")
+"""Settings that move pixels; the others change their values."""
+_CHOICES = {
+    "flips": {
+        "independent": "each axis, one time in two",
+        "one-of-three": "vertical, horizontal or none",
+        "vertical-only": "vertical or none (the notebook's bug)",
+    },
+    "border": {"reflect": "mirrored", "black": "black (the notebook's bug)"},
 }
-BORDERS = {"reflect": "mirrored", "black": "black (the notebook's bug)"}
 _PREFIX = "augment "
 
 
@@ -98,23 +101,13 @@ def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
     geometry, light, number = st.columns(3, gap="large")
     with geometry:
         st.markdown("**Place**")
-        _slider("rotation_deg", "Rotation, up to ± degrees", 0.0, 180.0, 1.0)
-        st.selectbox("Flips", list(FLIPS), format_func=FLIPS.__getitem__, **_kept("flips"))
-        _slider("scale", "Zoom, up to a factor of 1 +", 0.0, 1.0, 0.01)
-        _slider("elastic_px", "Elastic displacement, pixels", 0.0, 32.0, 0.5, "Standard deviation of the bending.")
-        _slider("elastic_spacing_px", "Elastic spacing, pixels", 8.0, 256.0, 4.0, "Small: many small bends.")
-        st.selectbox("What lies beyond the border", list(BORDERS), format_func=BORDERS.__getitem__, **_kept("border"))
+        for name in _PLACE:
+            _control(name)
     with light:
         st.markdown("**Intensity**")
-        _slider("brightness", "Brightness, up to ± of the range", 0.0, 1.0, 0.01)
-        _slider("contrast", "Contrast, up to a factor of 1 +", 0.0, 2.0, 0.01)
-        _slider("gamma", "Gamma, up to a factor of 1 +", 0.0, 2.0, 0.01, "Brightens or darkens the middle greys.")
-        st.multiselect(
-            "Noise, one of", ["none", "gaussian", "poisson", "speckle"], help="Each copy gets one of these kinds.",
-            **_kept("noise"),
-        )  # fmt: skip
-        _slider("noise_level", "Noise level, of the range", 0.0, 0.5, 0.005, "Standard deviation of the noise.")
-        st.toggle("Always the full noise level", **_kept("noise_fixed"))
+        for field in dataclasses.fields(AugmentConfig):
+            if field.name not in _PLACE:
+                _control(field.name)
     with number:
         st.markdown("**Copies**")
         count = st.slider("Copies", 1, MOST_COPIES, 7, key="augmentation count", persist_state="session")
@@ -128,10 +121,23 @@ def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
     return AugmentConfig(**values), int(count), int(seed), several
 
 
-def _slider(name: str, label: str, low: float, high: float, step: float, text: str | None = None) -> None:
-    # A run may have been trained with more than the slider offers.
-    now = float(st.session_state[_PREFIX + name])
-    st.slider(label, min(low, now), max(high, now), step=step, help=text, **_kept(name))
+def _control(name: str) -> None:
+    """What suits the setting's type, with its title, its help and its choices or range."""
+    field = SETTINGS[f"augment.{name}"]
+    title, kind, kept = str(field.title), field.annotation, {"help": field.description, **_kept(name)}
+    if kind is bool:
+        st.toggle(title, **kept)
+    elif get_origin(kind) is Literal:
+        titles = _CHOICES.get(name, {})
+        st.selectbox(title, get_args(kind), format_func=lambda choice: titles.get(choice, choice), **kept)
+    elif get_origin(kind) is tuple:
+        st.multiselect(title, get_args(get_args(kind)[0]), **kept)
+    else:
+        extra: Any = field.json_schema_extra
+        low, high, step = extra["slider"]
+        # A run may have been trained with more than the slider offers.
+        now = float(st.session_state[_PREFIX + name])
+        st.slider(title, min(low, now), max(high, now), step=step, **kept)
 
 
 def _kept(name: str) -> dict[str, Any]:

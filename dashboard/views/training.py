@@ -28,7 +28,7 @@ from dashboard.state import COMPARED, broken_runs, current, load_history, load_r
 from dashboard.tables import csv_button
 from dashboard.trainings import how_far, how_it_ended, show_log
 from dashboard.viewer import show_previews
-from segcore import config as configuration
+from segcore.config import flatten, to_dict
 from segcore.errors import SegcoreError
 from segcore.progress import duration
 from segcore.runs import EpochRecord, Run
@@ -208,7 +208,7 @@ def _network(run: Run) -> None:
 
 def _settings(runs: list[Run]) -> None:
     st.subheader("Settings")
-    flat = {run.name: configuration.flatten(configuration.to_dict(run.config)) for run in runs}
+    flat = {run.name: flatten(to_dict(run.config)) for run in runs}
     names = list(dict.fromkeys(key for values in flat.values() for key in values))
     table = pd.DataFrame(
         {name: [_text(values.get(key)) for key in names] for name, values in flat.items()}, index=names

@@ -8,9 +8,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segcore import config as configuration
-from segcore.config import RunConfig, SplitConfig
+from segcore.checked import range_of
+from segcore.config import SETTINGS, RunConfig, SplitConfig, override
 from segcore.errors import ConfigError, SegcoreError
+from segcore.presets import preset
 from segcore.progress import on_terminal
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
 
 
 def chosen_config(options: Any) -> RunConfig:
-    return configuration.override(configuration.preset(options.preset), options.settings)
+    return override(preset(options.preset), options.settings)
 
 
 def datasets(options: Any) -> None:
@@ -125,7 +126,7 @@ def split(options: Any) -> None:
     settings = list(options.settings)
     if options.protocol:
         settings.insert(0, f"split.protocol={options.protocol}")
-    config = configuration.override(RunConfig(), settings)
+    config = override(RunConfig(), settings)
     folds = range(config.split.folds) if config.split.protocol == "kfold" else [config.split.fold]
     results = []
     for fold in folds:
@@ -281,6 +282,30 @@ def predict(options: Any) -> None:
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")
 
 
+def settings(options: Any) -> None:
+    from pydantic import TypeAdapter
+
+    if options.json:
+        print_json(TypeAdapter(RunConfig).json_schema())
+        return
+    print(settings_page(), end="")
+
+
+def settings_page() -> str:
+    """SETTINGS.md: a table a section, with every setting's default, range and what it does."""
+    lines = ["# Settings", "", "`--set section.name=value` changes one; `segcore settings` prints this page."]
+    section = ""
+    for name, field in SETTINGS.items():
+        if name.partition(".")[0] != section:
+            section = name.partition(".")[0]
+            lines += ["", f"## {section}", "", "| setting | default | range | what it is |", "|---|---|---|---|"]
+        default = ", ".join(field.default) if isinstance(field.default, tuple) else f"{field.default}"
+        if isinstance(field.default, float):
+            default = f"{field.default:.4g}"
+        lines.append(f"| `{name}` | {default.lower()} | {range_of(field)} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
 def runs(options: Any) -> None:
     from segcore.evaluation import run_overview
     from segcore.runs import models_root, open_run, run_names
@@ -316,5 +341,6 @@ COMMANDS: dict[str, Callable[[Any], None]] = {
     "train": train,
     "evaluate": evaluate,
     "predict": predict,
+    "settings": settings,
     "runs": runs,
 }

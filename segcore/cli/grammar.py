@@ -130,8 +130,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
     _device(sub)
 
-    sub = command("runs", "list the runs", "runs")
-    _json(sub)
+    _json(command("settings", "list every setting with its default and range, or their JSON schema", "settings"))
+
+    _json(command("runs", "list the runs", "runs"))
 
     _jobs(
         command("jobs", "start, watch and stop trainings that go on by themselves", "jobs start sample --preset quick")

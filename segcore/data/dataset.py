@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segcore.config import from_dict
+from segcore.checked import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
 from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks, stored_page, to_uint8
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
@@ -355,7 +355,7 @@ def _read_info(folder: Path) -> DatasetInfo:
         )
     try:
         info = from_dict(DatasetInfo, values)
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise DataError(f"damaged file ({error})", path=path, expected="as `import` or `fetch` wrote it") from error
     counts = {len(info.slice_names), len(info.slice_fingerprints), info.slices}
     if len(counts) != 1 or info.name != folder.name or (info.labelled and len(info.membrane_percent) != info.slices):

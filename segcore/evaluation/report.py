@@ -7,12 +7,13 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segcore import config as configuration
+from segcore.config import flatten, to_dict
 from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import evaluation_object, summary
 from segcore.measures import mean_over_slices
+from segcore.presets import preset
 from segcore.runs import Run, slice_ranges
 from segcore.storage import atomic_file
 
@@ -293,9 +294,9 @@ def _limits(run: Run, synthetic: bool) -> list[str]:
 
 
 def _differences(run: Run) -> str:
-    mine = configuration.flatten(configuration.to_dict(run.config))
+    mine = flatten(to_dict(run.config))
     try:
-        usual = configuration.flatten(configuration.to_dict(configuration.preset(run.config.preset)))
+        usual = flatten(to_dict(preset(run.config.preset)))
     except ConfigError:
         return "the preset is not known here"
     changed = [f"`{key}={value}`" for key, value in mine.items() if usual.get(key) != value]

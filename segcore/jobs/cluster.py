@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from segcore.config import from_dict
+from segcore.checked import from_dict
 from segcore.errors import ConfigError, JobError
 
 _ASK_EVERY_S = 10.0

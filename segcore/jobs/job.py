@@ -10,7 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from segcore.config import RunConfig, from_dict
+from segcore.checked import from_dict
+from segcore.config import RunConfig
 from segcore.errors import ConfigError, JobError
 from segcore.runs import now
 from segcore.storage import read_json
@@ -110,7 +111,7 @@ def read_job(path: Path) -> Job:
 def _parsed(path: Path) -> Job:
     try:
         return from_dict(Job, read_json(path, JobError))
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise JobError("not a job", path=path, found=error, expected="what was written when it started") from error
 
 

@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from segcore.config import RunConfig, from_dict
+from segcore.checked import from_dict
+from segcore.config import RunConfig
 from segcore.data import DatasetInfo, open_dataset
 from segcore.errors import ConfigError, JobError, SegcoreError
 from segcore.jobs.detached import detached

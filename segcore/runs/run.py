@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from segcore import config as configuration
-from segcore.config import RunConfig
+from segcore.checked import from_dict
+from segcore.config import RunConfig, to_dict
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.locking import is_locked
 from segcore.runs.history import EpochRecord, read_history
@@ -253,7 +253,7 @@ def create_run(
     folder = (root or models_root()) / safe_name(name, "run")
     with atomic_folder(folder) as making:
         write_json(making / "run.json", dataclasses.asdict(info))
-        write_json(making / "config.json", configuration.to_dict(config))
+        write_json(making / "config.json", to_dict(config))
         parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}
         if initial is not None:
             parts |= {key: list(getattr(initial.seen, kind)) for key, kind in _INHERITED.items()}
@@ -323,13 +323,10 @@ Described = TypeVar("Described")
 
 def _described(kind: type[Described], values: object, path: Path) -> Described:
     try:
-        return configuration.from_dict(kind, values)
+        return from_dict(kind, values)
     except ConfigError as error:
         expected = error.expected or "what training wrote"
         raise RunError(error.problem, path=path, found=error.found, expected=expected) from error
-    except TypeError as error:
-        missing = str(error).partition(": ")[2] or str(error)
-        raise RunError("an entry is missing", path=path, expected=missing) from error
 
 
 def threshold_value(run: Run, threshold: str | float) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from segcore.config import from_dict
+from segcore.checked import from_dict
 from segcore.errors import ConfigError, RunError, SegcoreError
 from segcore.runs.environment import now
 from segcore.runs.history import EpochRecord
@@ -85,7 +85,7 @@ def read_status(run: Run) -> TrainingStatus | None:
         return None
     try:
         return from_dict(TrainingStatus, read_json(path, RunError))
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise RunError("not the progress of a training", path=path, expected="what training wrote") from error
 
 

@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from segcore.config import TrainConfig, from_dict
+from segcore.checked import from_dict
+from segcore.config import TrainConfig
 from segcore.errors import ConfigError, RunError
 from segcore.network import save_tensors
 from segcore.runs import EpochRecord

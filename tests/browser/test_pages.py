@@ -39,9 +39,10 @@ def app(tmp_path_factory, serve):
     """The app over the synthetic sample and a small run trained on it."""
     pytest.importorskip("streamlit", reason="streamlit is not installed")
 
-    from segcore.config import override, quick
+    from segcore.config import override
     from segcore.data.fetching import fetch
     from segcore.evaluation.evaluating import evaluate
+    from segcore.presets import quick
     from segcore.training import train
 
     folder = tmp_path_factory.mktemp("pages")

@@ -10,12 +10,13 @@ import time
 import pytest
 from waiting import REPOSITORY, wait_for
 
-from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig, quick
+from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, JobError
 from segcore.jobs.queue import JobQueue
 from segcore.jobs.timing import Circumstances, Measurement, _circumstances, estimate, measure, start_measuring
 from segcore.jobs.work import Costs, Work, epoch_work, work_of_steps
 from segcore.locking import is_locked, locked
+from segcore.presets import quick
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from segcore.config import ModelConfig, PredictionConfig, RunConfig, from_dict, override
+from segcore.checked import from_dict
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, override
 from segcore.errors import ConfigError, RunError
 from segcore.network.prediction import predict, predict_slices
 from segcore.network.unet import UNet, scale_intensity

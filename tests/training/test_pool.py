@@ -12,9 +12,10 @@ from PIL import Image
 
 from segcore.augmentation.augment import apply
 from segcore.augmentation.transform import Transform
-from segcore.config import AugmentConfig, RunConfig, preset
+from segcore.config import AugmentConfig, RunConfig
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, StorageError
+from segcore.presets import preset
 from segcore.stacks.stack import array_stack
 from segcore.training.pool import write_pool
 

@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
 from waiting import REPOSITORY
 
-from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override, standard
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override
 from segcore.data.dataset import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
 from segcore.network.prediction import predict
 from segcore.network.weights import load_network
+from segcore.presets import standard
 from segcore.runs.run import open_run, run_names
 from segcore.stacks.stack import array_stack
 from segcore.training.machine import Machine, trains_in_bfloat16

@@ -11,7 +11,8 @@ from dashboard import words
 from dashboard.figures import PART_COLOURS, show_chart, split_chart
 from dashboard.state import Selection
 from dashboard.tables import LONG, csv_button, holding
-from segcore.config import SplitConfig, from_dict
+from segcore.checked import from_dict
+from segcore.config import SplitConfig
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
 from segcore.runs import LeakAudit, Overlap, Split, audit_split, make_split, slice_ranges

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
 from dashboard.trainings.form import OPEN
-from segcore.config import AugmentConfig, RunConfig, preset
+from segcore.config import AugmentConfig, RunConfig
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
+from segcore.presets import preset
 from segcore.runs import Seen
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")

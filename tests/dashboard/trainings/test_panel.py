@@ -13,9 +13,9 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
 from dashboard.trainings.panel import LATEST
-from segcore.config import preset
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
+from segcore.presets import preset
 from segcore.runs import Previews, StatusWriter, append_history, open_run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
