@@ -180,16 +180,13 @@ def _unfinished(path: Path, *, tidy: bool = True) -> Iterator[Path]:
     """
     if tidy:
         _remove_leftovers(path.parent)
-    while True:
-        temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.part")
-        temporary.mkdir()
-        held = _locked(temporary, wait=True)
-        if temporary.exists():
-            break
-        # Somebody took it for a leftover before it was locked.
-        if held is not None:
-            os.close(held)
+    temporary, held = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.part"), None
     try:
+        while not temporary.exists():  # somebody may take it for a leftover before it is locked
+            if held is not None:
+                os.close(held)
+            temporary.mkdir()
+            held = _locked(temporary, wait=True)
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

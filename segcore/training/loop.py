@@ -47,7 +47,7 @@ class TrainingLoop:
         self.state = LoopState()
         self.shape = (dataset.info.height, dataset.info.width)
         initial = run.initial if run.initial.exists() else None
-        self.learner = Learner(fabric, run.config, dataset.images, dataset.labels, initial)
+        self.learner = Learner(fabric, run.config, dataset.images, dataset.labels, initial, run.folder)
         self.validation = validation_samples(run.split, run.config, dataset.info.height * dataset.info.width)
         if not self.validation:
             raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")

@@ -101,16 +101,22 @@ class BatchMaker:
         labels: (Z, H, W) uint8, 0 for membrane.
         config: of the run.
         device: where batches are made.
+        scratch: folder on whose disk boundary weights are kept; the system's for temporary files if None.
     """
 
     def __init__(
-        self, images: NDArray[np.uint8], labels: NDArray[np.uint8], config: RunConfig, device: torch.device
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        config: RunConfig,
+        device: torch.device,
+        scratch: Path | None = None,
     ) -> None:
         self._images = images
         self._labels = labels
         self._config = config
         self._device = device
-        self._weights = _BoundaryWeights(labels, config.loss) if config.loss.boundary_weight > 0 else None
+        self._weights = _BoundaryWeights(labels, config.loss, scratch) if config.loss.boundary_weight > 0 else None
 
     def make(self, samples: Sequence[Sample], *, patch_px: int) -> AugmentedBatch:
         """One batch: patches of side `patch_px` (smaller where the slice is), or whole slices for 0."""
@@ -153,10 +159,11 @@ class _BoundaryWeights:
     system drops from memory what it needs the place of. Halves are precise to a thousandth.
     """
 
-    def __init__(self, labels: NDArray[np.uint8], loss: LossConfig) -> None:
+    def __init__(self, labels: NDArray[np.uint8], loss: LossConfig, scratch: Path | None) -> None:
         self._labels, self._loss = labels, loss
+        self._folder = Path(tempfile.gettempdir()) if scratch is None else scratch
         self._known: dict[int, NDArray[np.float16]] = {}
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # it is closed, and gone, with this object
+        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  # it is closed, and gone, with this object
 
     def of(self, source: int) -> NDArray[np.float16]:
         """The weights of a slice, (H, W); a `StorageError` if the disk refuses them."""
@@ -165,7 +172,7 @@ class _BoundaryWeights:
             page = boundary_weights(
                 self._labels[source] > 0, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px
             ).astype(np.float16)
-            with storage_errors(Path(tempfile.gettempdir())):
+            with storage_errors(self._folder):
                 # Written, not mapped: on a full disk the first fails, the second kills.
                 place = self._file.seek(0, os.SEEK_END)
                 self._file.write(page.data)

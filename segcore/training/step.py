@@ -30,6 +30,7 @@ class Learner:
         images: (Z, H, W) uint8, in memory or mapped.
         labels: (Z, H, W) uint8, 0 for membrane.
         initial: weights to begin with, if not random ones.
+        scratch: folder for what does not fit into memory.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Learner:
         images: NDArray[np.uint8],
         labels: NDArray[np.uint8],
         initial: Path | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self.fabric, self.config = fabric, config
         torch.manual_seed(config.train.seed)
@@ -60,7 +62,7 @@ class Learner:
         if config.train.compile:
             self.network.compile()
         self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, config.train))
-        self.batches = BatchMaker(images, labels, config, fabric.device)
+        self.batches = BatchMaker(images, labels, config, fabric.device, scratch)
 
     @property
     def kept(self) -> UNet:

@@ -1311,7 +1311,7 @@ def test_downloads_that_are_not_what_was_promised(server, tmp_path, monkeypatch,
     files["/text.zip"] = (b"no zip", 6)
     files[f"/{'n' * 300}.zip"] = (b"no zip", 6)
     for place, words in (
-        ("whole.zip", "with other pixels"), ("mirror", "with other pixels"), ("half.zip", "download failed 4 times"),
+        ("whole.zip", "with other pixels"), ("mirror", "with other pixels"), ("half.zip", "download failed 3 times"),
         ("text.zip", "expected"), ("nothing.zip", "404"), ("nothing", "404"), (f"{'n' * 300}.zip", "expected"),
     ):  # fmt: skip
         refused(["fetch", "isbi2012", "--from", f"{url}/{place}"], f"{url}/{place}", words)
@@ -1363,7 +1363,6 @@ def test_a_training_that_is_stopped_can_go_on(number, data, models_dir, accepted
     assert "Traceback" not in err.decode()
     assert err.decode().splitlines()[-1] == "segcore: interrupted"
     assert json.loads((models_dir / "long/run.json").read_text())["state"] == "interrupted"
-    assert {path.name for path in models_dir.rglob(".*")} == {".lock"}
     (line,) = accepted("runs", "--json").json()
     assert line["state"] == "interrupted"
     done = line["epochs"]
@@ -1375,6 +1374,8 @@ def test_a_training_that_is_stopped_can_go_on(number, data, models_dir, accepted
     assert history.read_text().splitlines()[: done + 1] == rows
     (line,) = accepted("runs", "--json").json()
     assert (line["state"], line["epochs"]) == ("finished", done + 2)
+    # Had it been in the middle of writing a file when it was stopped, what was left of that is gone by now.
+    assert {path.name for path in models_dir.rglob(".*")} == {".lock"}
 
 
 def test_an_unfinished_run_can_be_evaluated_and_listed(interrupted, accepted, refused):
