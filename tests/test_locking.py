@@ -114,7 +114,9 @@ def test_many_who_ask_are_not_taken_for_holders(tmp_path):
 
 def test_a_busy_look_never_makes_the_one_who_takes_it_fail(tmp_path):
     path = tmp_path / "lock"
-    looker = subprocess.Popen([sys.executable, "-c", LOOK, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    looker = subprocess.Popen(
+        [sys.executable, "-c", LOOK, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert looker.stdout.readline() == "looking\n"
         taken = []

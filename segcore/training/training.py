@@ -6,7 +6,7 @@ import logging
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,27 +96,29 @@ def train(
     check_free(name)  # while there is one process, and nobody waits for it
     config.model.check_tile(config.prediction.tile_px)
     fabric = _launch(machine or Machine(), config.train)
-    if fabric.is_global_zero:
-        info = RunInfo(
-            dataset=dataset.info.name,
-            dataset_fingerprint=dataset.info.fingerprint,
-            synthetic=dataset.info.synthetic,
-            seed=config.train.seed,
-            started=now(),
-            device=_device_name(fabric),
-            versions=versions(),
-            started_from="" if initial is None else initial.name,
-        )
-        create_run(
-            name,
-            config=config,
-            split=split,
-            info=info,
-            slice_fingerprints=dataset.info.slice_fingerprints,
-            initial=initial,
-        )
-    fabric.barrier()
-    return _fit_and_choose(fabric, open_run(name), dataset, report)
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            info = RunInfo(
+                dataset=dataset.info.name,
+                dataset_fingerprint=dataset.info.fingerprint,
+                synthetic=dataset.info.synthetic,
+                seed=config.train.seed,
+                started=now(),
+                device=_device_name(fabric),
+                versions=versions(),
+                started_from="" if initial is None else initial.name,
+            )
+            create_run(
+                name,
+                config=config,
+                split=split,
+                info=info,
+                slice_fingerprints=dataset.info.slice_fingerprints,
+                initial=initial,
+                held=held,
+            )
+        fabric.barrier()
+        return _fit_and_choose(fabric, open_run(name), dataset, report)
 
 
 def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report: Report | None = None) -> Run:
@@ -138,7 +140,10 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
         # What is damaged is found before anything in the folder changes.
         load_weights(run.config.model, run.weights)
         TrainingLoop(fabric, run, dataset, report).take_up()
-    return _fit_and_choose(fabric, run, dataset, report)
+    with ExitStack() as held:
+        if fabric.is_global_zero and not held.enter_context(locked(run.lock, wait=False)):
+            raise _in_use(run)
+        return _fit_and_choose(fabric, run, dataset, report)
 
 
 def _launch(machine: Machine, config: TrainConfig) -> Fabric:
@@ -213,14 +218,11 @@ def _in_use(run: Run) -> RunError:
 
 
 def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> Run:
-    """Trains, then chooses thresholds, and leaves a true `run.json` however that ends."""
-    if not fabric.is_global_zero:
-        TrainingLoop(fabric, run, dataset, report).run_epochs()
+    """Trains, then chooses thresholds, and leaves a true `run.json` however that ends. For the holder of its lock."""
+    if fabric.is_global_zero:
+        _lead(fabric, run, dataset, report)
     else:
-        with locked(run.lock, wait=False) as alone:
-            if not alone:
-                raise _in_use(run)
-            _lead(fabric, run, dataset, report)
+        TrainingLoop(fabric, run, dataset, report).run_epochs()
     fabric.barrier()
     return open_run(run.name, root=run.folder.parent)
 
