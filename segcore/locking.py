@@ -1,15 +1,20 @@
 """Locks that end with the process that holds them, so that what is locked is surely alive.
 
-They are the kernel's own (`flock`), on files that stay. A process that is killed, or a machine that is switched off,
-leaves no lock behind, and no number of a process is ever mistaken for another's.
+They are the kernel's own, of an open file (`F_OFD_SETLK`), on files that stay. A process that is killed, or a machine
+that is switched off, leaves no lock behind, no number of a process is ever mistaken for another's, and two threads are
+two holders. Whether a lock is held is asked of the kernel (`F_OFD_GETLK`), which takes nothing: a look never makes
+somebody fail who takes the lock at the same moment.
 """
 
 from __future__ import annotations
 
 import os
+import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from segcore.errors import StorageError
 from segcore.storage import storage_errors
@@ -26,44 +31,48 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     Raises:
         StorageError: the file cannot be made, or the system has no such locks.
     """
-    held = _opened(path)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        yield _take(held, path, exclusive=True, wait=wait)
+        yield _ask(held, path, "take, waiting" if wait else "take")
     finally:
         os.close(held)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on `path`. Asking never keeps anybody from taking it for long."""
+    """Whether somebody holds the lock on `path`. Asking never keeps anybody from taking it."""
     try:
-        held = os.open(path, os.O_RDONLY)
+        looked_at = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise StorageError(f"cannot be read ({error.strerror})", path=path) from error
     try:
-        # Shared, so that two who ask at once do not take each other for the holder.
-        return not _take(held, path, exclusive=False, wait=False)
+        return not _ask(looked_at, path, "look")
     finally:
-        os.close(held)
+        os.close(looked_at)
 
 
-def _opened(path: Path) -> int:
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-
-
-def _take(held: int, path: Path, *, exclusive: bool, wait: bool) -> bool:
+def _ask(opened: int, path: Path, what: Literal["look", "take", "take, waiting"]) -> bool:
+    """Whether the lock is free, or was taken."""
     try:
         import fcntl
     except ImportError as error:
         raise StorageError("this system has no locks on files", path=path, expected="Linux or macOS") from error
-    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+    # All of the file: a type, from its beginning, 0 bytes on, to its end; no process is named. macOS has other numbers,
+    # which Python does not name, and the fields in another order.
+    if sys.platform == "darwin":
+        commands = {"look": 92, "take": 90, "take, waiting": 91}
+        lock, kind_at = struct.pack("qqihh", 0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET), 3
+    else:
+        commands = {"look": fcntl.F_OFD_GETLK, "take": fcntl.F_OFD_SETLK, "take, waiting": fcntl.F_OFD_SETLKW}
+        lock, kind_at = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0), 0
     try:
-        fcntl.flock(held, kind if wait else kind | fcntl.LOCK_NB)
-    except BlockingIOError:
+        answer = fcntl.fcntl(opened, commands[what], lock)
+    except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
         raise StorageError(f"cannot be locked ({error.strerror})", path=path, expected="a disk with locks") from error
-    return True
+    fields = struct.unpack("qqihh" if kind_at else "hhqqi0q", answer)
+    return what != "look" or fields[kind_at] == fcntl.F_UNLCK

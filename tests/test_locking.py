@@ -23,6 +23,17 @@ with locked(Path(sys.argv[1])) as mine:
     time.sleep(100)
 """
 
+LOOK = """
+import sys
+from pathlib import Path
+from segcore.locking import is_locked, locked
+path = Path(sys.argv[1])
+with locked(path):
+    print("looking", flush=True)
+while True:
+    is_locked(path)
+"""
+
 
 @pytest.fixture
 def holder(tmp_path):
@@ -99,6 +110,23 @@ def test_many_who_ask_are_not_taken_for_holders(tmp_path):
         thread.join()
     assert len(seen) == 4000
     assert not any(seen)
+
+
+def test_a_busy_look_never_makes_the_one_who_takes_it_fail(tmp_path):
+    path = tmp_path / "lock"
+    looker = subprocess.Popen(
+        [sys.executable, "-c", LOOK, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert looker.stdout.readline() == "looking\n"
+        taken = []
+        for _ in range(1000):
+            with locked(path, wait=False) as mine:
+                taken.append(mine)
+        assert all(taken)
+    finally:
+        looker.kill()
+        looker.communicate()
 
 
 def test_a_lock_where_nothing_can_be_written(tmp_path):

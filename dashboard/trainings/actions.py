@@ -41,8 +41,10 @@ def go_on_button(run: Run, label: str) -> bool:
         waits = "waits in the queue" if job.state == "waiting" else "is being worked on"
         st.info(f"It {waits}; the sidebar shows how far it is.", icon=":material/hourglass_top:")
         return True
-    # The same for every click, so that a double click, and a second visitor's, change nothing.
-    token = f"go on with {run.name} from epoch {run.info.epochs}, {run.info.ended}"
+    # The same for every click, so that a double click, and a second visitor's, change nothing; another one after each
+    # job, for one that was killed leaves the run as it found it.
+    latest = max((job.number for job in JobQueue().jobs() if job.run == run.name), default=0)
+    token = f"go on with {run.name} from epoch {run.info.epochs}, {run.info.ended}, after job {latest}"
     st.button(
         label, key=f"go on {run.name}", icon=":material/resume:", on_click=act,
         args=("page", JobQueue().resume, run.name), kwargs={"token": token},

@@ -176,7 +176,7 @@ def augment(options: Any) -> None:
 
 def train(options: Any) -> None:
     from segcore.data import open_dataset
-    from segcore.jobs import train_and_judge
+    from segcore.jobs import JobQueue, free_run_name, train_and_judge
     from segcore.runs import open_run
 
     if options.devices < 1 or options.nodes < 1:
@@ -197,7 +197,8 @@ def train(options: Any) -> None:
             raise ConfigError("train needs a dataset", expected="train DATASET, or train --resume RUN")
         config = chosen_config(options)
         dataset = open_dataset(options.dataset)
-        name = _free_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
+        name = free_run_name(f"{options.dataset}-{options.preset}") if options.name is None else options.name
+    JobQueue().check_not_asked_for(name)
     judged = train_and_judge(
         dataset, name, config, started_from=options.started_from or "", device=options.device,
         devices=options.devices, nodes=options.nodes, progress=on_terminal(),
@@ -221,15 +222,6 @@ def _print_evaluation(found: Evaluated, *, as_json: bool) -> None:
         print_json(evaluation_json(found))
     else:
         print(evaluation_text(found))
-
-
-def _free_name(stem: str) -> str:
-    from segcore.runs import models_root
-
-    number = 1
-    while (models_root() / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"
 
 
 def evaluate(options: Any) -> None:

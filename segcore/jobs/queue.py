@@ -180,7 +180,7 @@ class JobQueue:
             again = [job for job in self._records() if job.token == token]
             if again:
                 return self.job(again[0].number)
-            self._check_not_asked_for(run)
+            self.check_not_asked_for(run)
             job = self._add(
                 token=token, task="resume", run=run, dataset=opened.info.dataset,
                 started_from=opened.info.started_from, lane=lane, devices=devices,
@@ -265,7 +265,7 @@ class JobQueue:
     def check_name(self, run: str) -> None:
         """Raises a `SegcoreError` if a new run cannot have this name."""
         check_free(run, root=self.models)
-        self._check_not_asked_for(run)
+        self.check_not_asked_for(run)
 
     def _check_devices(self, lane: Lane, devices: int, config: RunConfig) -> None:
         if config.train.batch_size < devices or devices < 1:
@@ -280,7 +280,8 @@ class JobQueue:
         if lane == "slurm":
             read_cluster(self.models)
 
-    def _check_not_asked_for(self, run: str) -> None:
+    def check_not_asked_for(self, run: str) -> None:
+        """Raises a `JobError` if a job trains this run, or waits to."""
         for job in self.jobs():
             if job.open and job.run == run:
                 raise JobError(

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from segcore.checked import from_dict
 from segcore.config import RunConfig, to_dict
 from segcore.errors import ConfigError, RunError, StorageError
-from segcore.locking import is_locked
+from segcore.locking import is_locked, locked
 from segcore.runs.history import EpochRecord, read_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Seen, audit, audit_split
 from segcore.runs.parts import NetworkPart
@@ -22,6 +23,7 @@ from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
 _DESCRIPTIONS = ("run.json", "config.json", "split.json")
+_LOCK = ".lock"
 _INHERITED = {"inherited": "trained", "inherited_validation": "validated"}
 """What `split.json` calls the fingerprints that came with the weights a run started from."""
 
@@ -123,7 +125,7 @@ class Run:
     @property
     def lock(self) -> Path:
         """Held by the process that trains it."""
-        return self.folder / ".lock"
+        return self.folder / _LOCK
 
     @property
     def seen(self) -> Seen:
@@ -248,10 +250,16 @@ def create_run(
     slice_fingerprints: Sequence[str],
     initial: Run | None = None,
     root: Path | None = None,
+    held: ExitStack | None = None,
 ) -> Run:
-    """Makes the folder of a new run, with the weights of `initial`; `StorageError` if the name is taken or not safe."""
+    """Makes the folder of a new run, with the weights of `initial`; `StorageError` if the name is taken or not safe.
+
+    With `held` it appears with its lock held, until that is closed: a run to be trained is never without its process.
+    """
     folder = (root or models_root()) / safe_name(name, "run")
     with atomic_folder(folder) as making:
+        if held is not None:
+            held.enter_context(locked(making / _LOCK))
         write_json(making / "run.json", dataclasses.asdict(info))
         write_json(making / "config.json", to_dict(config))
         parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -77,27 +77,29 @@ def train(
     check_free(name)  # while there is one process, and nobody waits for it
     config.model.check_tile(config.prediction.tile_px)
     fabric = launch(machine or Machine(), config.train)
-    if fabric.is_global_zero:
-        info = RunInfo(
-            dataset=dataset.info.name,
-            dataset_fingerprint=dataset.info.fingerprint,
-            synthetic=dataset.info.synthetic,
-            seed=config.train.seed,
-            started=now(),
-            device=device_name(fabric),
-            versions=versions(),
-            started_from="" if initial is None else initial.name,
-        )
-        create_run(
-            name,
-            config=config,
-            split=split,
-            info=info,
-            slice_fingerprints=dataset.info.slice_fingerprints,
-            initial=initial,
-        )
-    fabric.barrier()
-    return _fit_and_choose(fabric, open_run(name), dataset, report)
+    with ExitStack() as held:
+        if fabric.is_global_zero:
+            info = RunInfo(
+                dataset=dataset.info.name,
+                dataset_fingerprint=dataset.info.fingerprint,
+                synthetic=dataset.info.synthetic,
+                seed=config.train.seed,
+                started=now(),
+                device=device_name(fabric),
+                versions=versions(),
+                started_from="" if initial is None else initial.name,
+            )
+            create_run(
+                name,
+                config=config,
+                split=split,
+                info=info,
+                slice_fingerprints=dataset.info.slice_fingerprints,
+                initial=initial,
+                held=held,
+            )
+        fabric.barrier()
+        return _fit_and_choose(fabric, open_run(name), dataset, report)
 
 
 def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report: Report | None = None) -> Run:
@@ -119,7 +121,10 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
         # What is damaged is found before anything in the folder changes.
         load_weights(run.config.model, run.weights)
         TrainingLoop(fabric, run, dataset, report).take_up()
-    return _fit_and_choose(fabric, run, dataset, report)
+    with ExitStack() as held:
+        if fabric.is_global_zero and not held.enter_context(locked(run.lock, wait=False)):
+            raise _in_use(run)
+        return _fit_and_choose(fabric, run, dataset, report)
 
 
 def conclude(run: Run, dataset: Dataset, *, accelerator: str = "auto") -> Run:
@@ -143,14 +148,11 @@ def _in_use(run: Run) -> RunError:
 
 
 def _fit_and_choose(fabric: Fabric, run: Run, dataset: Dataset, report: Report | None) -> Run:
-    """Trains, then chooses thresholds, and leaves a true `run.json` however that ends."""
-    if not fabric.is_global_zero:
-        TrainingLoop(fabric, run, dataset, report).run_epochs()
+    """Trains, then chooses thresholds, and leaves a true `run.json` however that ends. For the holder of its lock."""
+    if fabric.is_global_zero:
+        _lead(fabric, run, dataset, report)
     else:
-        with locked(run.lock, wait=False) as alone:
-            if not alone:
-                raise _in_use(run)
-            _lead(fabric, run, dataset, report)
+        TrainingLoop(fabric, run, dataset, report).run_epochs()
     fabric.barrier()
     return open_run(run.name, root=run.folder.parent)
 

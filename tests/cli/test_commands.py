@@ -908,6 +908,11 @@ def test_jobs_that_cannot_be(arguments, words, waiting_jobs, refused):
     refused(["jobs", *arguments], words)
 
 
+def test_train_takes_no_name_that_a_job_waits_for(waiting_jobs, refused):
+    refused(["train", "tiny", "--name", "one", "--set", *SETTINGS], "job 1 has asked for the run one already")
+    assert not (waiting_jobs / "one").exists()
+
+
 @pytest.mark.parametrize(
     ("lane", "words"), [("slurm", "a cluster is not measured from here"), ("abacus", "unknown device")]
 )

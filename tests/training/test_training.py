@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -100,6 +102,25 @@ def test_a_training_and_what_it_leaves(cells, models_dir):
         for name in ("train_loss", "validation_loss", "validation_dice", "validation_accuracy", "learning_rate"):
             assert found[name][row.epoch] == pytest.approx(getattr(row, name), rel=1e-6)
     assert not [path for path in models_dir.rglob("*") if path.name.endswith(".part")]
+
+
+def test_a_new_run_is_never_seen_without_its_process(cells, models_dir):
+    ended, seen = threading.Event(), set()
+
+    def look():
+        while not ended.is_set():
+            with suppress(RunError):
+                seen.add(open_run("new").state)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        trained(cells, "new", "train.epochs=1")
+    finally:
+        ended.set()
+        looker.join()
+    assert "training" in seen
+    assert seen <= {"training", "finished"}
 
 
 def test_thresholds_are_chosen_on_the_validation_slices(cells, models_dir):

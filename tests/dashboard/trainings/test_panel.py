@@ -194,6 +194,15 @@ def test_an_interrupted_run_is_gone_on_with(page, label, queue, mid_grey_run, mo
     assert not [one for one in opened(page).button if one.label == label]
 
 
+def test_a_run_is_gone_on_with_after_each_kill_in_one_epoch(queue, mid_grey_run):
+    mid_grey_run.update(state="interrupted")
+    for number in (1, 2, 3):
+        test = opened("training")
+        next(one for one in test.button if one.label == "Resume").click().run()
+        assert [job.number for job in queue.jobs() if job.open] == [number]
+        queue.update(number, state="interrupted")  # as a kill leaves it, and the run as it was
+
+
 def test_a_failed_run_shows_the_reason_and_its_log(queue, mid_grey_run):
     mid_grey_run.log.write_text("\n".join(f"line {number}" for number in range(100)) + "\n")
     mid_grey_run.update(state="failed", message="the device ran out of memory; expected a smaller train.batch_size")
