@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from scipy import ndimage
 from waiting import REPOSITORY
 
+LEFT_OUT: list[str] = []
 ISBI_FOLDER = REPOSITORY.parent / "shared/data/isbi2012"
 
 # A shell's background programs ignore Ctrl-C, and so would the processes that tests start and then interrupt.
@@ -24,6 +25,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine is no failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Counts the tests that are left out because they are long."""
+    LEFT_OUT.extend(item.nodeid for item in items if item.get_closest_marker("slow"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was left out, and how to run it."""
+    if LEFT_OUT:
+        terminalreporter.write_line(
+            f"{len(LEFT_OUT)} tests marked slow were left out; run them with: .venv/bin/python -m pytest -m slow"
+        )
 
 
 @pytest.fixture(scope="session")

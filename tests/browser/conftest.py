@@ -31,7 +31,7 @@ def chromium():
     with playwright.sync_playwright() as driver:
         path = shutil.which("chromium") or shutil.which("chromium-browser") or driver.chromium.executable_path
         if not Path(path).exists():
-            pytest.skip("there is no Chromium here")
+            pytest.skip("no Chromium: run playwright install chromium, or install the system's package chromium")
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

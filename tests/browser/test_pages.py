@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -91,9 +92,16 @@ def main_text(page) -> str:
     return page.locator('[data-testid="stMain"]').inner_text()
 
 
-@pytest.mark.parametrize("width", [1440, 400])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
+# Each page once, in turn light and wide or dark and narrow; all of them in all ways when there is time.
+LOOKS = [
+    pytest.param(path, theme, width, marks=() if (theme, width) == usual else pytest.mark.slow)
+    for path, usual in zip(PAGES, itertools.cycle([("light", 1440), ("dark", 400)]), strict=False)
+    for theme in ("light", "dark")
+    for width in (1440, 400)
+]
+
+
+@pytest.mark.parametrize(("path", "theme", "width"), LOOKS)
 def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefacts):
     page = browse(f"{app.address}/{path}", theme=theme, width=width)
     assert PAGES[path] in page.locator('[data-testid="stMain"] h1').first.inner_text()
@@ -101,7 +109,7 @@ def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefac
     # Streamlit scrolls inside the page, so a tall window shows it whole.
     height = page.locator('[data-testid="stMain"]').evaluate("main => main.scrollHeight")
     page.set_viewport_size({"width": width, "height": min(4500, max(1000, height))})
-    page.wait_for_timeout(1500)
+    settled(page)
     page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}-{width}.png")
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
 
