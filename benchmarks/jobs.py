@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from segcore import config
 from segcore.data import fetch, open_dataset
 from segcore.errors import SegcoreError
-from segcore.jobs import Job, JobQueue, estimate, measure
+from segcore.jobs import Job, JobQueue, measure, train_seconds
+from segcore.presets import quick
 from segcore.runs import Run, open_run, read_status
 
 PAST_JOBS = 50
@@ -43,7 +43,7 @@ def run_of(job: Job) -> Run | None:
 
 def start(queue: JobQueue, dataset: str) -> Job:
     name = f"run-{secrets.token_hex(4)}"
-    return queue.start(dataset=dataset, config=config.quick(), run=name, token=name, accelerator="cpu")
+    return queue.start(dataset=dataset, config=quick(), run=name, token=name, accelerator="cpu")
 
 
 @contextmanager
@@ -131,8 +131,9 @@ def main() -> None:
         if options.dataset == "sample":
             os.environ["SEGCORE_DATA_DIR"] = f"{folder}/data"
             fetch("sample")
-        measure("cpu")
-        said = estimate(config.quick(), open_dataset(options.dataset).info).train_seconds
+        dataset = open_dataset(options.dataset).info
+        measure(quick(), dataset, "cpu")
+        said = train_seconds(quick(), dataset, "cpu") or 0.0
         print("| | median (range) | aim |\n|---|---|---|")
         for name in options.what or MEASURES:
             MEASURES[name](JobQueue(), options.dataset, options.tries)

@@ -15,8 +15,9 @@ import tempfile
 
 import numpy as np
 
-from segcore import config
+from segcore.config import override
 from segcore.data import install, make_stack, open_dataset
+from segcore.presets import quick
 from segcore.stacks import array_stack
 
 LENGTHS = (50, 500)
@@ -50,7 +51,7 @@ def main() -> None:
         from segcore.training import train
 
         settings = ["train.epochs=1", "train.epoch_samples=8", "model.width=8"]
-        train(open_dataset("stack50"), config.override(config.quick(), settings), "run")
+        train(open_dataset("stack50"), override(quick(), settings), "run")
         peaks = [
             peak_mb("evaluate", "run", "--dataset", f"stack{length}", "--slices", "all", "--json") for length in LENGTHS
         ]

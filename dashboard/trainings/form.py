@@ -18,7 +18,7 @@ from dashboard.trainings.draft import RANGES, Draft, leak
 from segcore.config import SETTINGS, RunConfig, SplitConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, estimate, start_measuring
+from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, start_measuring, train_seconds
 from segcore.progress import duration
 from segcore.runs import Run, make_split, slice_ranges
 
@@ -144,22 +144,21 @@ def _before_starting(planned: Draft) -> bool:
 def _time(config: RunConfig, info: DatasetInfo) -> bool:
     """How long it will take and on what; whether that is not known yet."""
     lane = device_lane(prefill.accelerator())
-    found = estimate(config, info, lane)
     if lane == "slurm":
         st.caption(":material/timer: Sent to the cluster, whose queue decides when it runs")
         return False
     device = "GPU" if lane == "cuda" else "CPU"
     ahead = sum(job.open and job.lane == lane for job in JobQueue().jobs())
-    if found.train_seconds is None:
-        start_measuring(lane)
+    seconds = train_seconds(config, info, lane)
+    if seconds is None:
+        start_measuring(config, info, lane)
         said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
     else:
-        how = "measured here" if found.source == "measured" else "going by earlier runs"
-        said = f"About **{duration(found.train_seconds)}** on the {device} ({how})"
+        said = f"About **{duration(seconds)}** on the {device} (by a few steps measured here)"
     if ahead:
         said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
     st.caption(f":material/timer: {said}")
-    return found.train_seconds is None
+    return seconds is None
 
 
 def _start(token: str) -> None:

@@ -188,9 +188,12 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub = action("remove", "forget a job that waits or is over; its run stays", "remove 4")
     sub.add_argument("job", type=_given, help="number of the job, or name of its run")
     sub = action(
-        "measure", "take a few training steps, by which later trainings are said to take how long", "measure cpu"
+        "measure", "take a few steps of a training, and say how long all of it takes", "measure sample --preset quick"
     )
-    sub.add_argument("lane", metavar="device", help="cpu or cuda")
+    sub.add_argument("dataset", type=_given, help="name of a labelled dataset")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    _device(sub)
+    _settings(sub)
     action("work", "").add_argument("lane")
     for name in ("run", "conclude"):
         action(name, "").add_argument("number", type=int)

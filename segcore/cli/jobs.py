@@ -13,7 +13,18 @@ from typing import Any
 from segcore.cli.commands import chosen_config, print_json, table
 from segcore.data import open_dataset
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs import LANES, Job, JobQueue, Lane, estimate, free_run_name, give_way, measure, refuse_when_read_only
+from segcore.jobs import (
+    LANES,
+    Job,
+    JobQueue,
+    Lane,
+    device_lane,
+    free_run_name,
+    give_way,
+    measure,
+    refuse_when_read_only,
+    train_seconds,
+)
 from segcore.progress import duration
 from segcore.runs import open_run
 
@@ -66,7 +77,7 @@ def _start_job(queue: JobQueue, options: Any) -> None:
         accelerator=options.device,
         devices=options.devices,
     )
-    expected = estimate(config, open_dataset(options.dataset).info, job.lane).train_seconds
+    expected = train_seconds(config, open_dataset(options.dataset).info, job.lane)
     time_needed = "" if expected is None else f", about {duration(expected)} to train"
     print(f"job {job.number}: {job.run} on {job.dataset}{time_needed}")
 
@@ -113,8 +124,12 @@ def _work_on_jobs(queue: JobQueue, options: Any) -> None:
 
 
 def _measure_steps(queue: JobQueue, options: Any) -> None:
+    refuse_when_read_only()
     give_way()
-    measure(_lane(options), models=queue.models)
+    dataset, lane, config = open_dataset(options.dataset).info, device_lane(options.device), chosen_config(options)
+    measure(config, dataset, lane, models=queue.models)
+    if (expected := train_seconds(config, dataset, lane, models=queue.models)) is not None:
+        print(f"about {duration(expected)} to train")
 
 
 def _lane(options: Any) -> Lane:

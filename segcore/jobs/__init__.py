@@ -6,25 +6,21 @@ May use: training and evaluation (in the process of a job), data, runs."""
 from segcore.jobs.cluster import cluster_file
 from segcore.jobs.cluster_runner import follow
 from segcore.jobs.detached import give_way
+from segcore.jobs.estimate import measure, start_measuring, train_seconds
 from segcore.jobs.job import LANES, Job, Lane, device_lane
 from segcore.jobs.local_runner import run_lane
 from segcore.jobs.queue import ARCHITECTURE, JobQueue, free_run_name, refuse_when_read_only
 from segcore.jobs.task import conclude_job, run_job, train_and_judge
-from segcore.jobs.timing import estimate, measure, start_measuring
-from segcore.jobs.work import Costs, Work, work_of_steps
 
 __all__ = [
     "ARCHITECTURE",
     "LANES",
-    "Costs",
     "Job",
     "JobQueue",
     "Lane",
-    "Work",
     "cluster_file",
     "conclude_job",
     "device_lane",
-    "estimate",
     "follow",
     "free_run_name",
     "give_way",
@@ -34,5 +30,5 @@ __all__ = [
     "run_lane",
     "start_measuring",
     "train_and_judge",
-    "work_of_steps",
+    "train_seconds",
 ]

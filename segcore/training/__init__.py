@@ -3,11 +3,11 @@
 In: a dataset and settings. Out: a finished or resumable run.
 Needs PyTorch. May use: augmentation, measures, network, data, runs, stacks."""
 
-from segcore.training.machine import Machine, is_lead_process, trains_in_bfloat16
+from segcore.training.machine import Machine, is_lead_process
 from segcore.training.pool import write_pool
 from segcore.training.sampling import BatchMaker, Sample
+from segcore.training.speed import measure_speed
 from segcore.training.starting import conclude, resume, train
-from segcore.training.step_timing import measure_costs
 from segcore.training.terminal import epoch_report
 
 __all__ = [
@@ -17,9 +17,8 @@ __all__ = [
     "conclude",
     "epoch_report",
     "is_lead_process",
-    "measure_costs",
+    "measure_speed",
     "resume",
     "train",
-    "trains_in_bfloat16",
     "write_pool",
 ]

@@ -918,7 +918,7 @@ def test_train_takes_no_name_that_a_job_waits_for(waiting_jobs, refused):
 )
 def test_lanes_that_cannot_be_measured(lane, words, waiting_jobs):
     # In a process of its own, whose priority it lowers.
-    assert_refused(process("jobs", "measure", lane), words)
+    assert_refused(process("jobs", "measure", "tiny", "--device", lane), words)
 
 
 def test_the_log_of_a_job_that_has_none_yet(waiting_jobs, accepted):

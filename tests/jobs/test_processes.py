@@ -229,7 +229,7 @@ def test_read_only_the_command_line_shows_and_starts_nothing(queue):
     assert command("log", 1, SEGCORE_READ_ONLY="1").returncode == 0
     for arguments in (
         ("start", "cells", "--device", "cpu"), ("stop", 1), ("resume", "a"), ("up", 2), ("remove", 1),
-        ("measure", "cpu"), ("work", "cpu"), ("run", 1), ("conclude", 1),
+        ("measure", "cells"), ("work", "cpu"), ("run", 1), ("conclude", 1),
     ):  # fmt: skip
         done = command(*arguments, SEGCORE_READ_ONLY="1")
         assert done.returncode == 2, arguments

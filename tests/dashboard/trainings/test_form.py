@@ -27,7 +27,7 @@ def queue(models_dir, cells):
     """A queue whose jobs stay where they are, on a machine that is being measured: this test says that it does both."""
     queue = JobQueue()
     queue.folder.mkdir(parents=True)
-    with locked(queue.lane_lock("cpu")), locked(queue.folder / "timing-cpu.lock"):
+    with locked(queue.lane_lock("cpu")), locked(queue.folder / "measuring-cpu.lock"):
         yield queue
 
 
