@@ -1,22 +1,19 @@
-"""Locks that end with the process that holds them, so that what is locked is surely alive.
+"""Locks on files that stay: they end with the process that holds them, so that what is locked is surely alive.
 
-They are the kernel's own, of an open file (`F_OFD_SETLK`), on files that stay. A process that is killed, or a machine
-that is switched off, leaves no lock behind, no number of a process is ever mistaken for another's, and two threads are
-two holders. Whether a lock is held is asked of the kernel (`F_OFD_GETLK`), which takes nothing: a look never makes
-somebody fail who takes the lock at the same moment.
+A process that is killed, or a machine that is switched off, leaves no lock behind, and no number of a process is ever
+mistaken for another's.
 """
 
 from __future__ import annotations
 
 import os
-import struct
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from segcore.errors import StorageError
+from segcore.posix import ask_lock
 from segcore.storage import storage_errors
 
 
@@ -29,7 +26,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
         wait: until the lock is free; otherwise a lock held by somebody else gives False at once.
 
     Raises:
-        StorageError: the file cannot be made, or the system has no such locks.
+        StorageError: the file cannot be made, or the disk has no such locks.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,24 +52,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _ask(opened: int, path: Path, what: Literal["look", "take", "take, waiting"]) -> bool:
-    """Whether the lock is free, or was taken."""
     try:
-        import fcntl
-    except ImportError as error:
-        raise StorageError("this system has no locks on files", path=path, expected="Linux or macOS") from error
-    # All of the file: a type, from its beginning, 0 bytes on, to its end; no process is named. macOS has other numbers,
-    # which Python does not name, and the fields in another order.
-    if sys.platform == "darwin":
-        commands = {"look": 92, "take": 90, "take, waiting": 91}
-        lock, kind_at = struct.pack("qqihh", 0, 0, 0, fcntl.F_WRLCK, os.SEEK_SET), 3
-    else:
-        commands = {"look": fcntl.F_OFD_GETLK, "take": fcntl.F_OFD_SETLK, "take, waiting": fcntl.F_OFD_SETLKW}
-        lock, kind_at = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0), 0
-    try:
-        answer = fcntl.fcntl(opened, commands[what], lock)
-    except (BlockingIOError, PermissionError):
-        return False
+        return ask_lock(opened, what)
     except OSError as error:
         raise StorageError(f"cannot be locked ({error.strerror})", path=path, expected="a disk with locks") from error
-    fields = struct.unpack("qqihh" if kind_at else "hhqqi0q", answer)
-    return what != "look" or fields[kind_at] == fcntl.F_UNLCK

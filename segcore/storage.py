@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.errors import SegcoreError, StorageError
+from segcore.posix import lock_folder
 
 _REASONS: dict[int | None, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free space on this disk"),
@@ -163,7 +164,7 @@ def alone_beside(path: Path) -> Iterator[None]:
     on folders, nobody waits.
     """
     with storage_errors(path), _parents(path):
-        held = _locked(path.parent, wait=True)
+        held = lock_folder(path.parent, wait=True)
         try:
             yield
         finally:
@@ -186,7 +187,7 @@ def _unfinished(path: Path, *, tidy: bool = True) -> Iterator[Path]:
             if held is not None:
                 os.close(held)
             temporary.mkdir()
-            held = _locked(temporary, wait=True)
+            held = lock_folder(temporary, wait=True)
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -198,28 +199,10 @@ def _remove_leftovers(folder: Path) -> None:
     """Removes the unfinished folders here whose makers are gone."""
     with suppress(OSError):
         for path in [folder / name for name in os.listdir(folder) if _UNFINISHED.fullmatch(name)]:
-            held = _locked(path, wait=False)
+            held = lock_folder(path, wait=False)
             if held is not None:
                 shutil.rmtree(path, ignore_errors=True)
                 os.close(held)
-
-
-def _locked(path: Path, *, wait: bool) -> int | None:
-    """Locks a folder until what is returned is closed, or its process ends.
-
-    None where it is gone, where somebody else holds it and `wait` is off, and where the system has no such locks.
-    """
-    with suppress(ImportError, OSError):
-        import fcntl
-
-        held = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BaseException:
-            os.close(held)
-            raise
-        return held
-    return None
 
 
 def _remove_if_empty(folder: Path) -> None:

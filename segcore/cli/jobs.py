@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from segcore.jobs import (
     Lane,
     device_lane,
     free_run_name,
-    give_way,
     measure,
     refuse_when_read_only,
     train_seconds,
 )
+from segcore.posix import give_way, when_time_is_short
 from segcore.progress import duration
 from segcore.runs import open_run
 
@@ -143,9 +142,7 @@ def _run_job(queue: JobQueue, options: Any) -> None:
     from segcore.jobs import conclude_job, run_job
 
     refuse_when_read_only()
-    if hasattr(signal, "SIGUSR2"):
-        # A cluster sends it to every process of a job before its time is over; the one that attends to it stops it.
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    when_time_is_short(None)  # every process of a job is told; the one that attends to it stops it
     (run_job if options.action == "run" else conclude_job)(queue, options.number)
 
 

@@ -5,7 +5,6 @@ May use: training and evaluation (in the process of a job), data, runs."""
 
 from segcore.jobs.cluster import cluster_file
 from segcore.jobs.cluster_runner import follow
-from segcore.jobs.detached import give_way
 from segcore.jobs.estimate import measure, start_measuring, train_seconds
 from segcore.jobs.job import LANES, Job, Lane, device_lane
 from segcore.jobs.local_runner import run_lane
@@ -23,7 +22,6 @@ __all__ = [
     "device_lane",
     "follow",
     "free_run_name",
-    "give_way",
     "measure",
     "refuse_when_read_only",
     "run_job",

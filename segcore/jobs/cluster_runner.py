@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from segcore.errors import SegcoreError
 from segcore.jobs.cluster import Cluster, read_cluster
@@ -16,6 +14,7 @@ from segcore.jobs.job import Job
 from segcore.jobs.local_runner import kill, see_through, worth_evaluating
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
+from segcore.posix import when_time_is_short
 from segcore.runs import now
 
 _LOOK_S = 0.5
@@ -111,11 +110,7 @@ def attend(models: str, number: int) -> None:
     queue = JobQueue(Path(models))
     limit = threading.Event()
 
-    def limit_is_near(_signal: int, _frame: FrameType | None) -> None:
-        limit.set()
-
-    # As submitit would: it sends this shortly before the time limit.
-    signal.signal(signal.SIGUSR2, limit_is_near)
+    when_time_is_short(limit.set)  # in place of submitit, which would end the process
     # Lightning would take the one task of the allocation for all the processes there are.
     for name in [name for name in os.environ if name.startswith("SLURM_")]:
         del os.environ[name]

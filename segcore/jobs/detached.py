@@ -6,14 +6,11 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from segcore.data import data_root
-
-NICE = 10
-"""How much a training gives way to other programs."""
+from segcore.posix import OWN_SESSION
 
 
 def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.Popen[bytes]:
@@ -25,20 +22,14 @@ def detached(arguments: list[str], *, models: Path, output: Any) -> subprocess.P
         "SEGCORE_MODELS_DIR": str(models),
         "SEGCORE_DATA_DIR": str(data_root().absolute()),
     }
-    process = subprocess.Popen(
+    process: subprocess.Popen[bytes] = subprocess.Popen(
         [sys.executable, "-m", "segcore", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        start_new_session=True,
+        **OWN_SESSION,
     )
     # Somebody has to take note of its end, or it stays in the list of processes for as long as this one runs.
     threading.Thread(target=process.wait, daemon=True).start()
     return process
-
-
-def give_way() -> None:
-    """Lets other programs go first, so that the app answers while this process is busy for long."""
-    with suppress(OSError, AttributeError):
-        os.nice(NICE)

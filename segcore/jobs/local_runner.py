@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
 
 from segcore.errors import SegcoreError
 from segcore.jobs.detached import detached
 from segcore.jobs.job import Job, Lane
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
+from segcore.posix import signal_session
 from segcore.runs import open_run
 
 _LOOK_S = 0.1
@@ -71,10 +70,10 @@ def _wait(queue: JobQueue, job: Job, process: subprocess.Popen[bytes] | None, li
         if current.stop and pid is not None:
             if asked is None:
                 asked = time.monotonic()
-                _signal(pid, signal.SIGTERM)
+                signal_session(pid, signal.SIGTERM)
             elif time.monotonic() - asked > _PATIENCE_S:
                 # A step of a large network takes longer than anybody waits; whatever is on the disk is whole.
-                _signal(pid, signal.SIGKILL)
+                signal_session(pid, signal.SIGKILL)
 
 
 def _alive(queue: JobQueue, job: Job, process: subprocess.Popen[bytes] | None) -> bool:
@@ -87,13 +86,7 @@ def kill(queue: JobQueue, number: int) -> None:
     """Ends the process of a job of this machine, if it is alive, whatever it is doing."""
     job = queue.job(number)
     if job.pid is not None and is_locked(queue.lock_of(number)):
-        _signal(job.pid, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    # It began a session of its own, so this reaches the processes it started too.
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        signal_session(job.pid, signal.SIGKILL)
 
 
 def _last_words(process: subprocess.Popen[bytes] | None) -> str:

@@ -13,10 +13,10 @@ from segcore.config import RunConfig
 from segcore.data import Dataset, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import Evaluated, evaluate, write_card
-from segcore.jobs.detached import give_way
 from segcore.jobs.job import Job
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
+from segcore.posix import give_way
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, StatusWriter, now, open_run
 

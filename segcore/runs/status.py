@@ -17,6 +17,7 @@ from typing import Literal
 
 from segcore.checked import from_dict
 from segcore.errors import ConfigError, RunError, SegcoreError
+from segcore.posix import peak_memory_mb
 from segcore.runs.environment import now
 from segcore.runs.history import EpochRecord
 from segcore.runs.run import Run
@@ -102,12 +103,7 @@ def memory_mb() -> float:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         return float(torch.cuda.max_memory_allocated()) / 1e6
-    try:
-        import resource
-    except ImportError:  # a system without it
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+    return peak_memory_mb()
 
 
 def _path(run: Run) -> Path:
