@@ -100,6 +100,9 @@ LOOKS = [
     for width in (1440, 400)
 ]
 
+# The page with the most in it, and the others when there is time.
+FIRST_AND_OTHERS = ["errors", *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES if path != "errors")]
+
 
 @pytest.mark.parametrize(("path", "theme", "width"), LOOKS)
 def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefacts):
@@ -117,7 +120,7 @@ def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefac
 # --- links ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", FIRST_AND_OTHERS)
 def test_a_copied_link_opens_the_same_view(path, app, browse):
     chosen = {
         "run": "pages-run",
@@ -141,7 +144,7 @@ def test_a_copied_link_opens_the_same_view(path, app, browse):
         assert "2 px" in sides[0]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", FIRST_AND_OTHERS)
 def test_nonsense_in_a_link_gives_a_page_and_a_message(path, app, browse):
     html = "<img src=x onerror=document.title='broken-in'>"
     page = browse(
@@ -184,6 +187,7 @@ def test_the_key_for_the_next_slice_moves_page_and_address(app, browse):
 # --- what changes on disk while someone looks ---------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_while_someone_looks_gives_a_message(app, browse):
     folder = app.run.folder.with_name("short-lived")
     shutil.copytree(app.run.folder, folder)
@@ -207,6 +211,7 @@ RUNS_OF_THE_SCRIPT = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_training_is_followed_as_it_goes(app, browse):
     command = [sys.executable, "-m", "segcore", "train", "sample", "--preset", "quick", "--name", "growing", "--set"]
     command += ["train.epochs=60", "train.epoch_samples=32", "model.width=4", "model.depth=3"]
@@ -287,6 +292,7 @@ def test_a_click_on_a_row_goes_to_its_slice(app, browse):
         page.wait_for_function(f"() => location.search.includes('slice={rows[place]['slice']}')")
 
 
+@pytest.mark.slow
 def test_tables_are_filtered(app, browse):
     page = browse(f"{app.address}/errors")
     page.get_by_role("tab", name="Splits and merges").click()
@@ -330,6 +336,7 @@ def test_the_confusion_page_shows_what_the_command_line_prints(app, browse):
     assert int(rows_of(downloaded(tolerant, "Curves as CSV"))[0]["wrong pixels"]) < int(curve[0]["wrong pixels"])
 
 
+@pytest.mark.slow
 def test_a_copy_turns_into_its_original_under_the_mouse(app, browse):
     page = browse(f"{app.address}/augmentation?slice=5")
     copy = page.locator(".sg-card").nth(1)
@@ -344,6 +351,7 @@ def test_a_copy_turns_into_its_original_under_the_mouse(app, browse):
     wait_until(lambda: below.evaluate("one => getComputedStyle(one).opacity") == "1")
 
 
+@pytest.mark.slow
 def test_augmentation_is_exported_as_the_command_line_does(app, browse, tmp_path):
     page = browse(f"{app.address}/augmentation?dataset=sample")
     page.get_by_role("button", name="As in the notebook").click()

@@ -142,6 +142,7 @@ def kill_server(address: str) -> None:
     raise AssertionError("no server has this port")
 
 
+@pytest.mark.slow
 def test_a_short_training_is_announced_when_it_is_done(place, serve, browse):
     with app(place, serve) as address:
         page = browse(f"{address}/")
@@ -167,6 +168,7 @@ RUNS_OF_THE_SCRIPT = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_two_tabs_see_one_queue(place, serve, browse):
     """Nothing runs here: this test says that it starts the jobs, and does not."""
     queue = place.queue

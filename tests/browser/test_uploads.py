@@ -200,6 +200,7 @@ def test_a_name_that_will_not_do_is_refused_before_anything_is_read(app, browse,
     assert page.get_by_role("button", name="Check and import").is_disabled()
 
 
+@pytest.mark.slow
 def test_masks_that_are_nearly_binary_are_offered_a_threshold(app, browse, tmp_path, cell_stack):
     smeared = cell_stack[1].copy()
     smeared[:, 0, :5] = [3, 7, 11, 250, 244]
@@ -216,7 +217,16 @@ def test_masks_that_are_nearly_binary_are_offered_a_threshold(app, browse, tmp_p
     assert set(np.unique(tifffile.imread(app.data / "smeared" / "labels.tif"))) == {0, 255}
 
 
-@pytest.mark.parametrize("name", [f"{HTML}.tif", "..\\..\\x.tif", "a\u202egnp.tif", "[a](javascript:alert(1)).tif"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{HTML}.tif",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("..\\..\\x.tif", "a\u202egnp.tif", "[a](javascript:alert(1)).tif")
+        ),
+    ],
+)
 def test_names_and_tags_are_neither_paths_nor_markup(name, app, browse, tmp_path, cell_stack):
     file = io.BytesIO()
     tifffile.imwrite(file, cell_stack[0][:2], photometric="minisblack", description=HTML, software=HTML, metadata=None)
@@ -325,6 +335,7 @@ def start_long(page, long_stack):
     page.get_by_text("Predicting slices: ").first.wait_for()
 
 
+@pytest.mark.slow
 def test_a_long_prediction_can_be_cancelled(app, browse, long_stack):
     page = browse(f"{app.address}/try_it")
     start_long(page, long_stack)
@@ -350,6 +361,7 @@ def test_a_killed_worker_gives_a_message_and_the_form_stays(app, browse, long_st
 
 
 @pytest.mark.parametrize("when", ["during", "after"])
+@pytest.mark.slow
 def test_a_closed_tab_leaves_no_files_and_no_process(when, app, browse, long_stack, tmp_path, cell_stack):
     page = browse(f"{app.address}/try_it")
     if when == "during":
@@ -366,6 +378,7 @@ def test_a_closed_tab_leaves_no_files_and_no_process(when, app, browse, long_sta
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_a_server_that_stops_leaves_nothing(how, browse, tmp_path, serve, long_stack):
     (tmp_path / "one").mkdir()
     with app_over(tmp_path / "one", serve) as running:
@@ -383,6 +396,7 @@ def test_a_server_that_stops_leaves_nothing(how, browse, tmp_path, serve, long_s
 # --- limits -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limit_is_refused_in_words(browse, tmp_path, serve):
     (tmp_path / "big.tif").write_bytes(bytes(3_000_000))
     (tmp_path / "limited").mkdir()
@@ -393,6 +407,7 @@ def test_a_file_over_the_limit_is_refused_in_words(browse, tmp_path, serve):
             page.get_by_text("must be 1.0MB or smaller").first.wait_for()
 
 
+@pytest.mark.slow
 def test_read_only_takes_uploads_to_try_but_keeps_nothing(browse, tmp_path, serve, cell_stack):
     tifffile.imwrite(tmp_path / "one.tif", cell_stack[0][0])
     (tmp_path / "shown").mkdir()

@@ -579,6 +579,7 @@ def test_a_lost_server_is_said_and_not_thrown(open_page):
     page.page.get_by_text("there is no such evaluation").wait_for()
 
 
+@pytest.mark.slow
 def test_what_is_deleted_or_replaced_meanwhile_is_said_or_shown(open_page, world, monkeypatch):
     monkeypatch.setenv("SEGCORE_DATA_DIR", str(world["root"] / "data"))
     root, (images, labels, predictions, _) = world["root"], world["cells"]
@@ -611,6 +612,7 @@ def test_what_is_deleted_or_replaced_meanwhile_is_said_or_shown(open_page, world
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_light_and_dark(open_page, artefacts, scheme):
     page = open_page(color_scheme=scheme)
     page.page.wait_for_timeout(300)
@@ -620,6 +622,7 @@ def test_light_and_dark(open_page, artefacts, scheme):
     assert (brightness > 128) == (scheme == "dark")
 
 
+@pytest.mark.slow
 def test_a_narrow_window_scrolls_only_down(open_page, artefacts):
     page = open_page(viewport={"width": 380, "height": 800})
     page.page.screenshot(path=artefacts / "viewer-narrow.png")
@@ -630,6 +633,7 @@ def test_a_narrow_window_scrolls_only_down(open_page, artefacts):
         assert box["x"] + box["width"] <= 380
 
 
+@pytest.mark.slow
 def test_full_screen(open_page):
     page = open_page()
     page.keys("f")

@@ -1187,6 +1187,7 @@ def test_a_full_disk(run, data, tmp_path, world, run_python):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_while_training(data, models_dir, run_python, accepted):
     """Whatever cannot be written, the run stays one that can be resumed."""
     train = ["train", "tiny", "--name"]
@@ -1227,6 +1228,7 @@ CLOSED = """
 """
 
 
+@pytest.mark.slow
 def test_folders_without_permission(world, tmp_path, run_python):
     place = tmp_path / "closed"
     for name in ("data", "models"):
@@ -1353,7 +1355,7 @@ def test_damaged_datasets(data, run, tmp_path, refused):
 # --- being stopped, and being two -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_training_that_is_stopped_can_go_on(number, data, models_dir, accepted):
     settings = [*SETTINGS, "train.epochs=4000"]
     running = started("train", "tiny", "--name", "long", "--device", "cpu", "--set", *settings)
@@ -1390,6 +1392,7 @@ def test_an_unfinished_run_can_be_evaluated_and_listed(interrupted, accepted, re
     assert (line["state"], line["wrong_percent"], line["v_rand"]) == ("interrupted", None, None)
 
 
+@pytest.mark.slow
 def test_two_evaluations_at_once(run, accepted):
     evaluate = ["evaluate", "first", "--slices", "all", "--json"]
     expected = accepted(*evaluate).json()

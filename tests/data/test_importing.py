@@ -458,6 +458,7 @@ def test_what_a_killed_import_left_goes_with_the_next(data_dir, notebook, tmp_pa
     assert sorted(path.name for path in data_dir.iterdir()) == ["others", "others-test"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
     peaks = []
     for slices in (10, 80):

@@ -122,6 +122,7 @@ def test_sent_and_done(queue):
     assert queue.jobs() == []
 
 
+@pytest.mark.slow
 def test_all_are_sent_at_once_and_stopped_one_by_one(queue):
     """Which of them runs when is the cluster's business."""
     start(queue, "a", ENDLESS)
@@ -140,6 +141,7 @@ def test_all_are_sent_at_once_and_stopped_one_by_one(queue):
     assert queue.job(3).lane == "slurm"
 
 
+@pytest.mark.slow
 def test_the_jobs_process_is_killed(queue):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 1, "an epoch", 240)
@@ -150,6 +152,7 @@ def test_the_jobs_process_is_killed(queue):
     assert open_run("a").state == "interrupted"
 
 
+@pytest.mark.slow
 def test_all_of_it_is_killed_on_the_cluster(queue):
     """As when a node fails: nothing there can say so, the scheduler does."""
     start(queue, "a", ENDLESS)
@@ -163,6 +166,7 @@ def test_all_of_it_is_killed_on_the_cluster(queue):
     wait_for(lambda: not is_locked(queue.lock_of(1)), "the end of what it left behind")
 
 
+@pytest.mark.slow
 def test_the_runner_is_killed_and_the_job_goes_on(queue):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 2, "two epochs", 240)
@@ -185,6 +189,7 @@ def test_what_is_last_known_is_called_so(queue):
     wait_for(lambda: state(queue, 1) == "interrupted", "the truth")
 
 
+@pytest.mark.slow
 def test_several_processes_in_an_allocation_of_one_task(queue, monkeypatch):
     """Lightning would take what SLURM says for the number of its processes, and refuse."""
     for name, value in {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "segcore", "SLURM_JOB_ID": "7"}.items():
@@ -196,6 +201,7 @@ def test_several_processes_in_an_allocation_of_one_task(queue, monkeypatch):
     assert open_run("both").info.device.startswith("2 x CPU")
 
 
+@pytest.mark.slow
 def test_shortly_before_the_time_limit_it_is_stopped_and_evaluated(queue):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 2, "two epochs", 240)
@@ -234,6 +240,7 @@ def scheduled(folder, number):
     return (folder / f"{number}.state").read_text()
 
 
+@pytest.mark.slow
 def test_scheduled_and_done_one_after_another(queue, scheduler):
     start(queue, "a")
     start(queue, "b", dataclasses.replace(TINY, model=ModelConfig(width=2, depth=2, normalisation="none")), devices=2)
@@ -262,6 +269,7 @@ def test_what_waits_in_the_clusters_queue_is_taken_out_of_it(queue, scheduler):
     assert state(queue, 1) == "training"
 
 
+@pytest.mark.slow
 def test_what_the_scheduler_ended_while_nobody_looked(queue, scheduler):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 1, "an epoch", 240)

@@ -103,6 +103,7 @@ def test_stopped_within_two_seconds_evaluated_and_gone_on_with(queue):
     assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
 
 
+@pytest.mark.slow
 def test_stopped_in_the_middle_of_a_long_step(queue):
     """An epoch of very many steps, each of which takes seconds even on the fastest core, most of them in one call."""
     model = ModelConfig(width=128, depth=2)
@@ -122,6 +123,7 @@ def test_stopped_in_the_middle_of_a_long_step(queue):
     assert not open_run(job.run).weights.exists()
 
 
+@pytest.mark.slow
 def test_stopped_although_its_process_does_not_answer(queue):
     """It is killed then; what lies on the disk is whole, evaluated, and can be gone on with."""
 
@@ -149,6 +151,7 @@ def test_killed_and_told_so(queue):
     wait_for(lambda: state(queue, 2) == "finished", "the next job")
 
 
+@pytest.mark.slow
 def test_the_starter_is_killed_and_the_job_goes_on(queue):
     start(queue, "a", ENDLESS)
     start(queue, "b")
@@ -187,6 +190,7 @@ def kill_starter(queue):
         os.kill(number, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_everything_is_killed_as_when_the_machine_is_switched_off(queue):
     start(queue, "a", ENDLESS)
     start(queue, "b")
@@ -218,6 +222,7 @@ def command(*arguments, **environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_read_only_the_command_line_shows_and_starts_nothing(queue):
     with locked(queue.lane_lock("cpu")):
         start(queue, "a")
@@ -255,6 +260,7 @@ def test_a_failure_says_why(queue, data_dir):
     assert "there is no dataset cells" in queue.job(1).message
 
 
+@pytest.mark.slow
 def test_begun_with_another_runs_weights(queue):
     start(queue, "parent")
     wait_for(lambda: state(queue, 1) == "finished", "the parent")
@@ -273,6 +279,7 @@ def test_begun_with_another_runs_weights(queue):
     assert all((own[name].float() - theirs[name].float()).abs().max() < 1e-3 for name in own if "weight" in name)
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_job_with_the_curve_of_one_process(queue):
     """The same global batches, an uneven one among them; what each of them sees is another share."""
     # Batch normalisation depends on who sees what; without it processes agree.
@@ -297,6 +304,7 @@ def test_two_processes_are_one_job_with_the_curve_of_one_process(queue):
 # --- twenty at once -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_twenty_starts_from_twenty_threads(queue):
     config = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=1))
     threads = [threading.Thread(target=start, args=(queue, f"run-{number}", config)) for number in range(20)]
@@ -345,6 +353,7 @@ def fill(path):
             pass
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(small_disk, cells, monkeypatch):
     monkeypatch.setenv("SEGCORE_MODELS_DIR", str(small_disk))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -454,6 +463,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_fifty_jobs_killed_anywhere_end_as_if_they_had_not_been(models_dir, cells):
     config = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=EPOCHS, epoch_samples=12))
     done = subprocess.run(
