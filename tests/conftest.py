@@ -126,8 +126,8 @@ def cell_stack() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def cells(data_dir: Path, cell_stack: tuple[np.ndarray, np.ndarray]):
     """The stack above as an installed dataset, said to be synthetic."""
-    from segcore.data.dataset import install
-    from segcore.stacks.stack import array_stack
+    from segcore.data import install
+    from segcore.stacks import array_stack
 
     images, labels = map(array_stack, cell_stack)
     return install("cells", images, labels, title="Round cells", synthetic=True, voxel_size_nm=(50, 4, 4))
@@ -142,8 +142,7 @@ def mid_grey_run(models_dir: Path, cells):
     import torch
 
     from segcore.config import ModelConfig, RunConfig
-    from segcore.network.unet import UNet
-    from segcore.network.weights import save_weights
+    from segcore.network import UNet, save_weights
     from segcore.runs import EpochRecord, OperatingPoints, RunInfo, append_history, create_run, make_split, now
 
     config = RunConfig(model=ModelConfig(width=1, depth=2, normalisation="none", intensity="unit"))

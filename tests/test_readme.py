@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from waiting import REPOSITORY
 
-from segcore.measures.topology import components, score_segments, thin
+from segcore.measures import components, score_segments, thin
 
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
 # Folders that a user's work makes.

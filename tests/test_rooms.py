@@ -14,7 +14,9 @@ HEAVY = {"torch", "lightning_fabric", "tensorboard", "submitit"}
 # Rooms that a list of runs, a queue of jobs or a page of the app needs; they must not wait for PyTorch.
 LIGHT = ("stacks", "measures", "data", "runs", "evaluation", "jobs", "cli")
 
-FILES = sorted(path for package in ("segcore", "dashboard") for path in (REPOSITORY / package).rglob("*.py"))
+PACKAGES = ("segcore", "dashboard")
+ROOMS = {f"{one}.{face.parent.name}" for one in PACKAGES for face in (REPOSITORY / one).glob("*/__init__.py")}
+FILES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 
 
 def test_imports_run_one_way_and_past_no_face(monkeypatch, capsys):
@@ -31,6 +33,19 @@ def test_imports_are_absolute_and_names_say_something(path):
     ]
     assert not relative, "a relative import hides where it comes from"
     assert not {"utils", "util", "helpers", "common", "misc"} & set(path.relative_to(REPOSITORY).with_suffix("").parts)
+
+
+def test_tests_and_benchmarks_import_past_no_face_but_that_of_their_own_room():
+    past = []
+    for path in (*(REPOSITORY / "tests").rglob("*.py"), *(REPOSITORY / "benchmarks").rglob("*.py")):
+        folders = path.relative_to(REPOSITORY).parts[1:-1]
+        own = ".".join(folders if folders[:1] == ("dashboard",) else ("segcore", *folders))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            room = ".".join(module.split(".")[:2])
+            if module != room and room in ROOMS and room != own:
+                past.append(f"{path.relative_to(REPOSITORY)}, line {node.lineno}: {module}")
+    assert not past
 
 
 @pytest.mark.parametrize(

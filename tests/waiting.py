@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from segcore.errors import RunError
-from segcore.jobs.queue import JobQueue
+from segcore.jobs import JobQueue
 from segcore.locking import is_locked
-from segcore.runs.run import open_run
+from segcore.runs import open_run
 
 REPOSITORY = Path(__file__).parents[1]
 

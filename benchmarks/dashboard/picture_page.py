@@ -7,16 +7,17 @@ project's folder, where its imports are.
 import numpy as np
 import streamlit as st
 
-from dashboard.figures.pictures import FALSE, MISSED, TINT
 from dashboard.state import load_dataset, load_probability, load_result, load_run
 from segcore.measures import last_membrane_value
+
+BLUE, VERMILION, TINT = (0, 114, 178), (213, 94, 0), 0.75
 
 
 @st.cache_resource
 def colours() -> np.ndarray:
     """(3, 256, 3) uint8: by error (none, missed membrane, false membrane) and grey value."""
     grey = np.repeat(np.arange(256.0)[:, None], 3, axis=1)
-    mixed = [grey, *(grey * (1 - TINT) + np.array(colour) * TINT for colour in (MISSED, FALSE))]
+    mixed = [grey, *(grey * (1 - TINT) + np.array(colour) * TINT for colour in (BLUE, VERMILION))]
     return np.rint(mixed).astype(np.uint8)
 
 

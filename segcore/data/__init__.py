@@ -16,6 +16,7 @@ from segcore.data.dataset import (
     install,
     installed,
     open_dataset,
+    slice_fingerprint,
 )
 from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
@@ -41,5 +42,6 @@ __all__ = [
     "installed",
     "make_stack",
     "open_dataset",
+    "slice_fingerprint",
     "unpacked",
 ]

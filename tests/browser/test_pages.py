@@ -41,8 +41,8 @@ def app(tmp_path_factory, serve):
     pytest.importorskip("streamlit", reason="streamlit is not installed")
 
     from segcore.config import override
-    from segcore.data.fetching import fetch
-    from segcore.evaluation.evaluating import evaluate
+    from segcore.data import fetch
+    from segcore.evaluation import evaluate
     from segcore.presets import quick
     from segcore.training import train
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 from browsing import APP, DONE, MAIN, settled, wait_until
 
-from segcore.jobs.queue import JobQueue
+from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
-from segcore.runs.run import open_run
+from segcore.runs import open_run
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,12 +13,10 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from segcore.data.dataset import install
-from segcore.evaluation.folder import write_evaluation
-from segcore.evaluation.scoring import score
+from segcore.data import install
+from segcore.evaluation import score, write_evaluation
 from segcore.measures import PixelEvidence, threshold_after
-from segcore.stacks.stack import array_stack
-from segcore.stacks.writing import StackWriter
+from segcore.stacks import StackWriter, array_stack
 
 pytestmark = pytest.mark.browser
 

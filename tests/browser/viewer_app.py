@@ -13,8 +13,7 @@ from dashboard.viewer import routes  # noqa: E402
 if get_script_run_ctx(suppress_warning=True) is None:
     app = st.App(__file__, routes=routes())
 else:
-    from dashboard.viewer import Place, SliceRow, viewer
-    from dashboard.viewer.layers import open_layers
+    from dashboard.viewer import Place, SliceRow, open_layers, viewer
 
     st.set_page_config(layout="wide")
     query = st.query_params

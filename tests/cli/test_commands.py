@@ -853,7 +853,7 @@ def test_a_training_that_cannot_be_says_what_to_change(data, models_dir):
 @pytest.fixture
 def waiting_jobs(run, models_dir):
     """Two jobs that wait, and one that was removed; nobody starts them."""
-    from segcore.jobs.queue import JobQueue
+    from segcore.jobs import JobQueue
     from segcore.locking import locked
 
     with locked(JobQueue().lane_lock("cpu")):

@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import uploads, words
 from dashboard.figures import pictures
 from dashboard.state import selection
-from segcore.measures.evidence import boundary_distance
+from segcore.measures import boundary_distance
 
 PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "try_it")
 
@@ -39,7 +39,7 @@ def waited(test: AppTest) -> AppTest:
 def evaluated_run(mid_grey_run, cells):
     """The run above with an evaluation of its test slices."""
 
-    from segcore.evaluation.evaluating import evaluate
+    from segcore.evaluation import evaluate
 
     evaluate(mid_grey_run, cells, device="cpu")
     return mid_grey_run
@@ -147,7 +147,7 @@ def test_images_that_went_away_leave_the_numbers(evaluated_run, cells):
 
 def evaluated_again(run, cells):
     """Another evaluation in the place of the first: of the last two test slices only."""
-    from segcore.evaluation.folder import read_evaluation, write_evaluation
+    from segcore.evaluation import read_evaluation, write_evaluation
 
     folder = run.evaluation("cells")
     evaluation, facts = read_evaluation(folder)
@@ -244,7 +244,7 @@ def test_a_bug_is_told_in_one_line_and_logged_whole(caplog):
 
 
 def test_the_numbers_are_those_of_segcore(evaluated_run):
-    from segcore.evaluation.folder import read_evaluation
+    from segcore.evaluation import read_evaluation
 
     evaluation, _ = read_evaluation(evaluated_run.evaluation("cells"))
     z, threshold, tolerance = 9, 0.6, 1
@@ -287,7 +287,7 @@ def test_synthetic_images_are_called_so_beside_their_numbers(evaluated_run):
 
 def test_a_leak_is_named_where_the_numbers_are(evaluated_run, cells):
 
-    from segcore.evaluation.evaluating import evaluate
+    from segcore.evaluation import evaluate
 
     evaluate(evaluated_run, cells, part="train", device="cpu")
     for page in ("overview", "errors", "confusion"):

@@ -20,7 +20,7 @@ from segcore.data.dataset import (
     slice_fingerprint,
 )
 from segcore.errors import DataError, StorageError
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 
 @pytest.fixture

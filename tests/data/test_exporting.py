@@ -9,7 +9,7 @@ from segcore.data.dataset import install
 from segcore.data.exporting import export
 from segcore.data.importing import import_source
 from segcore.errors import DataError
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from segcore.data.downloading import download
 from segcore.data.fetching import CATALOGUE, ISBI2012, SAMPLE, Fetchable, Target, fetch
 from segcore.errors import FetchError, StorageError
 from segcore.progress import Cancelled, Progress
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 
 def sha(pages):

@@ -10,13 +10,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from segcore.cli.grammar import parser
+from segcore.cli import main
 from segcore.data.dataset import installed, open_dataset
 from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
 from segcore.progress import Cancelled, Progress
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 
 def write_folder(folder, pages, name="{}.tif", first=0):
@@ -492,7 +492,7 @@ def test_the_threshold_itself_is_white(tmp_path, twelve, data_dir, capsys):
     (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=128, polarity="interior-white")
     np.testing.assert_array_equal(dataset.labels, labels)
     with pytest.raises(SystemExit):
-        parser().parse_args(["import", "--help"])
+        main(["import", "--help"])
     assert "VALUE and more is white" in " ".join(capsys.readouterr().out.split())
 
 

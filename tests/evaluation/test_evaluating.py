@@ -9,13 +9,13 @@ import pytest
 import tifffile
 from skimage.measure import block_reduce
 
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.errors import ConfigError, DataError, RunError
 from segcore.evaluation.evaluating import evaluate
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.report import evaluation_json
-from segcore.runs.run import open_run
-from segcore.stacks.stack import array_stack
+from segcore.runs import open_run
+from segcore.stacks import array_stack
 
 CPU = "cpu"
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from segcore.config import RunConfig, SplitConfig
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.evaluation.evaluating import evaluate
 from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
 from segcore.runs import Seen, create_run, make_split, open_run
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 NOT_A_NUMBER = re.compile(r"\b(nan|inf|None)\b")
 

@@ -25,7 +25,7 @@ from segcore.measures import (
     thin,
 )
 from segcore.progress import Progress
-from segcore.stacks.formats import open_stack
+from segcore.stacks import open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 

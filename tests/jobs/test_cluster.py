@@ -15,7 +15,7 @@ from segcore.jobs.cluster import ClusterConfig, read_cluster
 from segcore.jobs.job import NOT_FOLLOWED
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
-from segcore.runs.run import open_run
+from segcore.runs import open_run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 

@@ -17,8 +17,7 @@ from waiting import REPOSITORY, all_ended, epochs, wait_for
 
 from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig, to_dict
 from segcore.locking import is_locked, locked
-from segcore.runs import Previews, read_status
-from segcore.runs.run import open_run
+from segcore.runs import Previews, open_run, read_status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
@@ -304,15 +303,15 @@ def test_two_processes_are_one_job_with_the_curve_of_one_process(queue):
 # --- twenty at once -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_twenty_starts_from_twenty_threads(queue):
+@pytest.mark.parametrize("many", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_starts_from_many_threads_run_one_after_another(many, queue):
     config = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=1))
-    threads = [threading.Thread(target=start, args=(queue, f"run-{number}", config)) for number in range(20)]
+    threads = [threading.Thread(target=start, args=(queue, f"run-{number}", config)) for number in range(many)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [job.number for job in sorted(queue.jobs(), key=lambda job: job.number)] == list(range(1, 21))
+    assert [job.number for job in sorted(queue.jobs(), key=lambda job: job.number)] == list(range(1, many + 1))
     together = []
 
     def all_done():
@@ -322,7 +321,7 @@ def test_twenty_starts_from_twenty_threads(queue):
         together.append(sum(is_locked(queue.lock_of(job.number)) for job in alive))
         return not any(job.open for job in jobs)
 
-    wait_for(all_done, "twenty jobs", 900)
+    wait_for(all_done, "all jobs", 900)
     jobs = sorted(queue.jobs(), key=lambda job: job.number)
     assert {job.state for job in jobs} == {"finished"}
     assert max(together) == 1

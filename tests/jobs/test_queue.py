@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
-from segcore.evaluation.evaluating import evaluate
+from segcore.evaluation import evaluate
 from segcore.jobs.job import INTERRUPTED, Job, device_lane
 from segcore.jobs.queue import JobQueue, free_run_name
 from segcore.locking import is_locked, locked
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from segcore.config import SplitConfig
-from segcore.data.dataset import slice_fingerprint
+from segcore.data import slice_fingerprint
 from segcore.runs.leaks import Seen, audit, audit_split
 from segcore.runs.splits import make_split
 

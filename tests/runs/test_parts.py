@@ -3,7 +3,7 @@
 import pytest
 
 from segcore.config import ModelConfig
-from segcore.network.unet import UNet
+from segcore.network import UNet
 from segcore.runs.parts import describe
 
 NOTEBOOK = ModelConfig(width=32, depth=5, normalisation="none")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import block_reduce
 
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.errors import StorageError
 from segcore.stacks.reduction import (
     REDUCED,

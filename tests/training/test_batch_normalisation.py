@@ -5,9 +5,8 @@ import torch
 from lightning_fabric import Fabric
 
 from segcore.config import AugmentConfig, ModelConfig, RunConfig, TrainConfig
-from segcore.network.unet import UNet
-from segcore.network.weights import load_weights, save_weights
-from segcore.runs.splits import make_split
+from segcore.network import UNet, load_weights, save_weights
+from segcore.runs import make_split
 from segcore.training.sampling import epoch_samples
 from segcore.training.step import Learner
 

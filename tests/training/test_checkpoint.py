@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import RunError
-from segcore.network.unet import UNet
+from segcore.network import UNet
 from segcore.runs import EpochRecord
 from segcore.training.checkpoint import LoopState, Plateau, load_checkpoint, save_checkpoint
 

@@ -10,13 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from segcore.augmentation.augment import apply
-from segcore.augmentation.transform import Transform
+from segcore.augmentation import Transform, apply
 from segcore.config import AugmentConfig, RunConfig
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.errors import ConfigError, DataError, StorageError
 from segcore.presets import preset
-from segcore.stacks.stack import array_stack
+from segcore.stacks import array_stack
 from segcore.training.pool import write_pool
 
 STRONG = RunConfig(augment=AugmentConfig(noise=("none", "gaussian", "poisson", "speckle")))

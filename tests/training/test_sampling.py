@@ -10,11 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augmentation.augment import apply
-from segcore.augmentation.transform import Transform
+from segcore.augmentation import Transform, apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig, SplitConfig, TrainConfig
-from segcore.network.losses import boundary_weights
-from segcore.runs.splits import make_split
+from segcore.network import boundary_weights
+from segcore.runs import make_split
 from segcore.training.sampling import BatchMaker, Sample, epoch_samples, pool_copy, validation_samples
 
 OFF = AugmentConfig.off()

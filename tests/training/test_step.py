@@ -6,10 +6,9 @@ import torch
 from lightning_fabric import Fabric
 from scipy import ndimage
 
-from segcore.augmentation.transform import Transform
+from segcore.augmentation import Transform
 from segcore.config import LossConfig, ModelConfig, PredictionConfig, RunConfig, TrainConfig
-from segcore.network.losses import boundary_weights, segmentation_loss
-from segcore.network.unet import scale_intensity
+from segcore.network import boundary_weights, scale_intensity, segmentation_loss
 from segcore.training.sampling import Sample
 from segcore.training.step import Learner
 

@@ -5,8 +5,7 @@ import pytest
 from scipy import ndimage
 
 from segcore.errors import ConfigError
-from segcore.measures.thresholds import last_membrane_value, predicted_interior
-from segcore.measures.topology import components, score_segments, thin
+from segcore.measures import components, last_membrane_value, predicted_interior, score_segments, thin
 from segcore.training.thresholds import choose_thresholds
 
 

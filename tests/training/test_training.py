@@ -17,13 +17,12 @@ from tensorboardX.proto.event_pb2 import Event
 from waiting import REPOSITORY
 
 from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override
-from segcore.data.dataset import install
+from segcore.data import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
-from segcore.network.prediction import predict
-from segcore.network.weights import load_network
+from segcore.network import load_network, predict
 from segcore.presets import standard
-from segcore.runs.run import open_run, run_names
-from segcore.stacks.stack import array_stack
+from segcore.runs import open_run, run_names
+from segcore.stacks import array_stack
 from segcore.training.machine import Machine, trains_in_bfloat16
 from segcore.training.starting import resume, train
 from segcore.training.thresholds import choose_thresholds

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.trainings import draft
 from dashboard.trainings.form import OPEN
 from segcore.config import AugmentConfig, RunConfig
-from segcore.jobs.queue import JobQueue
+from segcore.jobs import JobQueue
 from segcore.locking import locked
 from segcore.presets import preset
 from segcore.runs import Seen

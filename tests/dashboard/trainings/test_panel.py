@@ -13,7 +13,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
 from dashboard.trainings.panel import LATEST
-from segcore.jobs.queue import JobQueue
+from segcore.jobs import JobQueue
 from segcore.locking import locked
 from segcore.presets import preset
 from segcore.runs import Previews, StatusWriter, append_history, open_run
@@ -144,7 +144,7 @@ def test_a_failed_job_says_why_and_is_tried_again(queue):
 def test_a_finished_job_is_opened_and_compared_with_what_it_began_with(queue, mid_grey_run, cells):
     import shutil
 
-    from segcore.evaluation.evaluating import evaluate
+    from segcore.evaluation import evaluate
 
     shutil.copytree(mid_grey_run.folder, mid_grey_run.folder.with_name("child"))
     evaluate(open_run("child"), cells, device="cpu")

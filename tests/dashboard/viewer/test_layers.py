@@ -24,14 +24,11 @@ from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, open_layers
 from dashboard.viewer.tiles import coarsest_is_kept, tile
 from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wish
-from segcore.data.dataset import install, installed, open_dataset
+from segcore.data import install, installed, open_dataset
 from segcore.errors import SegcoreError
-from segcore.evaluation.folder import read_evaluation, write_evaluation
-from segcore.evaluation.scoring import score
-from segcore.measures.evidence import boundary_distance
-from segcore.stacks.reduction import reduced
-from segcore.stacks.stack import array_stack
-from segcore.stacks.writing import StackWriter
+from segcore.evaluation import read_evaluation, score, write_evaluation
+from segcore.measures import boundary_distance
+from segcore.stacks import StackWriter, array_stack, reduced
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
 EVALUATED = (1, 3)
