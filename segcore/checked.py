@@ -18,8 +18,12 @@ Kind = TypeVar("Kind")
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """Unknown names are mistakes; so are numbers in quotes, true for 1, and not-a-number."""
 
-_TYPES = {"int": "a whole number", "float": "a finite number", "bool": "true or false", "string": "text"}
+_TYPES = {
+    "int": "a whole number", "float": "a finite number", "bool": "true or false", "string": "text",
+    "tuple": "a list", "list": "a list", "dict": "names with values",
+}  # fmt: skip
 _LONGEST_FOUND = 80
+_LARGEST_WHOLE = 2**53
 
 
 @cache
@@ -32,6 +36,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def from_dict(kind: type[Kind], values: object) -> Kind:
     """A dataclass from JSON values.
 
+    Bytes that are no text, which file names and arguments may hold, become question marks.
+
     Raises:
         ConfigError: for an unknown or missing name, a wrong type, or a value out of range.
     """
@@ -39,10 +45,31 @@ def from_dict(kind: type[Kind], values: object) -> Kind:
         raise ConfigError("the configuration is not an object", found=type(values).__name__)
     try:
         # As text, because only in JSON a list may stand for a tuple and an object for a dataclass.
-        made: Kind = _adapter(kind).validate_json(json.dumps(values))  # type: ignore[arg-type]  # a class has a hash
+        text = json.dumps(_plain(values), ensure_ascii=False).encode("utf-8", "replace")
+        made: Kind = _adapter(kind).validate_json(text)  # type: ignore[arg-type]  # a class has a hash
     except ValidationError as error:
         raise mistake(error, kind) from error
+    except RecursionError as error:
+        raise _too_deep() from error
     return made
+
+
+def _plain(value: Any, where: str = "") -> Any:
+    """JSON's own kinds of values. It has one kind of number, so that 5.0 is a whole one, too."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one, f"{where}.{key}".lstrip(".")) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, where) for one in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE:
+        return int(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    # TOML knows dates and times.
+    raise ConfigError(f"wrong type for {where}", found=value, expected="a number, or text in quotes")
+
+
+def _too_deep() -> ConfigError:
+    return ConfigError("lists or objects lie too deep in each other", expected="fewer levels")
 
 
 def mistake(error: ValidationError, kind: Any, section: str = "") -> ConfigError:
@@ -56,6 +83,8 @@ def mistake(error: ValidationError, kind: Any, section: str = "") -> ConfigError
     first = error.errors(include_url=False)[0]
     place, said, value = first["loc"], first["type"], first.get("input")
     fields = {field.name: field for field in dataclasses.fields(kind)}
+    if said == "json_invalid":  # what was valid for Python's reader, which goes deeper
+        return _too_deep()
     name = ".".join([section] * bool(section) + [str(part) for part in place if isinstance(part, str)])
     if said in ("dataclass_type", "dataclass_exact_type"):
         return ConfigError(f"{name or 'the configuration'} is not an object", found=type(value).__name__)
@@ -70,8 +99,6 @@ def mistake(error: ValidationError, kind: Any, section: str = "") -> ConfigError
     expected = next((text for key, text in _TYPES.items() if said.startswith(f"{key}_")), None)
     if expected is None and said == "finite_number":
         expected = _TYPES["float"]
-    if expected is None and said in ("tuple_type", "list_type"):
-        expected = "a list"
     if expected is not None:
         return ConfigError(f"wrong type for {name}", found=_short(repr(value)), expected=expected)
     found = "an empty list" if value in ((), []) else _short(str(value))

@@ -26,7 +26,7 @@ def _setting(
     default: Any, title: str, description: str, *, unit: str = "", slider: tuple[float, ...] = (), **limits: Any
 ) -> Any:
     """A field; `slider` is what one offers: from, to, step. A value may lie outside of it, within the limits."""
-    extra: dict[str, Any] = {"unit": unit, "slider": slider}
+    extra: dict[str, Any] = {name: value for name, value in (("unit", unit), ("slider", slider)) if value}
     return Field(default, title=title, description=description, json_schema_extra=extra, **limits)
 
 
@@ -163,7 +163,7 @@ class AugmentConfig(Settings):
         unit="pixels",
     )
     elastic_spacing_px: float = _setting(
-        48.0, "Bending apart, px", "Distance between the control points of the elastic displacement. Small: many "
+        48.0, "Bend spacing, px", "Distance between the control points of the elastic displacement. Small: many "
         "small bends.", slider=(8.0, 256.0, 4.0), ge=4, le=1024, unit="pixels",
     )  # fmt: skip
     brightness: float = _setting(
@@ -188,7 +188,7 @@ class AugmentConfig(Settings):
         "Each copy gets one of these kinds, each as likely as another.", min_length=1,
     )  # fmt: skip
     noise_level: float = _setting(
-        0.05, "Noise",
+        0.05, "Noise level",
         "Standard deviation of the noise, as a share of the intensity range: exact for gaussian, that of a mid-grey "
         "pixel for poisson and speckle. Drawn from 0 to this.", slider=(0.0, 0.5, 0.005), ge=0, le=1,
     )  # fmt: skip
@@ -414,12 +414,12 @@ def _parsed(kind: Any, text: str) -> Any:
         return text
     if get_origin(kind) is tuple and not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
+    if re.fullmatch(r"[+-]?\.\d+", text):
+        return float(text)
     try:
-        value = json.loads("0" + text if re.fullmatch(r"\.\d+", text) else text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return text
-    # 5.0 is a whole number, too.
-    return int(value) if kind is int and isinstance(value, float) and value.is_integer() else value
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

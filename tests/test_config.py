@@ -112,6 +112,7 @@ def test_unknown_preset():
         ("train.epochs = 5 ", ("train", "epochs"), 5),
         ("train.epochs=5.0", ("train", "epochs"), 5),
         ("train.learning_rate=.001", ("train", "learning_rate"), 0.001),
+        ("train.learning_rate=+.5", ("train", "learning_rate"), 0.5),
         ("train.learning_rate=1e-4", ("train", "learning_rate"), 1e-4),
         ("train.learning_rate=1", ("train", "learning_rate"), 1.0),
         ("train.compile=true", ("train", "compile"), True),
@@ -154,12 +155,18 @@ def test_the_last_of_two_settings_counts_and_the_rest_stays():
         ("train.epochs=", "wrong type for train.epochs; found ''"),
         ("train.epochs=" + "9" * 400, "train.epochs is out of range; found 9{80} …; expected 1 to 100000"),
         ("train.epochs=" + "9" * 5000, "wrong type for train.epochs"),
+        (
+            "train.learning_rate=-.5",
+            "train.learning_rate is out of range; found -0.5; expected more than 0, at most 10",
+        ),
         ("train.learning_rate=NaN", "wrong type for train.learning_rate; found nan; expected a finite number"),
         ("train.learning_rate=Infinity", "wrong type for train.learning_rate"),
         ("train.learning_rate=1e999", "wrong type for train.learning_rate"),
         ("train.compile=yes", "wrong type for train.compile; found 'yes'; expected true or false"),
         ("train.compile=1", "wrong type for train.compile"),
         ("train.schedule=linear", "found linear; expected plateau or cosine or constant"),
+        ("train.epochs=" + "[" * 250 + "]" * 250, "too deep"),
+        ("split.protocol=\udcff", r"unknown value of split.protocol; found \?; expected blocks or kfold or notebook"),
         ("augment.noise=salt", "unknown value of augment.noise; found salt"),
         ("augment.noise=", "augment.noise is out of range; found an empty list"),
         ("augment.noise=[none,gaussian]", "wrong type for augment.noise; .* expected a list"),
@@ -228,6 +235,11 @@ def test_out_of_range(make, key):
 def test_json_that_is_no_configuration(values, message):
     with pytest.raises(ConfigError, match=message):
         from_dict(RunConfig, values)
+
+
+def test_a_whole_number_may_be_written_with_a_point_in_json():
+    config = from_dict(RunConfig, {"train": {"epochs": 5.0}, "loss": {"smooth": 2.0}})
+    assert (repr(config.train.epochs), repr(config.loss.smooth)) == ("5", "2.0")
 
 
 def test_settings_that_are_not_given_are_the_standard_ones():

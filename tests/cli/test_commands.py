@@ -28,7 +28,19 @@ from safetensors.torch import load_file, save_file
 from segcore.cli import grammar as cli
 
 REPOSITORY = Path(__file__).parents[2]
-COMMANDS = ("datasets", "fetch", "import", "export", "split", "augment", "train", "evaluate", "predict", "runs")
+COMMANDS = (
+    "datasets",
+    "fetch",
+    "import",
+    "export",
+    "split",
+    "augment",
+    "train",
+    "evaluate",
+    "predict",
+    "settings",
+    "runs",
+)
 SETTINGS = (
     "model.width=2", "model.depth=3", "train.epochs=2", "train.patch_px=32", "train.epoch_samples=4",
     "augment.elastic_px=0", "train.warmup_steps=1", "train.learning_rate=0.02",

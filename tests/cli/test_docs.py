@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 
 import pytest
 from waiting import REPOSITORY
 
 from segcore.cli.commands import settings_page
-from segcore.cli.grammar import parser
+from segcore.cli.grammar import main, parser
 from segcore.config import SETTINGS
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -19,6 +20,17 @@ COMMANDS = next(one for one in parser()._actions if isinstance(one, argparse._Su
 def test_settings_md_is_what_the_fields_say():
     written = (REPOSITORY / "SETTINGS.md").read_text(encoding="utf-8")
     assert written == settings_page(), "bring it up to date with: python -m segcore settings > SETTINGS.md"
+
+
+def test_the_command_prints_the_page_or_a_schema_with_every_setting(capsys):
+    assert main(["settings"]) == 0
+    assert capsys.readouterr().out == settings_page()
+    assert main(["settings", "--json"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    sections = {name: schema["$defs"][one["$ref"].rpartition("/")[2]]["properties"]
+                for name, one in schema["properties"].items() if "$ref" in one}  # fmt: skip
+    assert {f"{section}.{name}" for section, fields in sections.items() for name in fields} == set(SETTINGS)
+    assert (sections["augment"]["rotation_deg"]["minimum"], sections["augment"]["rotation_deg"]["maximum"]) == (0, 180)
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -89,6 +89,8 @@ def test_settings(settings, models_dir):
         ('executor = "pbs"', "unknown value of executor; found pbs; expected slurm or local"),
         ("time_minutes = 1", "time_minutes is out of range; found 1; expected at least 5"),
         ("parameters = 3", "wrong type for parameters"),
+        ("time_minutes = 04:00:00", "wrong type for time_minutes; found 04:00:00"),
+        ("[parameters]\nbegin = 2026-01-01", "wrong type for parameters.begin; found 2026-01-01; expected .* quotes"),
     ],
 )
 def test_settings_that_are_wrong(settings, models_dir, text, words):
