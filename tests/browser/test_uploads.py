@@ -72,8 +72,14 @@ def give(page, images, masks=None, name=None):
     if masks is not None:
         page.locator(".st-key-import-masks input[type=file]").set_input_files(masks)
     if name is not None:
-        field(page, "Name of the dataset").fill(name)
-        field(page, "Name of the dataset").press("Enter")
+        typed(page, "Name of the dataset", name)
+    settled(page)
+
+
+def typed(page, label, text):
+    """Fills in a field and hands it over: left to the click on a button, the page is drawn anew under that click."""
+    field(page, label).fill(text)
+    field(page, label).press("Enter")
     settled(page)
 
 
@@ -176,7 +182,7 @@ def test_what_cannot_be_imported_says_why_and_keeps_the_form(bring, says, app, b
     images, masks = bring(tmp_path, *cell_stack)
     page = browse(f"{app.address}/data?section=import")
     give(page, images, masks, name="refused")
-    field(page, "Title (optional)").fill("Kept")
+    typed(page, "Title (optional)", "Kept")
     press(page, "Check and import")
     page.locator(ERROR).first.wait_for()
     settled(page)
@@ -459,7 +465,7 @@ def mirror(isbi_folder):
 
 def fetch_from(page, source):
     page.get_by_text("No network here, or a copy at hand?").click()
-    field(page, "Another source (optional)").fill(source)
+    typed(page, "Another source (optional)", source)
     field(page, "Another source (optional)").press("Enter")
     settled(page)
     page.locator(".st-key-fetch-isbi2012 button").click()
