@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from browsing import PATIENCE, settled
 
 REPOSITORY = Path(__file__).parents[2]
 ARTEFACTS = REPOSITORY / "artefacts"
+FAILED = pytest.StashKey[bool]()
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic",
@@ -37,9 +39,20 @@ def chromium():
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
 @pytest.fixture
-def browse(chromium):
-    """Opens pages of the app; at the end none may have raised an error or opened a dialog."""
+def browse(chromium, request, artefacts):
+    """Opens pages of the app; at the end none may have raised an error or opened a dialog.
+
+    Of a test that failed, what its pages showed then is kept.
+    """
     contexts, errors = [], []
 
     def refuse(dialog) -> None:
@@ -58,7 +71,10 @@ def browse(chromium):
         return page
 
     yield open_page
-    for context in contexts:
+    for number, context in enumerate(contexts):
+        if FAILED in request.node.stash and context.pages:
+            name = re.sub(r"[^\w-]+", "-", request.node.name)[:80]
+            context.pages[-1].screenshot(path=artefacts / f"failed-{name}-{number}.png", full_page=True)
         context.close()
     assert not errors
 

@@ -117,7 +117,7 @@ def test_a_stack_with_masks_is_checked_and_then_imported(app, browse, tmp_path, 
     give(page, *stacks(tmp_path, cell_stack), name="pair")
     press(page, "Check only")
     page.get_by_text("All checks passed").wait_for()
-    assert page.get_by_text("12 pairs of equal size").is_visible()
+    page.get_by_text("12 pairs of equal size").wait_for()
     assert not (app.data / "pair").exists()
     press(page, "Check and import")
     page.get_by_text("Dataset pair is here").wait_for()
