@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -62,10 +63,10 @@ def _plain(value: Any, where: str = "") -> Any:
         return [_plain(one, where) for one in value]
     if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE:
         return int(value)
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | float) or (isinstance(value, int) and abs(value) <= sys.float_info.max):
         return value
-    # TOML knows dates and times.
-    raise ConfigError(f"wrong type for {where}", found=value, expected="a number, or text in quotes")
+    # TOML knows dates and times, and Python whole numbers of any length.
+    raise ConfigError(f"wrong type for {where}", found=_short(str(value)), expected="a number, or text in quotes")
 
 
 def _too_deep() -> ConfigError:

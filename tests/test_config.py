@@ -153,7 +153,7 @@ def test_the_last_of_two_settings_counts_and_the_rest_stays():
         ("train.epochs=2.5", "wrong type for train.epochs; found 2.5; expected a whole number"),
         ("train.epochs=true", "wrong type for train.epochs; found True"),
         ("train.epochs=", "wrong type for train.epochs; found ''"),
-        ("train.epochs=" + "9" * 400, "train.epochs is out of range; found 9{80} …; expected 1 to 100000"),
+        ("train.epochs=" + "9" * 400, "wrong type for train.epochs; found 9{80} …; expected a number"),
         ("train.epochs=" + "9" * 5000, "wrong type for train.epochs"),
         (
             "train.learning_rate=-.5",

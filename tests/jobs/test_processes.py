@@ -384,7 +384,8 @@ JOBS, EPOCHS = 50, 6
 KILLER = """
 import json, os, random, signal, sys, time
 from pathlib import Path
-from segcore.config import RunConfig, from_dict
+from segcore.checked import from_dict
+from segcore.config import RunConfig
 from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
 from segcore.jobs.task import run_job
