@@ -31,11 +31,13 @@ class Attempt:
 
     Attributes:
         run: name of the run, and when it was trained.
+        files: that were uploaded, as the uploader numbers them.
         folder: of its files, until the visit ends.
         work: makes a `Tried`.
     """
 
     run: tuple[str, str]
+    files: tuple[str, ...]
     folder: Path
     work: Work
 
@@ -75,7 +77,7 @@ def page() -> None:
         uploads.SUFFIXES,
         accept_multiple_files=True,
         key="try it files",
-        on_change=_forget,
+        on_change=_forget_other_files,
         help="More than 8 bits are stretched to 8. Colour becomes grey. At most 8192 × 8192 pixels a slice.",
     )
     st.caption(
@@ -111,7 +113,18 @@ def _start(run: Run, files: list[Any]) -> None:
     visit = scratch.visit()
     folder = visit.folder()
     work = visit.ends(Work(partial(_predict, run.name, files, folder)))
-    st.session_state[_STATE] = Attempt(run=(run.name, run.info.started), folder=folder, work=work)
+    st.session_state[_STATE] = Attempt(run=(run.name, run.info.started), files=_ids(files), folder=folder, work=work)
+
+
+def _ids(files: list[Any]) -> tuple[str, ...]:
+    return tuple(file.file_id for file in files)
+
+
+def _forget_other_files() -> None:
+    """Ends what is done with files that are no longer those of the uploader, which tells of the same files twice."""
+    attempt: Attempt | None = st.session_state.get(_STATE)
+    if attempt is not None and attempt.files != _ids(st.session_state["try it files"]):
+        _forget()
 
 
 def _forget() -> None:

@@ -84,7 +84,10 @@ def typed(page, label, text):
 
 
 def press(page, label):
-    button = page.get_by_role("button", name=label, exact=True)
+    """Clicks on a button once all before it has been drawn; while that is being done, a click can be lost."""
+    button = page.get_by_role("button", name=label).and_(page.locator(":enabled"))
+    button.wait_for()
+    settled(page)
     button.click()
 
 
@@ -243,7 +246,7 @@ def test_names_and_tags_are_neither_paths_nor_markup(name, app, browse, tmp_path
         for upload in (hostile, other, [hostile, other]):
             page = browse(f"{app.address}/{path}")
             page.locator(f".st-key-{field} input[type=file]").set_input_files(upload)
-            page.get_by_role("button", name=button or "Run the model").click()
+            press(page, button or "Run the model")
             if upload is hostile and button is None:
                 page.get_by_role("button", name="Overlay (PNG)").wait_for()
             elif upload is hostile:
@@ -260,7 +263,7 @@ def test_names_and_tags_are_neither_paths_nor_markup(name, app, browse, tmp_path
 
 def try_it(page, files):
     page.locator('input[type="file"]').set_input_files(files)
-    page.get_by_role("button", name="Run the model").click()
+    press(page, "Run the model")
 
 
 def download(page, label):
