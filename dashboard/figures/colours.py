@@ -1,4 +1,7 @@
-"""The colours of figures: Okabe and Ito's, which colour-blind people tell apart too."""
+"""The colours of figures: Okabe and Ito's, which colour-blind people tell apart too.
+
+The viewer in the browser has the same ones in `dashboard/viewer/js/numbers.js`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How a copy of a slice is varied, as a record of parameters, and how such records are drawn."""
+"""How a copy of a slice is varied, as a record of parameters, and how such records are drawn.
+
+The ranges they are drawn from, and the limits of these, are those of `AugmentConfig` in `segcore/config.py`.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from segcore.measures.evidence import (
     count_evidence,
 )
 from segcore.measures.notebook import binary_psnr_db, binary_ssim, index_sums, notebook_percent
-from segcore.measures.thresholds import (
+from segcore.measures.threshold_values import (
     CHALLENGE_THRESHOLDS,
     best_threshold,
     last_membrane_value,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from segcore.errors import ConfigError, RunError
 from segcore.measures.confusion import Confusion, ratio
-from segcore.measures.thresholds import CHALLENGE_THRESHOLDS, best_threshold, last_membrane_value
+from segcore.measures.threshold_values import CHALLENGE_THRESHOLDS, best_threshold, last_membrane_value
 from segcore.storage import atomic_file
 
 PROBABILITY_VALUES = 256

@@ -1,4 +1,7 @@
-"""What training minimises: Dice, Jaccard, binary cross-entropy, and weights for narrow membranes."""
+"""What training minimises: Dice, Jaccard, binary cross-entropy, and weights for narrow membranes.
+
+Their names are those of `LossConfig.kind` in `segcore/config.py`.
+"""
 
 from __future__ import annotations
 

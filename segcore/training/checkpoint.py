@@ -1,4 +1,7 @@
-"""What resuming needs, in one safetensors file: weights, their average, the optimiser and the history."""
+"""What resuming needs, in one safetensors file: weights, their average, the optimiser and the history.
+
+When it is written is decided in `segcore/training/loop.py`: after each epoch.
+"""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ from segcore.runs import (
     versions,
 )
 from segcore.storage import storage_errors
+from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
 from segcore.training.machine import Machine, device_name, launch
-from segcore.training.thresholds import choose_thresholds
 
 log = logging.getLogger("segcore.training.starting")
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.measures.confusion import Confusion, mean_over_slices, ratio
 from segcore.measures.evidence import PixelEvidence, boundary_distance, count_evidence
-from segcore.measures.thresholds import (
+from segcore.measures.threshold_values import (
     CHALLENGE_THRESHOLDS,
     best_threshold,
     last_membrane_value,

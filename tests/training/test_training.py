@@ -23,9 +23,9 @@ from segcore.network import load_network, predict
 from segcore.presets import standard
 from segcore.runs import open_run, run_names
 from segcore.stacks import array_stack
+from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.machine import Machine, trains_in_bfloat16
 from segcore.training.starting import resume, train
-from segcore.training.thresholds import choose_thresholds
 
 CPU = Machine(accelerator="cpu")
 # Weights that do not move: what they bring never changes.

@@ -13,10 +13,10 @@ const LAYERS = ["image", "label", "probability", "prediction", "errors"];
 const RETRY_MS = 3000;
 const LARGEST_DOWNLOAD = 4096 * 4096;
 
-/** The largest 8-bit probability a threshold calls membrane; as in segcore.evidence. */
+/** The largest 8-bit probability a threshold calls membrane; as in segcore/measures/threshold_values.py. */
 const lastMembraneValue = (threshold) => Math.floor(255 * threshold + 1e-6);
 
-/** The threshold half-way above an 8-bit probability; as in segcore.evidence. */
+/** The threshold half-way above an 8-bit probability; as in segcore/measures/threshold_values.py. */
 const thresholdAfter = (value) => Math.min(1, (value + 0.5) / 255);
 
 /** Wrong pixels of one slice: {pixels, missed, false, wrong, near}; `near` is what the tolerance forgives. */

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from segcore.errors import ConfigError
 from segcore.measures import components, last_membrane_value, predicted_interior, score_segments, thin
-from segcore.training.thresholds import choose_thresholds
+from segcore.training.choosing_thresholds import choose_thresholds
 
 
 def rooms(slices=4, height=60, width=72, seed=0):
