@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,12 @@ from hypothesis import HealthCheck, settings
 from scipy import ndimage
 from waiting import REPOSITORY
 
-LEFT_OUT: list[str] = []
+LEFT_OUT: set[str] = set()
 ISBI_FOLDER = REPOSITORY.parent / "shared/data/isbi2012"
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes beside each other are as many as there are cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell's background programs ignore Ctrl-C, and so would the processes that tests start and then interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # A busy machine is no failure.
@@ -29,14 +33,27 @@ settings.load_profile("untimed")
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Counts the tests that are left out because they are long."""
-    LEFT_OUT.extend(item.nodeid for item in items if item.get_closest_marker("slow"))
+    LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands over what it left out: what every one of them collects."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = sorted(LEFT_OUT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes that over."""
+    LEFT_OUT.update(getattr(node, "workeroutput", {}).get("left out", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what was left out, and how to run it."""
     if LEFT_OUT:
         terminalreporter.write_line(
-            f"{len(LEFT_OUT)} tests marked slow were left out; run them with: .venv/bin/python -m pytest -m slow"
+            f"{len(LEFT_OUT)} tests marked slow were left out; "
+            "run them with: .venv/bin/python -m pytest -m slow -n auto --dist loadfile"
         )
 
 

@@ -47,23 +47,41 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session")
+def context_of(chromium) -> Iterator[Callable[..., object]]:
+    """Browser profiles by their options, each for the whole session.
+
+    A fresh profile for every page would load and compile the app's scripts anew, which is most of the time of a test.
+    """
+    made: dict[tuple, object] = {}
+
+    def find(**options):
+        key = tuple(sorted((name, str(value)) for name, value in options.items()))
+        if key not in made:
+            made[key] = chromium.new_context(**options)
+            made[key].set_default_timeout(PATIENCE)
+        return made[key]
+
+    yield find
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def browse(chromium, request, artefacts):
+def browse(context_of, request, artefacts):
     """Opens pages of the app; at the end none may have raised an error or opened a dialog.
 
     Of a test that failed, what its pages showed then is kept.
     """
-    contexts, errors = [], []
+    pages, errors = [], []
 
     def refuse(dialog) -> None:
         errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
     def open_page(url: str, *, theme: str = "light", width: int = 1400):
-        context = chromium.new_context(viewport={"width": width, "height": 1000}, color_scheme=theme)
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        page = context.new_page()
+        page = context_of(viewport={"width": width, "height": 1000}, color_scheme=theme).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", refuse)
         page.goto(url)
@@ -71,11 +89,13 @@ def browse(chromium, request, artefacts):
         return page
 
     yield open_page
-    for number, context in enumerate(contexts):
-        if FAILED in request.node.stash and context.pages:
+    for number, page in enumerate(pages):
+        if page.is_closed():
+            continue
+        if FAILED in request.node.stash:
             name = re.sub(r"[^\w-]+", "-", request.node.name)[:80]
-            context.pages[-1].screenshot(path=artefacts / f"failed-{name}-{number}.png", full_page=True)
-        context.close()
+            page.screenshot(path=artefacts / f"failed-{name}-{number}.png", full_page=True)
+        page.close()
     assert not errors
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import os
 import re
@@ -37,24 +36,20 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, serve):
-    """The app over the synthetic sample and a small run trained on it."""
+    """The app over the synthetic sample and a copy of the run on it that comes with the program."""
     pytest.importorskip("streamlit", reason="streamlit is not installed")
 
-    from segcore.config import override
     from segcore.data import fetch
-    from segcore.evaluation import evaluate
-    from segcore.presets import quick
-    from segcore.training import train
+    from segcore.runs import open_run
 
     folder = tmp_path_factory.mktemp("pages")
     environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}
-    settings = ["train.epochs=4", "train.epoch_samples=32", "train.ema_decay=0.5", "model.width=4", "model.depth=3"]
+    shutil.copytree(APP.parents[1] / "models" / "sample-quick", folder / "models" / "pages-run")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         dataset = fetch("sample")[0]
-        run = train(dataset, override(quick(), settings), "pages-run")
-        evaluate(run, dataset, device="cpu")
+        run = open_run("pages-run")
     with serve(APP, folder, **environment) as address:
         yield SimpleNamespace(
             address=address,
@@ -92,29 +87,26 @@ def main_text(page) -> str:
     return page.locator('[data-testid="stMain"]').inner_text()
 
 
-# Each page once, in turn light and wide or dark and narrow; all of them in all ways when there is time.
-LOOKS = [
-    pytest.param(path, theme, width, marks=() if (theme, width) == usual else pytest.mark.slow)
-    for path, usual in zip(PAGES, itertools.cycle([("light", 1440), ("dark", 400)]), strict=False)
-    for theme in ("light", "dark")
-    for width in (1440, 400)
-]
-
 # The page with the most in it, and the others when there is time.
 FIRST_AND_OTHERS = ["errors", *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES if path != "errors")]
 
 
-@pytest.mark.parametrize(("path", "theme", "width"), LOOKS)
-def test_a_page_is_drawn_without_errors(path, theme, width, app, browse, artefacts):
-    page = browse(f"{app.address}/{path}", theme=theme, width=width)
-    assert PAGES[path] in page.locator('[data-testid="stMain"] h1').first.inner_text()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), "scrolls sideways"
-    # Streamlit scrolls inside the page, so a tall window shows it whole.
-    height = page.locator('[data-testid="stMain"]').evaluate("main => main.scrollHeight")
-    page.set_viewport_size({"width": width, "height": min(4500, max(1000, height))})
-    settled(page)
-    page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}-{width}.png")
-    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_drawn_without_errors(path, app, browse, artefacts):
+    page = browse(f"{app.address}/{path}")
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        for width in (1440, 400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            settled(page)
+            assert PAGES[path] in page.locator('[data-testid="stMain"] h1').first.inner_text()
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), "scrolls sideways"
+            # Streamlit scrolls inside the page, so a tall window shows it whole.
+            height = page.locator('[data-testid="stMain"]').evaluate("main => main.scrollHeight")
+            page.set_viewport_size({"width": width, "height": min(4500, max(1000, height))})
+            settled(page)
+            page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}-{width}.png")
+            assert page.locator('[data-testid="stAlertContentError"]').count() == 0
 
 
 # --- links ------------------------------------------------------------------------------------

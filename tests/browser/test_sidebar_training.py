@@ -75,6 +75,7 @@ def epoch(page) -> int:
     return int(found[1]) if found else 0
 
 
+@pytest.mark.slow
 def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
     queue = place.queue
     with app(place, serve) as address:
@@ -142,7 +143,6 @@ def kill_server(address: str) -> None:
     raise AssertionError("no server has this port")
 
 
-@pytest.mark.slow
 def test_a_short_training_is_announced_when_it_is_done(place, serve, browse):
     with app(place, serve) as address:
         page = browse(f"{address}/")

@@ -260,6 +260,7 @@ def test_scheduled_and_done_one_after_another(queue, scheduler):
     assert open_run("b").info.device.startswith("2 x ")
 
 
+@pytest.mark.slow
 def test_what_waits_in_the_clusters_queue_is_taken_out_of_it(queue, scheduler):
     start(queue, "a", ENDLESS)
     start(queue, "b")

@@ -90,6 +90,7 @@ def stopped(queue, run, config, until_under_way):
     raise AssertionError(f"stopping took {took} seconds")
 
 
+@pytest.mark.slow
 def test_stopped_within_two_seconds_evaluated_and_gone_on_with(queue):
     job = stopped(queue, "long", ENDLESS, lambda job: wait_for(lambda: epochs(job.run) >= 2, "two epochs"))
     run = open_run(job.run)
@@ -303,8 +304,9 @@ def test_two_processes_are_one_job_with_the_curve_of_one_process(queue):
 # --- twenty at once -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("many", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_starts_from_many_threads_run_one_after_another(many, queue):
+@pytest.mark.slow
+def test_starts_from_many_threads_run_one_after_another(queue):
+    many = 20
     config = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=1))
     threads = [threading.Thread(target=start, args=(queue, f"run-{number}", config)) for number in range(many)]
     for thread in threads:

@@ -20,6 +20,7 @@ def test_steps_and_looks_take_time(settings):
     assert speed.look_s > 0
 
 
+@pytest.mark.slow
 def test_a_stack_larger_than_memory_is_no_hindrance():
     # 40,000 slices of 100,000 x 1024 pixels; what is validated here is the hundredth of one.
     speed = measure_speed(override(RunConfig(), TINY), 40_000, 102_400, 1024, "cpu")
