@@ -18,7 +18,7 @@ from dashboard.state import current
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
 from segcore.runs import Run
-from segcore.stacks import StackWriter, VoxelSize, intensity_range, map_stack, to_uint8
+from segcore.stacks import StackWriter, VoxelSize, intensity_range, map_stack, to_uint8, without_padding
 from segcore.storage import read_only
 
 _STATE = "try it"
@@ -155,7 +155,7 @@ def _predict(run: str, files: list[Any], folder: Path, progress: Progress) -> Tr
                 look()
                 page = to_uint8(stack.read(z), low, high)
                 images.write(page)
-                probabilities.write(worker.call(worker.predict, run, page, check=look))
+                probabilities.write(worker.call(worker.predict, run, without_padding(page), check=look))
         was = f"{stack.dtype}, {low:.6g} shown as black and {high:.6g} as white" if stack.dtype != np.uint8 else ""
         done = Tried(names=tuple(stack.names), shape=shape, voxel_nm=voxel, was=was)
     shutil.rmtree(uploaded, ignore_errors=True)

@@ -233,7 +233,7 @@ def slice_fingerprint(image: npt.NDArray[Any]) -> str:
     an 8-bit one. The type's name, such as `<u2`, is hashed too unless it is uint8.
 
     Args:
-        image: (H, W) numbers, finite.
+        image: (H, W) numbers, not infinite.
     """
     image = _smallest(image)
     turned = [np.rot90(view, quarter) for view in (image, image.T) for quarter in range(4)]
@@ -256,7 +256,7 @@ def _smallest(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if image.dtype.kind == "f":
         if (image != np.rint(image)).any() or np.abs(image).max(initial=0) > 2**53:
             single = image.astype("<f4")
-            return single if (single == image).all() else image.astype("<f8")
+            return single if np.array_equal(single, image, equal_nan=True) else image.astype("<f8")
         image = image.astype(np.int64)
     lowest, highest = int(image.min()), int(image.max())
     smallest = np.min_scalar_type(highest if lowest >= 0 else min(lowest, -1 - highest))

@@ -20,7 +20,17 @@ from segcore.data.mask_values import MaskValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import Page, StackReader, VoxelSize, image_files, intensity_range, open_stack, unpaired
+from segcore.stacks import (
+    FEW_LEVELS,
+    Page,
+    StackReader,
+    Tissue,
+    VoxelSize,
+    image_files,
+    open_stack,
+    tissue_of,
+    unpaired,
+)
 from segcore.storage import safe_name
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
@@ -322,16 +332,35 @@ def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack
         with recorder.of(f"{part.name}: polarity") as say:
             labels = _interior_white(images, raw, values, options.polarity, say)
     with recorder.of(f"{part.name}: intensities") as say:
-        low, high = intensity_range(images)
-        eight_bit = images.dtype == np.uint8
-        say("8-bit values, kept" if eight_bit else f"{images.dtype}, {low:.6g} becomes 0 and {high:.6g} becomes 255")
+        tissue = tissue_of(images)
+        say("; ".join(_intensities(images, tissue, labelled=labels is not None)))
     return _Ready(
         name=part.name,
         images=images,
         labels=labels,
-        intensity_range=(low, high),
+        intensity_range=(tissue.low, tissue.high),
         checks=tuple(recorder.done[before:]),
     )
+
+
+def _intensities(images: StackReader, tissue: Tissue, *, labelled: bool) -> list[str]:
+    """What is done with the grey values, and what to beware of."""
+    if images.dtype == np.uint8:
+        said = ["8-bit values, kept"]
+    else:
+        said = [f"{images.dtype}, {tissue.low:.6g} becomes 0 and {tissue.high:.6g} becomes 255"]
+    if tissue.padded:
+        said.append(
+            f"{tissue.padded} of {tissue.sampled} slices looked at have padding (up to {tissue.padding_percent:.1f} % "
+            "of a slice), which the network never sees"
+        )
+        if labelled:
+            said.append("figures count padding as what its label says")
+    if tissue.blank:
+        said.append(f"{tissue.blank} of {tissue.sampled} slices looked at are blank")
+    if tissue.levels < FEW_LEVELS and tissue.blank < tissue.sampled:
+        said.append(f"WARNING: the tissue has only {tissue.levels} grey values of 256")
+    return said
 
 
 def _described(stack: StackReader) -> str:

@@ -44,7 +44,15 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
     """
     counts: Counter[float] = Counter()
     for z in progress.over(range(len(masks)), "reading the masks", len(masks)):
-        counts.update(_counted(masks.read(z)))
+        page = masks.read(z)
+        if page.dtype.kind == "f" and np.isnan(page).any():
+            raise DataError(
+                f"mask {masks.names[z]} holds values that are no numbers",
+                path=masks.path,
+                found=f"{int(np.isnan(page).sum())} of {page.size} pixels",
+                expected="two values",
+            )
+        counts.update(_counted(page))
         if len(counts) > _MOST_VALUES and threshold is None:
             break
         if threshold is not None:

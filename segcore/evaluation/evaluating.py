@@ -17,7 +17,7 @@ from segcore.evaluation.measured import Evaluation
 from segcore.evaluation.scoring import add_point, score
 from segcore.progress import SILENT, Progress
 from segcore.runs import LeakAudit, Run, now, threshold_value
-from segcore.stacks import StackWriter
+from segcore.stacks import StackWriter, without_padding
 from segcore.storage import scratch_folder
 
 log = logging.getLogger("segcore.evaluation.evaluating")
@@ -152,7 +152,7 @@ def _predicted(
         with StackWriter(
             path, height=height, width=width, slices=len(slices), voxel_size_nm=_voxel(dataset)
         ) as probabilities:
-            found = predict(model, (dataset.image(index) for index in slices), run.config.prediction)
+            found = predict(model, (without_padding(dataset.image(index)) for index in slices), run.config.prediction)
             for page in progress.over(found, "predicting", len(slices)):
                 probabilities.write(page)
         yield path

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
-from segcore.stacks import StackReader, StackWriter, intensity_range, open_stack, to_uint8
+from segcore.stacks import StackReader, StackWriter, intensity_range, open_stack, to_uint8, without_padding
 from segcore.storage import atomic_folder
 
 
@@ -30,7 +30,8 @@ def predict_stack(run: Run, stack: StackReader, *, device: str = "auto") -> Iter
 
     Args:
         run: with weights.
-        stack: open until the last slice was given. More than 8 bits are stretched to 8 as at import.
+        stack: open until the last slice was given. More than 8 bits are stretched to 8 as at import. In padding
+            the answer is that for the mirror image of the tissue beside it.
         device: where the network runs: `auto`, `cpu` or `cuda`.
 
     Returns:
@@ -45,7 +46,8 @@ def predict_stack(run: Run, stack: StackReader, *, device: str = "auto") -> Iter
 
     model = load_network(run.config.model, run.weights, device)
     low, high = intensity_range(stack)
-    return predict(model, (to_uint8(stack.read(z), low, high) for z in range(len(stack))), run.config.prediction)
+    pages = (without_padding(to_uint8(stack.read(z), low, high)) for z in range(len(stack)))
+    return predict(model, pages, run.config.prediction)
 
 
 def predict_to_files(

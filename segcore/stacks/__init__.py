@@ -3,10 +3,11 @@
 In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and files written whole.
 Knows nothing of datasets. May use no other room."""
 
-from segcore.stacks.eight_bits import intensity_range, to_uint8
+from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
 from segcore.stacks.formats import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, open_stack
 from segcore.stacks.mapping import map_stack, stored_page
 from segcore.stacks.numbering import unpaired
+from segcore.stacks.padding import over_padding, padding_of, without_padding
 from segcore.stacks.pairs import Stack, each_slice, paired
 from segcore.stacks.reduction import (
     HOW,
@@ -25,6 +26,7 @@ from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page
 from segcore.stacks.writing import StackWriter
 
 __all__ = [
+    "FEW_LEVELS",
     "HOW",
     "IMAGE_SUFFIXES",
     "LEVEL",
@@ -36,6 +38,7 @@ __all__ = [
     "Stack",
     "StackReader",
     "StackWriter",
+    "Tissue",
     "VoxelSize",
     "array_stack",
     "each_slice",
@@ -45,13 +48,17 @@ __all__ = [
     "is_kept_reduced",
     "map_stack",
     "open_stack",
+    "over_padding",
+    "padding_of",
     "page_names",
     "paired",
     "reduced",
     "reduced_shape",
     "reduced_stacks",
     "stored_page",
+    "tissue_of",
     "to_uint8",
     "unpaired",
+    "without_padding",
     "write_reduced_prediction",
 ]

@@ -72,7 +72,7 @@ class StackReader:
         """The slice z as a (height, width) array of `dtype`, colours as their luminance.
 
         Raises:
-            DataError: if it cannot be decoded, or holds not-a-number or infinite values.
+            DataError: if it cannot be decoded, or holds infinite values. (Not-a-number is padding.)
             IndexError: if there is no slice z.
         """
         if not 0 <= z < len(self):
@@ -85,13 +85,12 @@ class StackReader:
                 found=f"{size_text(page.shape)} {page.dtype}",
                 expected=f"{size_text((self.height, self.width))} {self.dtype}",
             )
-        if page.dtype.kind == "f" and not np.isfinite(page).all():
-            bad = int(page.size - np.isfinite(page).sum())
+        if page.dtype.kind == "f" and np.isinf(page).any():
             raise DataError(
-                f"slice {z} ({self.names[z]}) holds values that are no numbers",
+                f"slice {z} ({self.names[z]}) holds infinite values",
                 path=self.path,
-                found=f"{bad} of {page.size} pixels not a number or infinite",
-                expected="finite values",
+                found=f"{int(np.isinf(page).sum())} of {page.size} pixels infinite",
+                expected="finite values, or not-a-number for padding",
             )
         return page
 

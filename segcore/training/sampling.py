@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from segcore.augmentation import AugmentedBatch, Transform, apply, draw, support_px
-from segcore.config import AugmentConfig, LossConfig, RunConfig
+from segcore.config import AugmentConfig, RunConfig
 from segcore.network import boundary_weights
 from segcore.runs import Split, spread
+from segcore.stacks import over_padding, padding_of
 from segcore.storage import storage_errors
 
 # Rows and columns of a slice; they may lie beyond its border.
@@ -101,7 +103,10 @@ class BatchMaker:
         labels: (Z, H, W) uint8, 0 for membrane.
         config: of the run.
         device: where batches are made.
-        scratch: folder on whose disk boundary weights are kept; the system's for temporary files if None.
+        scratch: folder on whose disk boundary weights, and slices whose padding was filled, are kept; the system's for
+            temporary files if None.
+
+    Where a slice has padding, image and label go on as the mirror image of what lies beside it.
     """
 
     def __init__(
@@ -116,7 +121,13 @@ class BatchMaker:
         self._labels = labels
         self._config = config
         self._device = device
-        self._weights = _BoundaryWeights(labels, config.loss, scratch) if config.loss.boundary_weight > 0 else None
+        self._padded: dict[int, bool] = {}
+        self._filled = _KeptPages(
+            lambda source: np.stack(tissue_pair(images, labels, source)), np.uint8, (2, *images.shape[1:]), scratch
+        )
+        self._weights = None
+        if config.loss.boundary_weight > 0:
+            self._weights = _KeptPages(self._boundary_weights, np.float16, images.shape[1:], scratch)
 
     def make(self, samples: Sequence[Sample], *, patch_px: int) -> AugmentedBatch:
         """One batch: patches of side `patch_px` (smaller where the slice is), or whole slices for 0."""
@@ -128,56 +139,85 @@ class BatchMaker:
         else:
             size = (height, width)
             windows = [(np.arange(height), np.arange(width))] * len(samples)
-        images = self._cut(self._images, samples, windows).float().div_(255)
-        labels = self._cut(self._labels, samples, windows) > 0
+        pairs = [self._pair(sample.source) for sample in samples]
+        images = self._cut([image for image, _ in pairs], windows).float().div_(255)
+        labels = self._cut([label for _, label in pairs], windows) > 0
         if self._config.augment.border == "black" and patch_px:
             inside = torch.stack([_inside(window, (height, width)) for window in windows])[:, None].to(self._device)
             images, labels = images * inside, labels & inside
         weights = None
         if self._weights is not None:
-            pages = [self._weights.of(sample.source) for sample in samples]
-            cuts = [
-                page[_mirrored(rows, columns, (height, width))]
-                for page, (rows, columns) in zip(pages, windows, strict=True)
-            ]
-            weights = torch.from_numpy(np.stack(cuts))[:, None].float().to(self._device)
+            weights = self._cut([self._weights.of(sample.source) for sample in samples], windows).float()
         return apply(images, labels, [sample.transform for sample in samples], weights=weights, size=size)
 
-    def _cut(self, stack: NDArray[np.uint8], samples: Sequence[Sample], windows: Sequence[Window]) -> Tensor:
-        shape = (stack.shape[-2], stack.shape[-1])
+    def _pair(self, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Image and label of a slice, (H, W) each, without padding."""
+        if source not in self._padded:
+            self._padded[source] = padding_of(np.asarray(self._images[source])) is not None
+        if not self._padded[source]:
+            return self._images[source], self._labels[source]
+        image, label = self._filled.of(source)
+        return image, label
+
+    def _cut(self, pages: Sequence[NDArray[Any]], windows: Sequence[Window]) -> Tensor:
         cuts = [
-            stack[sample.source][_mirrored(rows, columns, shape)]
-            for sample, (rows, columns) in zip(samples, windows, strict=True)
+            page[_mirrored(rows, columns, (page.shape[0], page.shape[1]))]
+            for page, (rows, columns) in zip(pages, windows, strict=True)
         ]
         return torch.from_numpy(np.stack(cuts))[:, None].to(self._device)
 
+    def _boundary_weights(self, source: int) -> NDArray[np.float16]:
+        """In halves, which are precise to a thousandth."""
+        loss, (_, label) = self._config.loss, self._pair(source)
+        weights = boundary_weights(label > 0, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px)
+        return weights.astype(np.float16)
 
-class _BoundaryWeights:
-    """Boundary weights of slices, worked out once each and kept in a file that has no name.
 
-    In memory they would be a gigabyte for some sixty slices of 4096 x 4096, and working them out takes seconds. The
-    system drops from memory what it needs the place of. Halves are precise to a thousandth.
+def tissue_pair(
+    images: NDArray[np.uint8], labels: NDArray[np.uint8], source: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Image and label of a slice, (H, W) uint8 each, that go on as their mirror image where the image is padding.
+
+    Args:
+        images, labels: (Z, H, W) uint8.
+        source: which slice.
+    """
+    image, label = np.asarray(images[source]), np.asarray(labels[source])
+    padding = padding_of(image)
+    if padding is None:
+        return image, label
+    image, label = over_padding(padding, image, label)
+    return image, label
+
+
+class _KeptPages:
+    """Something of slices that is worked out once for each, and kept in a file that has no name.
+
+    In memory it would be gigabytes for stacks of large slices, and working it out takes seconds. The system drops from
+    memory what it needs the place of.
     """
 
-    def __init__(self, labels: NDArray[np.uint8], loss: LossConfig, scratch: Path | None) -> None:
-        self._labels, self._loss = labels, loss
+    def __init__(
+        self, make: Callable[[int], NDArray[Any]], dtype: DTypeLike, shape: tuple[int, ...], scratch: Path | None
+    ) -> None:
+        self._make, self._dtype, self._shape = make, dtype, shape
         self._folder = Path(tempfile.gettempdir()) if scratch is None else scratch
-        self._known: dict[int, NDArray[np.float16]] = {}
-        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  # it is closed, and gone, with this object
+        self._known: dict[int, NDArray[Any]] = {}
+        self._file: IO[bytes] | None = None
 
-    def of(self, source: int) -> NDArray[np.float16]:
-        """The weights of a slice, (H, W); a `StorageError` if the disk refuses them."""
+    def of(self, source: int) -> NDArray[Any]:
+        """That of a slice; a `StorageError` if the disk refuses it."""
         if source not in self._known:
-            loss, shape = self._loss, self._labels.shape[1:]
-            page = boundary_weights(
-                self._labels[source] > 0, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px
-            ).astype(np.float16)
+            page = np.ascontiguousarray(self._make(source))
             with storage_errors(self._folder):
+                if self._file is None:
+                    # It is closed, and gone, with this object.
+                    self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
                 # Written, not mapped: on a full disk the first fails, the second kills.
                 place = self._file.seek(0, os.SEEK_END)
                 self._file.write(page.data)
                 self._file.flush()
-                self._known[source] = np.memmap(self._file, np.float16, "r", place, shape)
+                self._known[source] = np.memmap(self._file, self._dtype, "r", place, self._shape)
         return self._known[source]
 
 

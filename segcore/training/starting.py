@@ -38,6 +38,7 @@ from segcore.storage import storage_errors
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
 from segcore.training.machine import Machine, device_name, launch
+from segcore.training.sampling import tissue_pair
 
 log = logging.getLogger("segcore.training.starting")
 
@@ -228,7 +229,7 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> Operati
     slice_px = dataset.info.height * dataset.info.width
     slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
     log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))
-    images = (dataset.image(index) for index in slices)
+    images, labels = zip(*(tissue_pair(dataset.images, dataset.labels, index) for index in slices), strict=True)
     probability = np.stack(list(predict(model, images, run.config.prediction)))
-    chosen = choose_thresholds(probability, dataset.labels[slices])
+    chosen = choose_thresholds(probability, np.stack(labels))
     return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)

@@ -342,11 +342,25 @@ def test_pixels_that_cannot_be_decoded_in_the_second_dataset_undo_the_first(note
     assert_refused(notebook, r"11\.tif.*cannot be decoded", data_dir, listing)
 
 
-def test_not_a_number_in_a_float_image(tmp_path, twelve, data_dir, listing):
-    grey = twelve[0].astype(np.float32)
-    grey[7, 3, 3] = np.nan
+def test_not_a_number_in_a_float_image_is_padding_and_in_a_mask_refused(tmp_path, twelve, data_dir, listing):
+    grey, mask = (pages.astype(np.float32) for pages in twelve)
+    grey[:, :10] = np.nan
     tifffile.imwrite(tmp_path / "i.tif", grey)
-    assert_refused(tmp_path / "i.tif", "slice 7 .* values that are no numbers", data_dir, listing)
+    tifffile.imwrite(tmp_path / "m.tif", mask)
+    (made,) = import_source(tmp_path / "i.tif", "floats", labels=tmp_path / "m.tif")
+    assert not made.images[:, :10].any()
+    said = next(check.message for check in made.info.checks if check.name == "floats: intensities")
+    assert "12 of 12 slices looked at have padding (up to 16.4 % of a slice)" in said
+    mask[7, 3, 3] = np.nan
+    tifffile.imwrite(tmp_path / "m.tif", mask)
+    with pytest.raises(DataError, match=r"mask 007 holds values that are no numbers; found 1 of"):
+        import_source(tmp_path / "i.tif", "again", labels=tmp_path / "m.tif")
+
+
+def test_few_grey_values_are_warned_of(tmp_path, twelve, data_dir):
+    tifffile.imwrite(tmp_path / "i.tif", twelve[0] // 16)
+    (made,) = import_source(tmp_path / "i.tif", "few")
+    assert "WARNING: the tissue has only 14 grey values of 256" in made.info.checks[-1].message
 
 
 def test_messages_about_a_zip_name_the_file_in_it(notebook, tmp_path, data_dir, listing):

@@ -87,7 +87,9 @@ def test_a_leak_is_told_first(mid_grey_run, cells):
 
 
 def test_a_prediction_without_a_wrong_pixel(mid_grey_run, cell_stack, data_dir):
-    perfect = install("perfect", array_stack(cell_stack[1]), array_stack(cell_stack[1]))
+    labels = cell_stack[1]
+    images = np.where(labels > 0, 250, 5).astype(np.uint8)  # 0 and 255 would be padding where they touch an edge
+    perfect = install("perfect", array_stack(images), array_stack(labels))
     text = evaluation_text(evaluate(mid_grey_run, perfect, device="cpu"))
     assert "0.00 %   0 of" in text
     assert "1.0000" in text

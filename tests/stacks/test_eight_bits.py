@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.stacks.eight_bits import intensity_range, to_uint8
+from segcore.stacks.eight_bits import intensity_range, tissue_of, to_uint8
 from segcore.stacks.stack import array_stack
 
 
@@ -40,3 +40,40 @@ def test_stretch_is_monotone_and_reaches_both_ends(low, width):
     assert values[0] == 0
     assert values[-1] == 255
     assert (np.diff(values) >= 0).all()
+
+
+def stack_of_tissue(dtype=np.uint16):
+    return np.random.default_rng(0).normal(3000, 100, (5, 128, 128)).astype(dtype)
+
+
+SPOILS = {
+    "a black row": lambda pages: pages[:, :1].fill(0),
+    "a white margin": lambda pages: pages[:, :, :50].fill(65535),
+    "not-a-number": lambda pages: pages[:, 64:].fill(np.nan),
+    "saturated dirt": lambda pages: pages[:, 60:69, 60:69].fill(65535),
+    "dead pixels": lambda pages: pages[:, 60:69, 60:69].fill(0),
+    "a blank slice": lambda pages: pages[2].fill(0),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_what_is_no_tissue_does_not_decide(spoil):
+    clean = stack_of_tissue(np.float32 if spoil == "not-a-number" else np.uint16)
+    spoilt = clean.copy()
+    SPOILS[spoil](spoilt)
+    assert (spoilt != clean).any()
+    np.testing.assert_allclose(intensity_range(array_stack(spoilt)), intensity_range(array_stack(clean)), atol=25)
+
+
+def test_what_was_seen_of_the_tissue():
+    pages = stack_of_tissue()
+    pages[1, :32], pages[3] = 0, 0
+    found = tissue_of(array_stack(pages))
+    assert (found.sampled, found.padded, found.blank, found.padding_percent) == (5, 1, 1, 25.0)
+    assert found.levels > 200
+    assert tissue_of(array_stack(pages // 100)).levels < 20
+    assert tissue_of(array_stack(np.full((3, 9, 9), np.nan, np.float32))).blank == 3
+
+
+def test_not_a_number_becomes_black():
+    np.testing.assert_array_equal(to_uint8(np.array([[np.nan, 0.0, 1.0]]), 0, 1), [[0, 0, 255]])

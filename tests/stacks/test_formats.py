@@ -315,14 +315,14 @@ def test_damaged_compressed_pixels_are_refused_when_they_are_read(tmp_path):
         stack.read(0)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_no_numbers_are_refused(tmp_path, value):
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_values_are_refused(tmp_path, value):
     pages = noise(3, 5, 5, dtype=np.float32)
     pages[1, 2, 3] = value
     tifffile.imwrite(tmp_path / "a.tif", pages, photometric="minisblack")
     with open_stack(tmp_path / "a.tif") as stack:
         stack.read(0)
-        with pytest.raises(DataError, match=r"slice 1 \(001\) holds values that are no numbers; found 1 of 25 pixels"):
+        with pytest.raises(DataError, match=r"slice 1 \(001\) holds infinite values; found 1 of 25 pixels"):
             stack.read(1)
 
 

@@ -165,3 +165,22 @@ def test_weights_that_the_disk_refuses(run_python):
     result = run_python(code)
     assert result.stdout.splitlines()[0] == "made"
     assert "the file would be larger than this system allows" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("weight", [0.0, 2.0])
+def test_padding_is_the_mirror_image_of_image_and_label(weight):
+    rng = np.random.default_rng(0)
+    images = rng.integers(20, 200, (2, 60, 80), np.uint8)
+    labels = np.where(images > 90, 255, 0).astype(np.uint8)
+    padded, relabelled = images.copy(), labels.copy()
+    padded[1, :, 50:], relabelled[1, :, 50:] = 255, 255
+    settings = config(augment=OFF, loss=LossConfig(boundary_weight=weight))
+    clean, made = (
+        maker(*stacks, settings).make([Sample(source=z, transform=Transform()) for z in (0, 1)], patch_px=0)
+        for stacks in ((images, labels), (padded, relabelled))
+    )
+    torch.testing.assert_close(made.images[0], clean.images[0])
+    torch.testing.assert_close(made.images[1, ..., :50], clean.images[1, ..., :50])
+    mirrored = clean.images[1, ..., 19:49].flip(-1)  # about the last column of tissue, 49
+    torch.testing.assert_close(made.images[1, ..., 50:], mirrored)
+    torch.testing.assert_close(made.labels[1, ..., 50:], clean.labels[1, ..., 19:49].flip(-1))
