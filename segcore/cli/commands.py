@@ -88,7 +88,7 @@ def fetch(options: Any) -> None:
 
 
 def import_(options: Any) -> None:
-    from segcore.data import import_source
+    from segcore.data import ClassValues, import_source
 
     made = import_source(
         options.source,
@@ -97,6 +97,11 @@ def import_(options: Any) -> None:
         polarity=options.polarity,
         voxel_size_nm=tuple(options.voxel_size_nm) if options.voxel_size_nm else None,
         threshold_labels=options.threshold_labels,
+        labels_are=options.labels_are,
+        class_values=ClassValues(
+            membrane=tuple(options.membrane_values or ()), interior=tuple(options.interior_values or ())
+        ),
+        membrane_px=options.membrane_px,
         progress=on_terminal(),
     )
     for dataset in made:

@@ -56,22 +56,12 @@ def parser() -> argparse.ArgumentParser:
         "--from", dest="source", metavar="URL_OR_DIR", type=_given, help="a mirror, or a local folder or zip"
     )
 
-    sub = command(
-        "import",
-        "make a dataset of your own images",
-        "import stack.tif --name mine --labels masks.tif --voxel-size-nm 50 4 4",
-    )
-    sub.add_argument("source", type=_path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
-    sub.add_argument("--name", required=True, help="name of the dataset")
-    sub.add_argument("--labels", type=_path, help="TIFF stack or folder of masks")
-    sub.add_argument(
-        "--polarity",
-        default="auto",
-        help="which mask value is membrane: auto, interior-white or membrane-white (default: auto)",
-    )
-    sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
-    sub.add_argument(
-        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: VALUE and more is white"
+    _import(
+        command(
+            "import",
+            "make a dataset of your own images",
+            "import stack.tif --name mine --labels masks.tif --voxel-size-nm 50 4 4",
+        )
     )
 
     sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")
@@ -231,6 +221,31 @@ def _job_device(sub: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto, cpu, cuda, or slurm for the cluster of models/slurm.toml (default: auto)",
     )
+
+
+def _import(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("source", type=_path, help="folder with train/ label/ test/, TIFF stack, image folder, or zip")
+    sub.add_argument("--name", required=True, help="name of the dataset")
+    sub.add_argument("--labels", type=_path, help="TIFF stack or folder of masks")
+    sub.add_argument(
+        "--polarity",
+        default="auto",
+        help="which mask value is membrane: auto, interior-white or membrane-white (default: auto)",
+    )
+    sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
+    sub.add_argument(
+        "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: VALUE and more is white"
+    )
+    sub.add_argument(
+        "--labels-are",
+        default="auto",
+        help="membrane-mask (two values), instances (every neurite has its own number) or classes (default: auto)",
+    )
+    sub.add_argument(
+        "--membrane-px", type=int, default=2, help="instances: width of the membrane drawn between two (default: 2)"
+    )
+    sub.add_argument("--membrane-values", type=float, nargs="+", metavar="V", help="classes: these are membrane")
+    sub.add_argument("--interior-values", type=float, nargs="+", metavar="V", help="classes: these are interior")
 
 
 def _settings(sub: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from segcore.data.dataset import (
 from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
 from segcore.data.importing import check_source, import_source
+from segcore.data.label_kinds import ClassValues, LabelsAre
 from segcore.data.synthetic import make_stack
 
 __all__ = [
@@ -30,9 +31,11 @@ __all__ = [
     "INFO",
     "LABELS",
     "Check",
+    "ClassValues",
     "Dataset",
     "DatasetInfo",
     "Fetchable",
+    "LabelsAre",
     "check_source",
     "data_root",
     "export",

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.data.dataset import Check, Dataset, data_root, install
-from segcore.data.mask_values import MaskValues, two_values
+from segcore.data.label_kinds import ClassValues, LabelsAre, interior_of_instances, look_like_instances
+from segcore.data.mask_values import MaskValues, TooManyValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
@@ -47,12 +48,39 @@ class _Options:
     labels: Path | None
     polarity: Polarity
     threshold_labels: float | None
+    labels_are: LabelsAre
+    class_values: ClassValues
+    membrane_px: int
     unpack_limit: int
     progress: Progress = SILENT
 
     def __post_init__(self) -> None:
         if self.polarity not in ("auto", "interior-white", "membrane-white"):
             raise DataError("unknown polarity", found=self.polarity, expected="auto, interior-white or membrane-white")
+        kinds = get_args(LabelsAre)
+        if self.labels_are not in kinds:
+            raise DataError("unknown kind of labels", found=self.labels_are, expected=", ".join(kinds))
+        if self.membrane_px < 1:
+            raise DataError("no width of a membrane", found=self.membrane_px, expected="--membrane-px of 1 or more")
+        if self.class_values.given and self.labels_are not in ("auto", "classes"):
+            raise DataError(
+                "values of classes, but no labels of classes", found=self.labels_are, expected="--labels-are classes"
+            )
+        # What these say has no meaning for other labels, and must not be passed over.
+        if self.kind in ("instances", "classes"):
+            for option, given in (
+                ("--polarity", self.polarity != "auto"),
+                ("--threshold-labels", self.threshold_labels is not None),
+            ):
+                if given:
+                    raise DataError(
+                        f"{option} is for masks of membrane", found=f"labels that are {self.kind}", expected="none"
+                    )
+
+    @property
+    def kind(self) -> LabelsAre:
+        """What the labels are said to be."""
+        return "classes" if self.class_values.given else self.labels_are
 
 
 @dataclass
@@ -103,6 +131,9 @@ def import_source(
     polarity: Polarity = "auto",
     voxel_size_nm: VoxelSize | None = None,
     threshold_labels: float | None = None,
+    labels_are: LabelsAre = "auto",
+    class_values: ClassValues | None = None,
+    membrane_px: int = 2,
     title: str = "",
     terms: str = "",
     citation: str = "",
@@ -124,6 +155,10 @@ def import_source(
         polarity: which value of the masks is interior; `auto` judges it from mask and image.
         voxel_size_nm: (z, y, x); what the files say if not given.
         threshold_labels: makes masks of more than two values binary: from this value up white.
+        labels_are: `membrane-mask` of two values; `instances`, numbered objects, between which membrane is drawn;
+            `classes`, whose values are said; `auto` judges it, and refuses where it cannot.
+        class_values: which values are membrane and which interior, of `classes`.
+        membrane_px: how wide membrane is drawn between two numbers of `instances`.
         title, terms, citation: facts to record.
         unpack_limit: the most bytes a zip may unpack to.
         progress: told how far it is; nothing is installed if it ends the work.
@@ -139,6 +174,9 @@ def import_source(
         labels=labels,
         polarity=polarity,
         threshold_labels=threshold_labels,
+        labels_are=labels_are,
+        class_values=class_values or ClassValues(),
+        membrane_px=membrane_px,
         unpack_limit=unpack_limit,
         progress=progress,
     )
@@ -174,6 +212,9 @@ def check_source(
     labels: Path | None = None,
     polarity: Polarity = "auto",
     threshold_labels: float | None = None,
+    labels_are: LabelsAre = "auto",
+    class_values: ClassValues | None = None,
+    membrane_px: int = 2,
     unpack_limit: int = MAX_UNPACKED_BYTES,
     progress: Progress = SILENT,
     checks: list[Check] | None = None,
@@ -188,6 +229,9 @@ def check_source(
             labels=labels,
             polarity=polarity,
             threshold_labels=threshold_labels,
+            labels_are=labels_are,
+            class_values=class_values or ClassValues(),
+            membrane_px=membrane_px,
             unpack_limit=unpack_limit,
             progress=progress,
         )
@@ -326,11 +370,7 @@ def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack
         with recorder.of(f"{part.name}: images and labels pair up") as say:
             _check_pairs(images, raw)
             say(f"{len(images)} pairs of equal size")
-        with recorder.of(f"{part.name}: two values in the masks") as say:
-            values = two_values(raw, threshold=options.threshold_labels, progress=options.progress)
-            say(values.message)
-        with recorder.of(f"{part.name}: polarity") as say:
-            labels = _interior_white(images, raw, values, options.polarity, say)
+        labels = _labels(part, images, raw, options, recorder)
     with recorder.of(f"{part.name}: intensities") as say:
         tissue = tissue_of(images)
         say("; ".join(_intensities(images, tissue, labelled=labels is not None)))
@@ -341,6 +381,47 @@ def _checked(part: _Part, options: _Options, recorder: _Checks, stack: ExitStack
         intensity_range=(tissue.low, tissue.high),
         checks=tuple(recorder.done[before:]),
     )
+
+
+def _labels(part: _Part, images: StackReader, raw: StackReader, options: _Options, recorder: _Checks) -> StackReader:
+    """Labels of any kind as 255 for interior and 0 for membrane."""
+    kind = options.kind
+    if kind == "classes":
+        with recorder.of(f"{part.name}: classes") as say:
+            say(options.class_values.check(raw))
+        return raw.mapped(options.class_values.interior_of, np.uint8)
+    values: MaskValues | None = None
+    if kind != "instances":
+        with recorder.of(f"{part.name}: two values in the masks") as say:
+            try:
+                values = two_values(raw, threshold=options.threshold_labels, progress=options.progress)
+                say(values.message)
+            except TooManyValues as error:
+                if kind == "membrane-mask" or not error.may_be_numbers or not look_like_instances(raw):
+                    raise
+                say("no mask: more than two values, each over areas of its own")
+    if values is not None:
+        with recorder.of(f"{part.name}: polarity") as say:
+            return _interior_white(images, raw, values, options.polarity, say)
+    with recorder.of(f"{part.name}: numbered objects") as say:
+        _check_whole_numbers(raw)
+        say(
+            ("recognised" if kind == "auto" else "declared")
+            + f": 0 and lines of {options.membrane_px} px between two numbers are membrane, the rest is interior; "
+            "the numbers themselves are not kept"
+        )
+
+    def drawn(page: Page) -> Page:
+        return interior_of_instances(page, options.membrane_px)
+
+    return raw.mapped(drawn, np.uint8)
+
+
+def _check_whole_numbers(raw: StackReader) -> None:
+    if raw.dtype.kind not in "ui":
+        raise DataError(
+            "numbers of objects are whole numbers", path=raw.path, found=raw.dtype, expected="a type of integers"
+        )
 
 
 def _intensities(images: StackReader, tissue: Tissue, *, labelled: bool) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from segcore.data.label_kinds import MOST_CLASSES
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
 from segcore.stacks import Page, StackReader
@@ -16,7 +17,15 @@ from segcore.stacks import Page, StackReader
 NEAR = 0.15
 """How near the lowest or highest value, as a share of the range, counts as nearly binary."""
 NEARLY_BINARY_SHARE = 0.85
+_LEAST_AT_AN_END = 0.05
+_LEAST_SMEARED = 8
 _MOST_VALUES = 65536
+
+
+class TooManyValues(DataError):
+    """Masks of more than two values; whether these may be numbers of objects: many, and not those of smeared ones."""
+
+    may_be_numbers = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +52,7 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
             resized or JPEG-compressed masks are.
     """
     counts: Counter[float] = Counter()
+    of_one_class: list[str] = []
     for z in progress.over(range(len(masks)), "reading the masks", len(masks)):
         page = masks.read(z)
         if page.dtype.kind == "f" and np.isnan(page).any():
@@ -52,7 +62,10 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
                 found=f"{int(np.isnan(page).sum())} of {page.size} pixels",
                 expected="two values",
             )
-        counts.update(_counted(page))
+        of_page = _counted(page)
+        if len(of_page) == 1:
+            of_one_class.append(masks.names[z])
+        counts.update(of_page)
         if len(counts) > _MOST_VALUES and threshold is None:
             break
         if threshold is not None:
@@ -63,10 +76,17 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
     values = sorted(counts)
     if len(values) == 2:
         low, high = values
-        return MaskValues(white_from=high, message=f"the values are {low:g} and {high:g}")
+        return MaskValues(white_from=high, message=f"the values are {low:g} and {high:g}" + _one_class(of_one_class))
     if len(values) == 1:
         raise DataError("the masks hold only one value", path=masks.path, found=f"{values[0]:g}", expected="two values")
     raise _too_many(values, counts, masks)
+
+
+def _one_class(names: list[str]) -> str:
+    if not names:
+        return ""
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"; WARNING: of one class only, as if nobody had labelled them: {shown}"
 
 
 def _counted(page: Page) -> dict[float, int]:
@@ -98,28 +118,38 @@ def _thresholded(counts: Counter[float], threshold: float, masks: StackReader) -
     return MaskValues(white_from=threshold, message=message)
 
 
-def _too_many(values: list[float], counts: Counter[float], masks: StackReader) -> DataError:
+def _too_many(values: list[float], counts: Counter[float], masks: StackReader) -> TooManyValues:
     low, high = values[0], values[-1]
-    reach = NEAR * (high - low)
-    near = sum(number for value, number in counts.items() if min(value - low, high - value) <= reach)
-    share = near / counts.total()
     number = f"more than {_MOST_VALUES}" if len(values) > _MOST_VALUES else str(len(values))
-    if len(values) <= 8:
-        found = f"{number} values ({', '.join(f'{value:g}' for value in values)})"
-    else:
-        found = f"{number} values from {low:g} to {high:g}"
-    if share >= NEARLY_BINARY_SHARE:
+    found = f"{number} values from {low:g} to {high:g}"
+    reach = NEAR * (high - low)
+    near_low = sum(counts[value] for value in values if value - low <= reach) / counts.total()
+    near_high = sum(counts[value] for value in values if high - value <= reach) / counts.total()
+    # Two crowded ends, as of a smeared mask; numbers of objects may crowd at one, when a single number is huge.
+    crowded = near_low + near_high >= NEARLY_BINARY_SHARE
+    if len(values) >= _LEAST_SMEARED and crowded and min(near_low, near_high) >= _LEAST_AT_AN_END:
         middle = (low + high) / 2
         middle = math.ceil(middle) if high - low > 2 else middle
-        return DataError(
+        return TooManyValues(
             "the masks are nearly binary, as after JPEG compression or resizing",
             path=masks.path,
-            found=f"{found}, {100 * share:.1f} % of the pixels near the two ends",
+            found=f"{found}, {100 * (near_low + near_high):.1f} % of the pixels near the two ends",
             expected=f"exactly two values, or --threshold-labels {middle:g} to make them so",
         )
-    return DataError(
+    if len(values) <= MOST_CLASSES:
+        shares = ", ".join(f"{value:g} ({100 * counts[value] / counts.total():.1f} %)" for value in values)
+        return TooManyValues(
+            "the masks are not binary",
+            path=masks.path,
+            found=f"{len(values)} values: {shares}",
+            expected="two values, or --membrane-values and --interior-values that say what each is, "
+            "or --labels-are instances if they number objects",
+        )
+    error = TooManyValues(
         "the masks are not binary",
         path=masks.path,
         found=found,
-        expected="exactly two values, one for interior and one for membrane",
+        expected="exactly two values, or --labels-are instances if they number objects",
     )
+    error.may_be_numbers = True
+    return error

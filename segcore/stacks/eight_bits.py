@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from segcore.errors import DataError
 from segcore.stacks.padding import padding_of
 from segcore.stacks.stack import Page, StackReader
 
@@ -52,7 +53,7 @@ def tissue_of(reader: StackReader) -> Tissue:
     and saturated ones, which would be the percentile.
 
     Raises:
-        DataError: if a slice cannot be read.
+        DataError: if a slice cannot be read, or no pixel is a number.
     """
     samples: list[Page] = []
     blanks: list[Page] = []
@@ -66,6 +67,8 @@ def tissue_of(reader: StackReader) -> Tissue:
         # Striding by an odd number, so that it does not keep step with the rows.
         (blanks if blank else samples).append(values[:: (values.size // 2**17) | 1])
     values = np.concatenate(samples or blanks)
+    if not values.size:
+        raise DataError("no pixel is a number", path=reader.path, found="nothing but padding", expected="some tissue")
     low, high = (0.0, 255.0) if reader.dtype == np.uint8 else _range(values.astype(np.float64))
     return Tissue(
         low=low,
@@ -79,8 +82,6 @@ def tissue_of(reader: StackReader) -> Tissue:
 
 
 def _range(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    if not values.size:
-        return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     crowded = [end for end in (low, high) if (values == end).mean() > _DECIDING_SHARE]
     inner = values[~np.isin(values, crowded)] if crowded else values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,8 +212,8 @@ class _KeptPages:
             page = np.ascontiguousarray(self._make(source))
             with storage_errors(self._folder):
                 if self._file is None:
-                    # It is closed, and gone, with this object.
                     self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+                    weakref.finalize(self, self._file.close)
                 # Written, not mapped: on a full disk the first fails, the second kills.
                 place = self._file.seek(0, os.SEEK_END)
                 self._file.write(page.data)

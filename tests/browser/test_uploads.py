@@ -212,7 +212,7 @@ def test_a_name_that_will_not_do_is_refused_before_anything_is_read(app, browse,
 @pytest.mark.slow
 def test_masks_that_are_nearly_binary_are_offered_a_threshold(app, browse, tmp_path, cell_stack):
     smeared = cell_stack[1].copy()
-    smeared[:, 0, :5] = [3, 7, 11, 250, 244]
+    smeared[:, 0, :36] = [*range(1, 19), *range(237, 255)]
     stacks(tmp_path, cell_stack)
     tifffile.imwrite(tmp_path / "smeared.tif", smeared, photometric="minisblack")
     page = browse(f"{app.address}/data?section=import")

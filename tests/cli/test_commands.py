@@ -615,9 +615,9 @@ def test_bad_images(kind, tmp_path, refused, run, world):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda labels: np.where(np.arange(52) < 9, 128, labels), "not binary; found 3 values (0, 128, 255)"),
+        (lambda labels: np.where(np.arange(52) < 9, 128, labels), "not binary; found 3 values: 0 ("),
         (lambda labels: np.arange(labels.size).reshape(labels.shape) % 256, "256 values from 0 to 255"),
-        (lambda labels: np.where(np.arange(52) == 9, 3, labels), "--threshold-labels"),
+        (lambda labels: np.where(np.arange(52) == 9, 3, labels), "--membrane-values"),
         (np.zeros_like, "only one value"),
         (lambda labels: labels[:-1], "found 8; expected 9 masks"),
         (lambda labels: labels[:, :-1], "found 44 x 52 pixels; expected 45 x 52 pixels"),

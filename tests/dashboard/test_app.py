@@ -407,6 +407,36 @@ def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell
     assert (data_dir / "mine" / "dataset.json").is_file()
 
 
+def test_labels_of_classes_are_imported_by_the_values_that_are_typed(data_dir, models_dir, tmp_path, cell_stack):
+    import tifffile
+
+    images, labels = cell_stack
+    classes = np.where(labels > 0, 1, 7).astype(np.uint8)
+    classes[:, :9, :9] = 3
+    tifffile.imwrite(tmp_path / "images.tif", images)
+    tifffile.imwrite(tmp_path / "classes.tif", classes)
+    test = opened("data", section="import")
+    test.segmented_control(key="import way").set_value("path").run()
+    for key, value in (("path", "images.tif"), ("masks path", "classes.tif")):
+        test.text_input(key=f"import {key}").set_value(str(tmp_path / value)).run()
+    test.text_input(key="import name").set_value("mine").run()
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    said = text_of(test).replace("\\", "")
+    assert "found 3 values: 1 (" in said
+    assert "“Values of membrane” and “Values of interior” that say what each is" in said
+    assert "“What the masks hold”: numbered objects if they number objects" in said
+    test.selectbox(key="import kind").set_value("classes").run()
+    test.text_input(key="import membrane values").set_value("7, 3").run()
+    assert next(one for one in test.button if one.label == "Check and import").disabled
+    test.text_input(key="import interior values").set_value("one").run()
+    assert "Values are numbers with commas between them" in text_of(test)
+    test.text_input(key="import interior values").set_value("1").run()
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
+    kept = tifffile.imread(data_dir / "mine" / "labels.tif")
+    np.testing.assert_array_equal(kept, np.where(classes == 1, 255, 0))
+
+
 def test_a_corrupt_import_says_what_is_wrong_and_keeps_the_form(data_dir, models_dir, tmp_path):
     broken = tmp_path / "broken.tif"
     broken.write_bytes(b"II*\x00 not a tiff")

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segcore.errors import DataError
 from segcore.stacks.eight_bits import intensity_range, tissue_of, to_uint8
 from segcore.stacks.stack import array_stack
 
@@ -72,7 +73,9 @@ def test_what_was_seen_of_the_tissue():
     assert (found.sampled, found.padded, found.blank, found.padding_percent) == (5, 1, 1, 25.0)
     assert found.levels > 200
     assert tissue_of(array_stack(pages // 100)).levels < 20
-    assert tissue_of(array_stack(np.full((3, 9, 9), np.nan, np.float32))).blank == 3
+    assert tissue_of(array_stack(np.zeros((3, 9, 9), np.float32))).blank == 3
+    with pytest.raises(DataError, match="no pixel is a number; found nothing but padding"):
+        tissue_of(array_stack(np.full((3, 9, 9), np.nan, np.float32)))
 
 
 def test_not_a_number_becomes_black():

@@ -15,7 +15,13 @@ _NEWS = "data news"
 # What the command line calls the fields of this page.
 _FIELDS = {
     "--from": "“Another source”",
+    "--interior-values": "“Values of interior”",
+    "--labels-are classes": "“What the masks hold”: several classes",
+    "--labels-are instances": "“What the masks hold”: numbered objects",
+    "--membrane-px": "“Width of membrane”",
+    "--membrane-values": "“Values of membrane”",
     "--name": "name",
+    "--polarity": "“Which value of the masks is cell interior”",
     "--threshold-labels": "“White from grey value”",
     "--voxel-size-nm": "“Voxel”",
 }

@@ -1,0 +1,125 @@
+"""Labels that are no mask of membrane: numbered objects, and several classes; as masks of interior and membrane.
+
+Numbered objects are what CREMI's `neuron_ids`, cellpose and micro-sam write: every neurite has its own number, 0 is
+none of them. Touching ones have no membrane between them, so it is drawn there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy
+
+from segcore.errors import DataError
+from segcore.stacks import Page, StackReader
+
+LabelsAre = Literal["auto", "membrane-mask", "instances", "classes"]
+
+MOST_CLASSES = 16
+"""Of more values than this it is asked whether they number objects."""
+_LARGEST_SHARE_OF_EDGES = 0.3
+
+
+def interior_of_instances(numbers: Page, membrane_px: int) -> npt.NDArray[np.uint8]:
+    """Numbered objects as 255 where interior and 0 where membrane: where 0 is, and along lines between two numbers.
+
+    Args:
+        numbers: (H, W) whole numbers.
+        membrane_px: how wide a line is drawn between two numbers, at least 1; 1 takes the pixel above or to the left.
+
+    Returns:
+        (H, W) uint8.
+    """
+    line = np.zeros(numbers.shape, dtype=bool)
+    for before, after in (((slice(None, -1),), (slice(1, None),)), ((..., slice(None, -1)), (..., slice(1, None)))):
+        edge = numbers[before] != numbers[after]
+        line[before] |= edge
+        if membrane_px > 1:
+            line[after] |= edge
+    if membrane_px > 2:
+        line = scipy.ndimage.distance_transform_edt(~line) <= (membrane_px - 2) / 2 if line.any() else line
+    return np.where(line | (numbers == 0), np.uint8(0), np.uint8(255))
+
+
+def look_like_instances(labels: StackReader) -> bool:
+    """Whether what has many values numbers objects: whole numbers that are the same over areas (of three slices)."""
+    if labels.dtype.kind not in "ui":
+        return False
+    for z in {0, len(labels) // 2, len(labels) - 1}:
+        page = labels.read(z)
+        edges = [(page[1:] != page[:-1]).mean() if len(page) > 1 else 0.0, (page[:, 1:] != page[:, :-1]).mean()]
+        if max(edges) > _LARGEST_SHARE_OF_EDGES:
+            return False
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassValues:
+    """Which values of labels with several classes are membrane, and which interior."""
+
+    membrane: tuple[float, ...] = ()
+    interior: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        both = sorted(set(self.membrane) & set(self.interior))
+        if both:
+            raise DataError(
+                "a value cannot be membrane and interior", found=_listed(both), expected="each value in one list"
+            )
+
+    @property
+    def given(self) -> bool:
+        """Whether any value is."""
+        return bool(self.membrane or self.interior)
+
+    def check(self, labels: StackReader) -> str:
+        """What is said of labels whose every value is in a list.
+
+        Raises:
+            DataError: if there is none in one of the lists, or a value in neither.
+        """
+        if not (self.membrane and self.interior):
+            raise DataError(
+                "the values of one class are missing",
+                path=labels.path,
+                found="values of " + ("interior" if self.interior else "membrane" if self.membrane else "neither"),
+                expected="both --membrane-values and --interior-values",
+            )
+        pixels = np.zeros(2, dtype=np.int64)
+        for z in range(len(labels)):
+            page = labels.read(z)
+            is_membrane, is_interior = self._where(page)
+            if not (is_membrane | is_interior).all():
+                others = np.unique(page[~(is_membrane | is_interior)])
+                raise DataError(
+                    f"label {labels.names[z]} holds values that are in neither list",
+                    path=labels.path,
+                    found=_listed(others.tolist()),
+                    expected="every value in --membrane-values or --interior-values",
+                )
+            pixels += is_membrane.sum(), is_interior.sum()
+        if not pixels.all():
+            raise DataError(
+                "the labels hold one of the two classes only",
+                path=labels.path,
+                found="membrane" if pixels[0] else "interior",
+                expected="both",
+            )
+        share = 100 * pixels[0] / pixels.sum()
+        return f"{_listed(self.membrane)} is membrane ({share:.1f} %) and {_listed(self.interior)} is interior, as told"
+
+    def interior_of(self, page: Page) -> npt.NDArray[np.uint8]:
+        """A page as 255 where interior and 0 where membrane, (H, W) uint8."""
+        return np.where(self._where(page)[1], np.uint8(255), np.uint8(0))
+
+    def _where(self, page: Page) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        return np.isin(page, self.membrane), np.isin(page, self.interior)
+
+
+def _listed(values: Iterable[float]) -> str:
+    some = [f"{value:g}" for value in values]
+    return ", ".join(some[:8]) + (f" and {len(some) - 8} more" if len(some) > 8 else "")

@@ -1,0 +1,153 @@
+"""Numbered objects and classes become masks of interior and membrane, or are refused with what helps."""
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+from skimage.segmentation import find_boundaries
+
+from segcore.data import ClassValues, import_source
+from segcore.data.label_kinds import interior_of_instances, look_like_instances
+from segcore.errors import DataError
+from segcore.stacks import array_stack
+
+NUMBERS = np.array([[1, 1, 1, 2, 2, 2], [1, 1, 1, 2, 2, 2], [3, 3, 3, 3, 0, 0]], np.uint32)
+
+
+def test_membrane_between_numbers_by_hand():
+    one = [[1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0]]
+    two = [[1, 1, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]
+    np.testing.assert_array_equal(interior_of_instances(NUMBERS, 1), 255 * np.array(one))
+    np.testing.assert_array_equal(interior_of_instances(NUMBERS, 2), 255 * np.array(two))
+
+
+def tissue(slices=6, side=96, seed=0):
+    """Numbered, touching cells (nearest of some points), and images of them with dark rims."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, side, (24, 2))
+    y, x = np.mgrid[:side, :side]
+    images, numbers = [], []
+    for z in range(slices):
+        moved = points + 0.8 * z
+        page = np.hypot(y[..., None] - moved[:, 0], x[..., None] - moved[:, 1]).argmin(axis=-1) + 1
+        rim = ndimage.distance_transform_edt(~find_boundaries(page, mode="thick")) < 2
+        images.append(np.where(rim, 60, 170) + rng.normal(0, 8, rim.shape))
+        numbers.append(page)
+    return np.stack(images).clip(0, 255).astype(np.uint8), np.stack(numbers).astype(np.uint32)
+
+
+@pytest.fixture
+def bring(tmp_path, data_dir):
+    """Imports images and labels with options; gives the dataset."""
+
+    def imported(images, labels, **options):
+        tifffile.imwrite(tmp_path / "i.tif", images, photometric="minisblack")
+        tifffile.imwrite(tmp_path / "l.tif", labels, photometric="minisblack")
+        return import_source(tmp_path / "i.tif", "mine", labels=tmp_path / "l.tif", **options)[0]
+
+    return imported
+
+
+def said(dataset, check):
+    return next(one.message for one in dataset.info.checks if one.name == f"mine: {check}")
+
+
+def test_numbered_objects_are_recognised_and_separated(bring):
+    images, numbers = tissue()
+    dataset = bring(images, numbers)
+    assert said(dataset, "numbered objects").startswith("recognised: 0 and lines of 2 px between two numbers")
+    for page, label in zip(numbers, dataset.labels, strict=True):
+        # Two pixels wide is scikit-image's `thick`, which looks at four neighbours.
+        np.testing.assert_array_equal(label == 0, find_boundaries(page, connectivity=1, mode="thick"))
+    wide = interior_of_instances(numbers[0], 5)
+    assert (wide == 0).sum() > 1.5 * (np.asarray(dataset.labels[0]) == 0).sum()
+
+
+def test_few_objects_have_to_be_declared(bring):
+    images, numbers = tissue()
+    numbers = numbers % 8 + 1
+    with pytest.raises(DataError, match=r"found 8 values: 1 \(.*--labels-are instances if they number objects"):
+        bring(images, numbers)
+    assert said(bring(images, numbers, labels_are="instances"), "numbered objects").startswith("declared")
+
+
+def test_two_touching_cells_are_neither_membrane_nor_interior(bring):
+    images, numbers = tissue()
+    with pytest.raises(DataError, match=r"ambiguous which value of the labels is membrane.*--labels-are instances"):
+        bring(images, np.where(numbers > 12, 2, 1).astype(np.uint8))
+
+
+def test_dark_cells_in_bright_space_are_not_taken_for_membrane(bring):
+    y, x = np.mgrid[:128, :128]
+    cells = np.hypot(y % 32 - 16, x % 32 - 16) < 10
+    images = np.stack([np.where(cells, 70, 200).astype(np.uint8)] * 3)
+    with pytest.raises(DataError, match="ambiguous"):
+        bring(images, np.stack([cells.astype(np.uint8) * 255] * 3))
+
+
+def test_classes_by_their_values(bring):
+    images, numbers = tissue()
+    rims = np.stack([find_boundaries(page) for page in numbers])
+    labels = np.where(rims, 7, np.where(numbers % 5 == 0, 3, 1)).astype(np.uint8)
+    dataset = bring(images, labels, class_values=ClassValues(membrane=(7,), interior=(1, 3)))
+    np.testing.assert_array_equal(dataset.labels, np.where(rims, 0, 255))
+    assert said(dataset, "classes") == (f"7 is membrane ({100 * rims.mean():.1f} %) and 1, 3 is interior, as told")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"class_values": ClassValues(membrane=(7,))}, "values of membrane; expected both"),
+        ({"labels_are": "classes"}, "found values of neither"),
+        ({"class_values": ClassValues(membrane=(7,), interior=(1,))}, "in neither list; found 3"),
+        ({"class_values": ClassValues(membrane=(8,), interior=(1, 3, 7))}, "one of the two classes only; found inter"),
+        ({"labels_are": "instances", "class_values": ClassValues(interior=(1,))}, "--labels-are classes"),
+        ({"labels_are": "instances", "polarity": "interior-white"}, "--polarity is for masks of membrane"),
+        ({"labels_are": "instances", "threshold_labels": 3}, "--threshold-labels is for masks of membrane"),
+        ({"labels_are": "instances", "membrane_px": 0}, "--membrane-px of 1 or more"),
+        ({"labels_are": "numbers"}, "expected auto, membrane-mask, instances, classes"),
+        ({"labels_are": "membrane-mask"}, r"found 3 values: 1 \(\d+\.\d %\), 3 \(\d+\.\d %\), 7"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(options, words, bring, data_dir, listing):
+    images, numbers = tissue()
+    labels = np.where(find_boundaries(numbers), 7, np.where(numbers % 5 == 0, 3, 1)).astype(np.uint8)
+    with pytest.raises(DataError, match=words):
+        bring(images, labels, **options)
+    assert listing(data_dir) == []
+
+
+def test_one_value_cannot_be_two_classes():
+    with pytest.raises(DataError, match="found 3; expected each value in one list"):
+        ClassValues(membrane=(0, 3), interior=(1, 3))
+
+
+def test_numbers_with_a_decimal_point_are_refused(bring):
+    images, numbers = tissue()
+    with pytest.raises(DataError, match="whole numbers; found float32"):
+        bring(images, numbers.astype(np.float32), labels_are="instances")
+
+
+def test_noise_does_not_look_like_instances():
+    noise = np.random.default_rng(0).integers(0, 5000, (3, 60, 60), np.uint16)
+    assert not look_like_instances(array_stack(noise))
+    assert look_like_instances(array_stack(tissue()[1]))
+
+
+def test_slices_that_nobody_labelled_are_named(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    labels[[1, 4]] = 255
+    assert said(bring(images, labels), "two values in the masks").endswith(
+        "WARNING: of one class only, as if nobody had labelled them: 001, 004"
+    )
+
+
+def test_an_ignored_value_is_not_taken_for_a_smeared_mask(bring):
+    images, numbers = tissue()
+    labels = (np.stack([interior_of_instances(page, 3) for page in numbers]) > 0).astype(np.uint8)
+    labels[:, :70] = 255
+    with pytest.raises(DataError, match="found 3 values") as raised:
+        bring(images, labels)
+    assert "JPEG" not in str(raised.value)
+    assert "--threshold-labels" not in str(raised.value)
