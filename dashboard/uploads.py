@@ -11,12 +11,12 @@ from typing import Protocol
 from segcore.data import unpacked
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import IMAGE_SUFFIXES, StackReader, open_stack
+from segcore.stacks import IMAGE_SUFFIXES, VOLUME_SUFFIXES, StackReader, open_stack
 from segcore.storage import storage_errors
 
 _USUAL = ("tif", "tiff", "zip", "png", "jpg", "jpeg")
 # Only the first few are seen beside the button.
-SUFFIXES = (*_USUAL, *sorted({suffix.lstrip(".").lower() for suffix in IMAGE_SUFFIXES} - set(_USUAL)))
+SUFFIXES = (*_USUAL, *sorted({suffix.lstrip(".").lower() for suffix in IMAGE_SUFFIXES | VOLUME_SUFFIXES} - set(_USUAL)))
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _BLOCK = 1 << 20
 MOST_PIXELS = 8192 * 8192

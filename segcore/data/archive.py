@@ -14,6 +14,7 @@ from pathlib import Path
 
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
+from segcore.stacks import file_of
 from segcore.storage import atomic_folder, errors_shown_at, scratch_folder
 
 MAX_UNPACKED_BYTES = 64 * 2**30
@@ -63,11 +64,11 @@ def unpacked(
     Raises:
         DataError: if the source is missing, or as `unzip`.
     """
-    if not source.exists():
+    if not file_of(source).exists():
         raise DataError(
             "there is no such file or folder", path=source, expected="an image, a stack, a folder of images or a zip"
         )
-    if source.is_dir() or (source.suffix.lower() != ".zip" and not zipfile.is_zipfile(source)):
+    if source.is_dir() or (source.suffix.lower() != ".zip" and not zipfile.is_zipfile(file_of(source))):
         yield source
         return
     with scratch_folder(parent) as scratch:

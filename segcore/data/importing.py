@@ -27,6 +27,7 @@ from segcore.stacks import (
     StackReader,
     Tissue,
     VoxelSize,
+    file_of,
     image_files,
     open_stack,
     tissue_of,
@@ -269,7 +270,7 @@ def _opened(source: Path, name: str, options: _Options, checks: list[Check]) -> 
     with ExitStack() as stack:
         root = stack.enter_context(unpacked(source, data_root(), limit=options.unpack_limit, progress=options.progress))
         labels = options.labels
-        if labels is not None and root != source and (root / labels).exists():
+        if labels is not None and root != source and file_of(root / labels).exists():
             labels = root / labels
         elif labels is not None:
             labels = stack.enter_context(

@@ -23,6 +23,7 @@ from segcore.stacks.reduction import (
     write_reduced_prediction,
 )
 from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
+from segcore.stacks.volumes import VOLUME_SUFFIXES, file_of
 from segcore.stacks.writing import StackWriter
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "LEVEL",
     "REDUCED",
     "TIFF_SUFFIXES",
+    "VOLUME_SUFFIXES",
     "How",
     "Page",
     "Plane",
@@ -43,6 +45,7 @@ __all__ = [
     "array_stack",
     "each_slice",
     "extremes",
+    "file_of",
     "image_files",
     "intensity_range",
     "is_kept_reduced",

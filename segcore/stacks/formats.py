@@ -15,15 +15,24 @@ from segcore.errors import DataError
 from segcore.stacks.numbering import in_number_order
 from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form
 from segcore.stacks.tiff import open_tiff
+from segcore.stacks.volumes import HDF5_SUFFIXES, file_of, open_hdf5, open_npy
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
+
+# What microscopes and laboratories write besides; it is named, so that nobody looks for damage.
+_NOT_READ = {
+    ".dm3": "DigitalMicrograph 3", ".dm4": "DigitalMicrograph 4", ".mrc": "MRC", ".rec": "MRC", ".map": "MRC",
+    ".nrrd": "NRRD", ".nhdr": "NRRD", ".nii": "NIfTI", ".gz": "NIfTI or another compressed file", ".zarr": "Zarr",
+    ".n5": "N5", ".czi": "Zeiss CZI", ".lif": "Leica LIF", ".nd2": "Nikon ND2", ".ims": "Imaris", ".mat": "MATLAB",
+    ".npz": "a NumPy archive",
+}  # fmt: skip
 
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
 def open_stack(path: Path) -> StackReader:
-    """Opens a multi-page TIFF, a single image, or a folder of numbered images.
+    """Opens a multi-page TIFF, a single image, a folder of numbered images, HDF5 (`file.h5:inside`) or `.npy`.
 
     All headers are read and compared, pixels are not.
 
@@ -32,14 +41,27 @@ def open_stack(path: Path) -> StackReader:
     """
     path = Path(path)
     if path.is_dir():
+        if path.suffix.lower() in _NOT_READ:
+            raise _not_read(path)
         return _open_folder(path)
-    if not path.exists():
+    if not file_of(path).exists():
         raise DataError(
             "there is no such file or folder", path=path, expected="an image, a stack or a folder of images"
         )
     if path.suffix.lower() in TIFF_SUFFIXES:
         return open_tiff(path)
+    if file_of(path).suffix.lower() in HDF5_SUFFIXES:
+        return open_hdf5(path)
+    if path.suffix.lower() == ".npy":
+        return open_npy(path)
+    if path.suffix.lower() in _NOT_READ:
+        raise _not_read(path)
     return _open_picture(path)
+
+
+def _not_read(path: Path) -> DataError:
+    suffix = path.suffix.lower()
+    return DataError(f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected="TIFF, HDF5, PNG or .npy")
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import os
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -213,13 +214,19 @@ class _KeptPages:
             with storage_errors(self._folder):
                 if self._file is None:
                     self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-                    weakref.finalize(self, self._file.close)
+                    weakref.finalize(self, _close, self._file)
                 # Written, not mapped: on a full disk the first fails, the second kills.
                 place = self._file.seek(0, os.SEEK_END)
                 self._file.write(page.data)
                 self._file.flush()
                 self._known[source] = np.memmap(self._file, self._dtype, "r", place, self._shape)
         return self._known[source]
+
+
+def _close(file: IO[bytes]) -> None:
+    """Closes a file nobody needs any more; what the disk refused to take was told when it was written."""
+    with suppress(OSError):
+        file.close()
 
 
 def _window(centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int) -> Window:

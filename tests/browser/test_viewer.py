@@ -602,6 +602,7 @@ def test_what_is_deleted_or_replaced_meanwhile_is_said_or_shown(open_page, world
     page.keys("End")
     box = page.root.locator('[data-at="canvas"]').bounding_box()
     page.page.mouse.move(box["x"] + box["width"] / 2 + 9, box["y"] + box["height"] / 2)
+    readout.filter(has_text="probability").wait_for()
     x, y = (int(part) for part in re.match(r"x (\d+), y (\d+)", readout.inner_text()).groups())
     assert f"probability {(255 - int(predictions[7, y, x])) / 255:.3f}" in readout.inner_text()
 

@@ -32,6 +32,10 @@ from segcore.jobs.queue import JobQueue
 from segcore.locking import locked
 from segcore.jobs.task import run_job
 
+# What a job loads when it needs it is here before, or every one of them would load it anew.
+import cv2, lightning_fabric, scipy.ndimage, skimage.metrics, skimage.segmentation, tensorboardX
+import segcore.evaluation, segcore.network, segcore.training
+
 config = from_dict(RunConfig, json.loads(sys.argv[1]))
 jobs = int(sys.argv[2])
 queue, chance = JobQueue(), random.Random(0)
