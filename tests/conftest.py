@@ -52,8 +52,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what was left out, and how to run it."""
     if LEFT_OUT:
         terminalreporter.write_line(
-            f"{len(LEFT_OUT)} tests marked slow were left out; "
-            "run them with: .venv/bin/python -m pytest -m slow -n auto --dist loadfile --no-loadscope-reorder"
+            f"{len(LEFT_OUT)} tests marked slow were left out; run them with: .venv/bin/python -m pytest -m slow"
         )
 
 

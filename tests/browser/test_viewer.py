@@ -513,8 +513,9 @@ def test_a_place_is_shown_each_time_it_is_asked_for(open_page):
         box = page.root.locator('[data-at="canvas"]').bounding_box()
         third = box["width"] * box["height"] / 3
         assert scale == min(12, round((third / 900) ** 0.5))
-        assert page.root.locator("[aria-live]").inner_text()
-    page.page.wait_for_selector(".viewer:not([data-marked])")
+        live = page.root.locator("[aria-live]")
+        page.page.wait_for_selector(".viewer:not([data-marked])")
+        assert live.inner_text()
     # A page that was loaded anew does not jump.
     page.keys("0")
     whole = page.view()
