@@ -1,27 +1,30 @@
-"""One training step, side by side: segcore, the same network in plain PyTorch, MONAI's BasicUNet.
+"""One training step, side by side: segcore as it trains and on a ready batch, plain PyTorch, MONAI's BasicUNet.
 
-    python -m benchmarks.training_step [--size 512] [--batch 4] [--width 32] [--rounds 3]
+    python -m benchmarks.training_step [--preset standard] [--set model.width=32] [--device cuda] [--steps 50]
 
-A step is forward, loss (cross-entropy and Dice), backward, clipping and AdamW, on the same tensors. segcore takes it
-as it trains by default on this machine: channels last, freed memory kept, and bfloat16 where the hardware has it;
-a row in float32 stands beside it. MONAI is measured where it is installed (`pip install monai`).
+A step is forward, loss (cross-entropy and Dice), backward, clipping and the optimiser. segcore takes it as it trains by
+default on this machine: channels last, freed memory kept, bfloat16 where the hardware has it, slices on a GPU that has
+the memory. MONAI is measured where it is installed (`pip install monai`).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from segcore.config import LossConfig, ModelConfig, TrainConfig
-from segcore.network import UNet, segmentation_loss
-from segcore.training import trains_in_bfloat16
+from segcore.config import LossConfig, RunConfig, override
+from segcore.network import segmentation_loss
+from segcore.presets import preset
+from segcore.runs import make_split
+from segcore.training import Learner, Machine, epoch_samples, launch
 
 
 class PlainUNet(nn.Module):
@@ -57,6 +60,7 @@ class PlainUNet(nn.Module):
 
 
 def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], None]:
+    model.to(images.device)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 
     def step() -> None:
@@ -68,59 +72,83 @@ def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[],
     return step
 
 
-def segcore_step(width: int, images: Tensor, labels: Tensor, precision: str) -> Callable[[], None]:
-    fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-    network = UNet(ModelConfig(width=width)).to(memory_format=torch.channels_last)
-    model, optimizer = fabric.setup(network, torch.optim.AdamW(network.parameters(), 1e-3))
-    images = images.contiguous(memory_format=torch.channels_last)
+def learner_of(config: RunConfig, device: str) -> Learner:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (30, 512, 512), np.uint8)
+    stripes = np.broadcast_to((np.arange(512) // 24 % 4 > 0).astype(np.uint8) * 255, images.shape)
+    learner = Learner(launch(Machine(accelerator=device), config.train), config, images, stripes)
+    learner.model.train()
+    return learner
 
-    def step() -> None:
-        fabric.backward(segmentation_loss(model(images), labels, LossConfig()))
-        fabric.clip_gradients(model, optimizer, max_norm=1.0)
-        optimizer.step()
-        optimizer.zero_grad()
 
-    return step
+def whole_step(learner: Learner, config: RunConfig) -> Callable[[], None]:
+    """As in a training: patches cut and varied anew for each step."""
+    split, size = make_split(30, config.split), config.train.batch_size
+    batches = (
+        samples[start : start + size]
+        for epoch in itertools.count(1)
+        for samples in [epoch_samples(split, config, epoch)]
+        for start in range(0, len(samples) - size + 1, size)
+    )
+    return lambda: void(learner.step(next(batches), 1e-4))
+
+
+def ready_step(learner: Learner, config: RunConfig) -> Callable[[], None]:
+    """The same on one batch that lies there ready."""
+    samples = epoch_samples(make_split(30, config.split), config, 1)[: config.train.batch_size]
+    made = learner.batches.make(samples, patch_px=config.train.patch_px)
+    learner.batches.make = lambda samples, *, patch_px: made  # type: ignore[method-assign]
+    return lambda: void(learner.step(samples, 1e-4))
+
+
+def void(_: object) -> None:
+    pass
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("size", 512), ("batch", 4), ("width", 32), ("rounds", 3)):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--preset", default="standard")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    for name, default in (("steps", 3), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
+    config = override(preset(options.preset), options.set)
     torch.manual_seed(0)
-    images = torch.randn(options.batch, 1, options.size, options.size)
+    whole = learner_of(config, options.device)
+    device, batch, side = whole.fabric.device, config.train.batch_size, config.train.patch_px or 512
+    images = torch.randn(batch, 1, side, side, device=device)
     labels = torch.rand_like(images) > 0.2
     ways = {
-        "plain PyTorch, float32": plain_step(PlainUNet(options.width), images, labels),
-        "segcore, float32": segcore_step(options.width, images, labels, "32-true"),
+        "segcore, end to end": whole_step(whole, config),
+        "segcore, on a ready batch": ready_step(learner_of(config, options.device), config),
+        "plain PyTorch, float32": plain_step(PlainUNet(config.model.width), images, labels),
     }
-    if trains_in_bfloat16("cpu", TrainConfig().precision):
-        ways["segcore, bfloat16 (its default here)"] = segcore_step(options.width, images, labels, "bf16-mixed")
     try:
         from monai.networks.nets import BasicUNet
     except ImportError:
         print("MONAI is not installed")
     else:
-        features = [options.width * 2**level for level in range(5)]
-        network = BasicUNet(2, 1, 1, features=(*features, options.width))
+        features = [config.model.width * 2**level for level in range(5)]
+        network = BasicUNet(2, 1, 1, features=(*features, config.model.width))
         ways["MONAI BasicUNet, float32"] = plain_step(network, images, labels)
-    for step in ways.values():
-        step()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(options.rounds):
+    for number in range(options.rounds + 1):
         for name, step in ways.items():
             started = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - started)
-    print(
-        f"width {options.width}, batch {options.batch} of {options.size} x {options.size}, "
-        f"{torch.get_num_threads()} threads, {options.rounds} rounds, medians"
-    )
-    reference = seconds["plain PyTorch, float32"]
+            for _ in range(options.steps):
+                step()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if number:  # the first makes ready what later ones use
+                seconds[name].append((time.perf_counter() - started) / options.steps)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"{options.preset}, width {config.model.width}, batch {batch} of {side} x {side}, {where}, medians")
+    first = seconds["segcore, end to end"]
     for name, values in seconds.items():
-        ratio = statistics.median(other / own for other, own in zip(reference, values, strict=True))
-        print(f"{name:<42}{statistics.median(values):8.2f} s{ratio:8.2f} x")
+        ratio = statistics.median(other / own for other, own in zip(first, values, strict=True))
+        step_s = statistics.median(values)
+        print(f"{name:<30}{1000 * step_s:10.1f} ms{batch / step_s:10.1f} images/s{ratio:8.2f} x end to end")
 
 
 if __name__ == "__main__":

@@ -311,7 +311,10 @@ class TrainConfig(Settings):
     )  # fmt: skip
     gradient_clip: float = _setting(1.0, "Gradient clip", "Largest norm of the gradient; 0 does not clip.", ge=0)
     precision: Literal["auto", "32", "bf16"] = _setting(
-        "auto", "Precision", "`auto` uses bfloat16 where the hardware multiplies it; `32` and `bf16` say so."
+        "auto",
+        "Precision",
+        "`auto` uses bfloat16 where the hardware multiplies it; `32` and `bf16` say so. On a GPU, `32` computes "
+        "convolutions in TensorFloat-32, which keeps ten bits of each factor.",
     )
     compile: bool = _setting(False, "Compile", "Hand the network to `torch.compile`.")
     seed: int = _setting(0, "Seed", "Of everything random. The same seed gives the same run.", ge=0, le=2**31 - 1)

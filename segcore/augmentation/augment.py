@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segcore.augmentation.noise import normal_array, normal_tensor
 from segcore.augmentation.transform import Transform
-from segcore.augmentation.warp import LARGEST_PX, moves, opencv, warp_arrays, warp_tensors
-
-Pixels = TypeVar("Pixels", NDArray[np.float32], Tensor)
+from segcore.augmentation.warp import LARGEST_PX, moves, sent, warp_arrays, warp_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,14 @@ class AugmentedBatch:
     def layers(self) -> list[Tensor]:
         """Image, label, and weights if there are any."""
         return [self.images, self.labels, *([] if self.weights is None else [self.weights])]
+
+    def part(self, n: int) -> AugmentedBatch:
+        """Image n alone."""
+        return _of_layers([layer[n : n + 1] for layer in self.layers])
+
+
+def _of_layers(layers: Sequence[Tensor]) -> AugmentedBatch:
+    return AugmentedBatch(images=layers[0], labels=layers[1], weights=layers[2] if len(layers) > 2 else None)
 
 
 def apply(
@@ -58,20 +65,32 @@ def apply(
     Returns:
         The batch, on the device of `images`.
     """
+    height, width = size or images.shape[-2:]
+    if images.device.type != "cpu" or max(*images.shape[-2:], height, width) > LARGEST_PX:
+        return apply_tensors(images, labels, transforms, weights=weights, size=size)
     batch = AugmentedBatch(images=images, labels=labels, weights=weights)
-    shape = (len(transforms), 1, *(size or images.shape[-2:]))
+    shape = (len(transforms), 1, height, width)
     made = AugmentedBatch(
         images=images.new_empty(shape),
         labels=labels.new_empty(shape),
         weights=None if weights is None else weights.new_empty(shape),
     )
-    if images.device.type == "cpu" and max(*images.shape, *shape) <= LARGEST_PX:
-        sources, results = ([layer.numpy()[:, 0] for layer in one.layers] for one in (batch, made))
-        _in_threads(lambda n: _fill_arrays([s[n] for s in sources], transforms[n], [r[n] for r in results]), shape[0])
-    else:
-        for n, transform in enumerate(transforms):
-            _fill_tensors([layer[n, 0] for layer in batch.layers], transform, [layer[n, 0] for layer in made.layers])
+    sources, results = ([layer.numpy()[:, 0] for layer in one.layers] for one in (batch, made))
+    _in_threads(lambda n: _fill_arrays([s[n] for s in sources], transforms[n], [r[n] for r in results]), shape[0])
     return made
+
+
+def apply_tensors(
+    images: Tensor,
+    labels: Tensor,
+    transforms: Sequence[Transform],
+    *,
+    weights: Tensor | None = None,
+    size: tuple[int, int] | None = None,
+) -> AugmentedBatch:
+    """The same as `apply`, as a GPU does it, on any device; nothing is waited for."""
+    batch = AugmentedBatch(images=images, labels=labels, weights=weights)
+    return _apply_tensors(batch, transforms, *(size or images.shape[-2:]))
 
 
 def _in_threads(task: Callable[[int], None], count: int) -> None:
@@ -101,32 +120,75 @@ def _fill_arrays(sources: list[NDArray[Any]], transform: Transform, results: lis
     else:
         for source, result in zip(sources, results, strict=True):
             np.copyto(result, source)
-    _vary_intensity(results[0], transform)
+    _vary(results[0], transform)
 
 
-def _fill_tensors(layers: list[Tensor], transform: Transform, made: list[Tensor]) -> None:
-    """The same on any device."""
-    if moves(transform) or layers[0].shape != made[0].shape:
-        stacked = torch.stack([layer.float() for layer in layers])
-        layers = list(warp_tensors(stacked, transform, *made[0].shape))
-        layers[1] = layers[1] > 0.5
-    for layer, result in zip(layers, made, strict=True):
-        result.copy_(layer)
-    _vary_intensity(made[0], transform)
+def _apply_tensors(batch: AugmentedBatch, transforms: Sequence[Transform], height: int, width: int) -> AugmentedBatch:
+    """The whole batch at once where its borders and bends are of one kind."""
+    kinds = [(transform.border, transform.elastic_spacing_px) for transform in transforms]
+    if len(set(kinds)) > 1:
+        alone = [_apply_tensors(batch.part(n), [one], height, width).layers for n, one in enumerate(transforms)]
+        return _of_layers([torch.cat(layers) for layers in zip(*alone, strict=True)])
+    if any(map(moves, transforms)) or batch.images.shape[-2:] != (height, width):
+        stacked = torch.cat([layer.float() for layer in batch.layers], dim=1)
+        warped = warp_tensors(stacked, transforms, height, width)
+        images, labels = warped[:, :1], warped[:, 1:2] > 0.5
+        weights = None if batch.weights is None else warped[:, 2:]
+    else:
+        images, labels, weights = batch.images, batch.labels, batch.weights
+    return AugmentedBatch(images=_varied(images, transforms), labels=labels, weights=weights)
 
 
-def _vary_intensity(image: Pixels, transform: Transform) -> None:
+def _varied(images: Tensor, transforms: Sequence[Transform]) -> Tensor:
+    """Images (N, 1, h, w) with their intensity varied and noise added."""
+    settings = np.array(
+        [
+            (
+                one.contrast,
+                one.brightness,
+                one.gamma,
+                one.noise_level if one.noise != "none" else 0,
+                one.noise == "poisson",
+                one.noise == "speckle",
+                _varies(one),
+            )
+            for one in transforms
+        ],
+        np.float32,
+    )
+    contrast, brightness, gamma, level, poisson, speckle, varies = sent(settings, images.device).T[
+        ..., None, None, None
+    ]
+    if any(map(_varies, transforms)):
+        mean = images.mean((2, 3), keepdim=True)
+        changed = ((images - mean) * contrast + mean + brightness).clip(0, 1) ** gamma
+        images = torch.where(varies > 0, changed, images)
+    if not any(one.noise_level for one in transforms if one.noise != "none"):
+        return images
+    seeds = sent(np.array([one.noise_seed for one in transforms]), images.device)
+    noise = normal_tensor(seeds, *images.shape[-2:])[:, None] * level
+    double = 2 * images.clip(0, 1)
+    noise = torch.where(poisson > 0, noise * double.sqrt(), torch.where(speckle > 0, noise * double, noise))
+    return torch.where(level > 0, (images + noise).clip(0, 1), images)
+
+
+def _varies(transform: Transform) -> bool:
+    return transform.contrast != 1 or transform.brightness != 0 or transform.gamma != 1
+
+
+def _vary(image: NDArray[np.float32], transform: Transform) -> None:
     """Varies the intensity of an image (h, w) and adds noise, in place."""
-    if transform.contrast != 1 or transform.brightness != 0 or transform.gamma != 1:
+    if _varies(transform):
         mean = float(image.mean())
         image -= mean
         image *= transform.contrast
         image += mean + transform.brightness
-        _clip(image)
+        np.clip(image, 0, 1, out=image)
         image **= transform.gamma
     if transform.noise == "none" or transform.noise_level == 0:
         return
-    noise = _noise(image, transform.noise_seed, transform.noise_level)
+    noise = normal_array(transform.noise_seed, *image.shape)
+    noise *= transform.noise_level
     if transform.noise == "poisson":
         # The variance of counts, as many as give a pixel of intensity 1/2 a standard deviation of the level, in its
         # normal limit. Counts drawn by rejection would be quite others on a device whose image differs in the last
@@ -135,19 +197,4 @@ def _vary_intensity(image: Pixels, transform: Transform) -> None:
     elif transform.noise == "speckle":
         noise *= 2 * image
     image += noise
-    _clip(image)
-
-
-def _clip(image: NDArray[np.float32] | Tensor) -> None:
-    if isinstance(image, Tensor):
-        image.clip_(0, 1)
-    else:
-        np.clip(image, 0, 1, out=image)
-
-
-def _noise(image: Pixels, seed: int, deviation: float) -> Pixels:
-    """Normal values in the shape of an image. Drawn in memory whatever the device, so that a record means the same."""
-    cv2, values = opencv(), np.empty(tuple(image.shape), np.float32)
-    cv2.setRNGSeed(seed)  # this thread's generator, so that the others do not matter
-    cv2.randn(values, 0, deviation)
-    return torch.from_numpy(values).to(image.device) if isinstance(image, Tensor) else values
+    np.clip(image, 0, 1, out=image)

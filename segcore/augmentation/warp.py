@@ -104,30 +104,41 @@ class _Places:
         ]
 
 
-def warp_tensors(layers: Tensor, transform: Transform, height: int, width: int) -> Tensor:
-    """The same on any device.
+def warp_tensors(layers: Tensor, transforms: Sequence[Transform], height: int, width: int) -> Tensor:
+    """The same for a batch, on any device, without waiting for it.
 
     Args:
-        layers: (C, H, W) float32.
-        transform: of all of them.
+        layers: (N, C, H, W) float32.
+        transforms: N of one border and one distance between control points.
         height, width: of the result.
 
     Returns:
-        (C, height, width) float32.
+        (N, C, height, width) float32.
     """
     device = layers.device
-    right, down = (torch.tensor(step, device=device) for step in _inverse(transform))
-    columns = torch.arange(width, device=device, dtype=torch.float32)[:, None] - (width - 1) / 2
-    rows = torch.arange(height, device=device, dtype=torch.float32)[:, None, None] - (height - 1) / 2
-    places = right * columns + down * rows
-    if transform.elastic_px:
-        along, points, across = (torch.from_numpy(part).to(device) for part in _splines(transform, height, width))
-        places += (along @ points @ across.T).movedim(0, -1)
+    turns = sent(np.array([_inverse(transform) for transform in transforms], np.float32), device)
+    columns = torch.arange(width, device=device, dtype=torch.float32) - (width - 1) / 2
+    rows = torch.arange(height, device=device, dtype=torch.float32) - (height - 1) / 2
+    right, down = turns[:, 0, None, None], turns[:, 1, None, None]
+    places = right * columns[:, None] + down * rows[:, None, None]
+    if any(transform.elastic_px for transform in transforms):
+        spacing = transforms[0].elastic_spacing_px
+        along, across = (_basis_on(length, spacing, device) for length in (height, width))
+        counts = along.shape[1], across.shape[1]
+        points = sent(np.stack([_control_points(transform, *counts) for transform in transforms]), device)
+        places += (along @ points @ across.T).movedim(1, -1)
     # grid_sample measures from -1 to 1 across the outer edges of the pixels.
-    places *= torch.tensor([2 / layers.shape[-1], 2 / layers.shape[-2]], device=device)
-    padding = "zeros" if transform.border == "black" else "reflection"
-    warped: Tensor = F.grid_sample(layers[None], places[None], padding_mode=padding, align_corners=False)
-    return warped[0]
+    places[..., 0] *= 2 / layers.shape[-1]
+    places[..., 1] *= 2 / layers.shape[-2]
+    padding = "zeros" if transforms[0].border == "black" else "reflection"
+    warped: Tensor = F.grid_sample(layers, places, padding_mode=padding, align_corners=False)
+    return warped
+
+
+def sent(values: NDArray[Any], device: torch.device) -> Tensor:
+    """Values on a device; to a GPU through pinned memory, so that nothing waits until they are there."""
+    here = torch.from_numpy(values)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
 
 
 def _inverse(transform: Transform) -> tuple[Vector, Vector]:
@@ -143,30 +154,28 @@ def _inverse(transform: Transform) -> tuple[Vector, Vector]:
 _SPLINE_DEVIATION = 151 / 315
 
 
-def _splines(
-    transform: Transform, height: int, width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """A free-form deformation: cubic B-splines over a grid of control points (Rueckert et al. 1999).
-
-    Three matrices, whose product, the last one transposed, is the displacement right and down, (2, height, width), in
-    pixels.
-    """
-    along = _spline_basis(height, transform.elastic_spacing_px)
-    across = _spline_basis(width, transform.elastic_spacing_px)
-    rng = np.random.default_rng(transform.elastic_seed)
-    points = rng.standard_normal((2, along.shape[1], across.shape[1]), dtype=np.float32)
+def _control_points(transform: Transform, rows: int, columns: int) -> NDArray[np.float32]:
+    """A free-form deformation: displacements right and down, (2, rows, columns) pixels, of the control points of
+    cubic B-splines (Rueckert et al. 1999)."""
+    points = np.random.default_rng(transform.elastic_seed).standard_normal((2, rows, columns), dtype=np.float32)
     points *= transform.elastic_px / _SPLINE_DEVIATION
-    return along, points, across
+    return points
 
 
 def _displacement(transform: Transform, height: int, width: int) -> NDArray[np.float32]:
-    """The product of `_splines`."""
-    along, points, across = _splines(transform, height, width)
+    """Displacements right and down of every pixel, (2, height, width), pixels."""
+    along, across = (_spline_basis(length, transform.elastic_spacing_px) for length in (height, width))
+    points = _control_points(transform, along.shape[1], across.shape[1])
     between, made = points @ across.T, np.empty((2, height, width), np.float32)
     # In parts too small for NumPy to start threads, which would be in the way of those that images are dealt to.
     for start in range(0, height, _ROWS):
         np.matmul(along[start : start + _ROWS], between, out=made[:, start : start + _ROWS])
     return made
+
+
+@lru_cache(maxsize=64)
+def _basis_on(length: int, spacing: float, device: torch.device) -> Tensor:
+    return torch.from_numpy(_spline_basis(length, spacing)).to(device)
 
 
 @lru_cache(maxsize=64)

@@ -33,7 +33,8 @@ def predict(model: UNet, images: Iterable[NDArray[np.uint8]], config: Prediction
         config: averaging and tiling.
 
     Yields:
-        (H, W) uint8, probability times 255, rounded.
+        (H, W) uint8, probability times 255, rounded. On a GPU convolutions are computed in TensorFloat-32, so that some
+        pixels differ by 1 from a CPU's.
 
     Raises:
         RunError: if the device has not the memory.
@@ -157,4 +158,6 @@ def _pixels_at_once(model: UNet, device: torch.device) -> int:
         return _CPU_PIXELS * 32 // max(32, model.config.width)
     # Inputs, outputs and skip connections of the top level, with room to spare.
     free, _ = torch.cuda.mem_get_info(device)
+    # What PyTorch has put by is free, too.
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(0.5 * free / (model.config.width * 4 * 12))

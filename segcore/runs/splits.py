@@ -52,8 +52,8 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
     """Divides a stack by the protocol of `config`.
 
     Validation is the end of the training part that lies next to the test part where there is a
-    choice, and `gap` slices separate it from training: so a test slice has no trained neighbour in
-    `blocks`, although raw slices next to each other look much alike.
+    choice, and `gap` slices separate training from it and from the test part: so neither has a trained
+    neighbour, as raw slices next to each other look much alike.
 
     Args:
         slices: length of the stack.
@@ -72,11 +72,9 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
     after = rest[len(before) :]
     # At most half of the rest is wanted, so one side of the test block holds it in one piece.
     validation = before[len(before) - wanted :] if len(before) >= wanted else after[:wanted]
-    judged = {*validation}
+    judged = {*validation, *test}
     gap = [
-        index
-        for index in rest
-        if index not in judged and min(abs(index - chosen) for chosen in validation) <= config.gap
+        index for index in rest if index not in judged and min(abs(index - chosen) for chosen in judged) <= config.gap
     ]
     train = [index for index in rest if index not in judged and index not in gap]
     if not train:

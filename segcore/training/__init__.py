@@ -3,22 +3,29 @@
 In: a dataset and settings. Out: a finished or resumable run.
 Needs PyTorch. May use: augmentation, measures, network, data, runs, stacks."""
 
-from segcore.training.machine import Machine, is_lead_process
+from segcore.training.choosing_thresholds import choose_thresholds
+from segcore.training.machine import Machine, is_lead_process, launch
 from segcore.training.pool import write_pool
-from segcore.training.sampling import BatchMaker, Sample
+from segcore.training.sampling import BatchMaker, Sample, epoch_samples, validation_samples
 from segcore.training.speed import measure_speed
 from segcore.training.starting import conclude, resume, train
+from segcore.training.step import Learner
 from segcore.training.terminal import epoch_report
 
 __all__ = [
     "BatchMaker",
+    "Learner",
     "Machine",
     "Sample",
+    "choose_thresholds",
     "conclude",
     "epoch_report",
+    "epoch_samples",
     "is_lead_process",
+    "launch",
     "measure_speed",
     "resume",
     "train",
+    "validation_samples",
     "write_pool",
 ]

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -98,6 +99,7 @@ def load_checkpoint(path: Path, network: nn.Module, average: nn.Module | None, o
             number, _, key = name.partition(".")
             states.setdefault(int(number), {})[key] = tensor
         _check_moments(states, optimizer)
+        _lay_out(states, optimizer)
         optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
     except FileNotFoundError as error:
         raise RunError("the checkpoint is missing", path=path, expected=_EXPECTED) from error
@@ -119,6 +121,16 @@ def _check_moments(states: dict[int, dict[str, Tensor]], optimizer: Optimizer) -
         for name, tensor in state.items():
             if tensor.ndim and tensor.shape != parameters[number].shape:
                 raise ValueError(f"optimizer.{number}.{name} is of shape {tuple(tensor.shape)}")
+
+
+def _lay_out(states: dict[int, dict[str, Tensor]], optimizer: Optimizer) -> None:
+    """Moments get the strides of their weights: with others a fused optimiser would pair the wrong numbers."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, state in states.items():
+        for name, tensor in state.items():
+            if tensor.ndim:
+                laid_out = torch.empty_like(parameters[number], dtype=tensor.dtype, device="cpu")
+                state[name] = laid_out.copy_(tensor)
 
 
 def _of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ from segcore.runs import (
 from segcore.training.checkpoint import LoopState, load_checkpoint, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
-from segcore.training.tensorboard import EventFile
+from segcore.training.tensorboard import event_file
 
 log = logging.getLogger("segcore.training.loop")
 
@@ -88,7 +88,7 @@ class TrainingLoop:
             write_history(self.run.history_csv, self.state.history)
             height, width = self.shape
             self.run.write_parts(describe(self.run.config.model, height=height, width=width))
-            board = EventFile(self.run.folder / "tensorboard")
+            board = event_file(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
         if self.live is not None:
             # A first step can take long; that it is under way can be seen.

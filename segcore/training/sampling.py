@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import weakref
@@ -16,15 +17,16 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from segcore.augmentation import AugmentedBatch, Transform, apply, draw, support_px
+from segcore.augmentation import AugmentedBatch, Transform, apply, apply_tensors, draw, sent, support_px
 from segcore.config import AugmentConfig, RunConfig
 from segcore.network import boundary_weights
 from segcore.runs import Split, spread
 from segcore.stacks import over_padding, padding_of
 from segcore.storage import storage_errors
+from segcore.training.resident import ResidentSlices
+from segcore.training.window import Window
 
-# Rows and columns of a slice; they may lie beyond its border.
-Window = tuple[NDArray[np.int64], NDArray[np.int64]]
+log = logging.getLogger("segcore.training.sampling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +109,10 @@ class BatchMaker:
         device: where batches are made.
         scratch: folder on whose disk boundary weights, and slices whose padding was filled, are kept; the system's for
             temporary files if None.
+        resident: whether slices stay on the device; None where it is a GPU that has the memory.
 
-    Where a slice has padding, image and label go on as the mirror image of what lies beside it.
+    Where a slice has padding, image and label go on as the mirror image of what lies beside it. Slices stay on a GPU
+    that has the memory; batches are then cut and varied there, and the host waits for nothing.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class BatchMaker:
         config: RunConfig,
         device: torch.device,
         scratch: Path | None = None,
+        resident: bool | None = None,
     ) -> None:
         self._images = images
         self._labels = labels
@@ -130,6 +135,12 @@ class BatchMaker:
         self._weights = None
         if config.loss.boundary_weight > 0:
             self._weights = _KeptPages(self._boundary_weights, np.float16, images.shape[1:], scratch)
+        shape, weighted = (images.shape[0], images.shape[1], images.shape[2]), self._weights is not None
+        self._resident = None
+        if ResidentSlices.fit(shape, weighted, device) if resident is None else resident:
+            self._resident = ResidentSlices(shape, self._layers, weighted, device)
+        elif device.type == "cuda":
+            log.info("the slices do not fit on the device and are cut on the host, which takes longer")
 
     def make(self, samples: Sequence[Sample], *, patch_px: int) -> AugmentedBatch:
         """One batch: patches of side `patch_px` (smaller where the slice is), or whole slices for 0."""
@@ -137,20 +148,34 @@ class BatchMaker:
         if patch_px:
             size = (min(patch_px, height), min(patch_px, width))
             side = support_px(self._config.augment, max(size))
-            windows = [_window(sample.centre, size, (height, width), side) for sample in samples]
+            windows = [Window.about(sample.centre, size, (height, width), side) for sample in samples]
         else:
             size = (height, width)
-            windows = [(np.arange(height), np.arange(width))] * len(samples)
-        pairs = [self._pair(sample.source) for sample in samples]
-        images = self._cut([image for image, _ in pairs], windows).float().div_(255)
-        labels = self._cut([label for _, label in pairs], windows) > 0
+            windows = [Window(top=0, left=0, height=height, width=width)] * len(samples)
+        images, labels, *weights = self._cut([sample.source for sample in samples], windows)
+        images, labels = images.float().div_(255), labels > 0
         if self._config.augment.border == "black" and patch_px:
-            inside = torch.stack([_inside(window, (height, width)) for window in windows])[:, None].to(self._device)
+            inside = sent(np.stack([window.inside((height, width)) for window in windows])[:, None], self._device)
             images, labels = images * inside, labels & inside
-        weights = None
-        if self._weights is not None:
-            weights = self._cut([self._weights.of(sample.source) for sample in samples], windows).float()
-        return apply(images, labels, [sample.transform for sample in samples], weights=weights, size=size)
+        made = apply if self._resident is None else apply_tensors
+        transforms = [sample.transform for sample in samples]
+        return made(images, labels, transforms, weights=weights[0].float() if weights else None, size=size)
+
+    def _cut(self, sources: Sequence[int], windows: Sequence[Window]) -> list[Tensor]:
+        """Of each layer a batch on the device, (N, 1, h, w)."""
+        if self._resident is not None:
+            return self._resident.cut(sources, windows)
+        slices = zip(*(self._layers(source) for source in sources), strict=True)
+        return [
+            sent(
+                np.stack([window.of(page) for page, window in zip(pages, windows, strict=True)])[:, None], self._device
+            )
+            for pages in slices
+        ]
+
+    def _layers(self, source: int) -> list[NDArray[Any]]:
+        """Image, label and, if there are any, weights of a slice, (H, W) each."""
+        return [*self._pair(source), *([] if self._weights is None else [self._weights.of(source)])]
 
     def _pair(self, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Image and label of a slice, (H, W) each, without padding."""
@@ -160,13 +185,6 @@ class BatchMaker:
             return self._images[source], self._labels[source]
         image, label = self._filled.of(source)
         return image, label
-
-    def _cut(self, pages: Sequence[NDArray[Any]], windows: Sequence[Window]) -> Tensor:
-        cuts = [
-            page[_mirrored(rows, columns, (page.shape[0], page.shape[1]))]
-            for page, (rows, columns) in zip(pages, windows, strict=True)
-        ]
-        return torch.from_numpy(np.stack(cuts))[:, None].to(self._device)
 
     def _boundary_weights(self, source: int) -> NDArray[np.float16]:
         """In halves, which are precise to a thousandth."""
@@ -227,31 +245,3 @@ def _close(file: IO[bytes]) -> None:
     """Closes a file nobody needs any more; what the disk refused to take was told when it was written."""
     with suppress(OSError):
         file.close()
-
-
-def _window(centre: tuple[float, float], size: tuple[int, int], shape: tuple[int, int], side: int) -> Window:
-    """Rows and columns of the square of `side` about a patch that lies inside the slice itself.
-
-    A row or column more where that puts the patch in the very middle: half a pixel off, it would be
-    interpolated even where nothing is turned.
-    """
-    starts = []
-    for place, patch, length in zip(centre, size, shape, strict=True):
-        first = round(place * (length - patch))
-        margin = -(-(side - patch) // 2)
-        starts.append(np.arange(patch + 2 * margin) + first - margin)
-    return starts[0], starts[1]
-
-
-def _mirrored(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> Window:
-    """Indices that read a slice as if it went on beyond its border as its own mirror image."""
-    folded = []
-    for indices, length in zip((rows, columns), shape, strict=True):
-        around = indices % (2 * length)
-        folded.append(np.minimum(around, 2 * length - 1 - around))
-    return folded[0][:, None], folded[1][None, :]
-
-
-def _inside(window: Window, shape: tuple[int, int]) -> Tensor:
-    rows, columns = ((indices >= 0) & (indices < length) for indices, length in zip(window, shape, strict=True))
-    return torch.from_numpy(rows[:, None] & columns[None, :])

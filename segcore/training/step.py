@@ -10,10 +10,10 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segcore.config import RunConfig, TrainConfig
 from segcore.network import UNet, load_weights, predict_logits, scale_intensity, segmentation_loss, training_counts
+from segcore.training.average import MovingAverage
 from segcore.training.batch_normalisation import synchronised
 from segcore.training.sampling import BatchMaker, Sample
 
@@ -50,26 +50,16 @@ class Learner:
         if fabric.world_size > 1:
             self.network = synchronised(self.network, fabric.device)
         self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = (
-            AveragedModel(
-                self.network,
-                multi_avg_fn=get_ema_multi_avg_fn(config.train.ema_decay),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
-            if config.train.ema_decay
-            else None
-        )
+        self.average = MovingAverage(self.network, config.train.ema_decay) if config.train.ema_decay else None
         if config.train.compile:
             self.network.compile()
-        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, config.train))
+        self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, config.train, fabric.device))
         self.batches = BatchMaker(images, labels, config, fabric.device, scratch)
 
     @property
     def kept(self) -> UNet:
         """The network whose weights are validated and kept."""
-        kept = self.network if self.average is None else self.average.module
-        assert isinstance(kept, UNet)
-        return kept
+        return self.network if self.average is None else self.average.module
 
     def step(self, batch: Sequence[Sample], rate: float) -> Tensor:
         """One step on this process's share of a global batch; sums for the epoch's record."""
@@ -90,7 +80,7 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average is not None:
-            self.average.update_parameters(self.network)
+            self.average.follow(self.network)
         return _sums_of(loss.detach(), logits.detach(), made.labels)
 
     @torch.no_grad()
@@ -129,14 +119,19 @@ def _bytes(plane: Tensor) -> NDArray[np.uint8]:
     return page
 
 
-def _optimizer(network: UNet, config: TrainConfig) -> torch.optim.Optimizer:
+def _optimizer(network: UNet, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+    fused = device.type == "cuda"  # one kernel for all weights in place of several
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return torch.optim.Adam(network.parameters(), lr=config.learning_rate)
+        return torch.optim.AdamW(
+            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused
+        )
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
 
 
 def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
     images = float(len(labels))
-    head = torch.stack([loss.double() * images, loss.new_tensor(images).double()])
-    return torch.cat([head, training_counts(logits, labels), loss.new_tensor([labels.numel()], dtype=torch.float64)])
+    counts = loss.new_full((2,), images, dtype=torch.float64)
+    counts[0] *= loss
+    pixels = loss.new_full((1,), labels.numel(), dtype=torch.float64)
+    return torch.cat([counts, training_counts(logits, labels), pixels])

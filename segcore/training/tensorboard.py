@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.proto.summary_pb2 import Summary
-
 from segcore.storage import storage_errors
+
+log = logging.getLogger("segcore.training.tensorboard")
+
+
+def event_file(folder: Path) -> EventFile | None:
+    """A new event file, or None, with a word in the log, where tensorboardX is not installed: it is a convenience."""
+    if importlib.util.find_spec("tensorboardX") is None:
+        log.warning("tensorboardX is not installed: no TensorBoard files are written")
+        return None
+    return EventFile(folder)
 
 
 class EventFile:
@@ -25,6 +33,8 @@ class EventFile:
     """
 
     def __init__(self, folder: Path) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
         self._folder = folder
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
@@ -33,6 +43,9 @@ class EventFile:
 
     def add(self, values: Mapping[str, float], epoch: int) -> None:
         """Writes the numbers of an epoch, by name."""
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
         numbers = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         with storage_errors(self._folder):
             self._writer.write_event(Event(wall_time=time.time(), step=epoch, summary=Summary(value=numbers)))

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augmentation.augment import _fill_arrays, _fill_tensors, apply
+from segcore.augmentation.augment import apply, apply_tensors
 from segcore.augmentation.transform import Transform, draw, support_px
 from segcore.config import AugmentConfig
 
@@ -382,18 +382,25 @@ def test_cuda_makes_the_same_copies():
     here = apply(images, labels, many)
     there = apply(images.cuda(), labels.cuda(), many)
     assert there.images.device.type == "cuda"
-    torch.testing.assert_close(there.images.cpu(), here.images, atol=1e-5, rtol=0)
+    torch.testing.assert_close(there.images.cpu(), here.images, atol=1e-4, rtol=0)
     assert (there.labels.cpu() != here.labels).float().mean() < 1e-4
 
 
 def test_arrays_and_tensors_make_the_same_copies():
     """What a GPU does, on the CPU."""
-    image = torch.rand(96, 80)
-    sources = [image, image > 0.5, image]
-    for transform in drawn(CONFIG, 12):
-        one, other = ([torch.empty(64, 72, dtype=source.dtype) for source in sources] for _ in range(2))
-        _fill_arrays([source.numpy() for source in sources], transform, [result.numpy() for result in one])
-        _fill_tensors(sources, transform, other)
-        torch.testing.assert_close(one[0], other[0], atol=5e-4, rtol=0)
-        torch.testing.assert_close(one[2], other[2], atol=5e-4, rtol=0)
-        assert (one[1] != other[1]).float().mean() < 2e-3
+    many = [*drawn(CONFIG, 12), Transform(), Transform(noise="speckle", noise_level=0.1), Transform(gamma=1.2)]
+    image = torch.rand(len(many), 1, 96, 80)
+    for transforms in (many, [*many[:-1], Transform(angle_deg=9, border="black")]):
+        one, other = (
+            make(image, image > 0.5, transforms, weights=image, size=(64, 72)) for make in (apply, apply_tensors)
+        )
+        torch.testing.assert_close(one.images, other.images, atol=5e-4, rtol=0)
+        torch.testing.assert_close(one.weights, other.weights, atol=5e-4, rtol=0)
+        assert (one.labels != other.labels).float().mean() < 2e-3
+
+
+def test_tensors_that_are_not_varied_stay_as_they_are():
+    image = torch.rand(3, 1, 20, 24)
+    made = apply_tensors(image, image > 0.5, [Transform()] * 3)
+    assert torch.equal(made.images, image)
+    assert torch.equal(made.labels, image > 0.5)

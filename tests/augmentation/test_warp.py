@@ -30,7 +30,7 @@ def test_arrays_and_tensors_give_the_same(transform, source, result):
     here, labels_here = np.empty(result, np.float32), np.empty(result, bool)
     warp_arrays([image, label], transform, [here, labels_here])
     layers = torch.from_numpy(np.stack([image, label.astype(np.float32)]))
-    there, labels_there = warp_tensors(layers, transform, *result).numpy()
+    there, labels_there = warp_tensors(layers[None], [transform], *result)[0].numpy()
     # At the border of a black surrounding, a place in the last digit decides between a pixel and nothing.
     atol = 2e-4 if transform.border == "reflect" else 2e-3
     np.testing.assert_allclose(here, there, atol=atol)

@@ -5,12 +5,13 @@ import pickle
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segcore.config import ModelConfig, TrainConfig
 from segcore.errors import RunError
 from segcore.network import UNet
 from segcore.runs import EpochRecord
+from segcore.training.average import MovingAverage
 from segcore.training.checkpoint import LoopState, Plateau, load_checkpoint, save_checkpoint
 
 RECORD = EpochRecord(
@@ -22,7 +23,7 @@ RECORD = EpochRecord(
 def fresh(seed, width=2):
     torch.manual_seed(seed)
     network = UNet(ModelConfig(width=width, depth=2))
-    return network, AveragedModel(network, use_buffers=True), torch.optim.AdamW(network.parameters())
+    return network, MovingAverage(network, 0.9), torch.optim.AdamW(network.parameters())
 
 
 def stepped(seed):
@@ -30,7 +31,7 @@ def stepped(seed):
     for _ in range(2):
         network(torch.rand(2, 1, 8, 8)).square().mean().backward()
         optimizer.step()
-        average.update_parameters(network)
+        average.follow(network)
     return network, average, optimizer
 
 
@@ -61,6 +62,29 @@ def test_everything_comes_back_to_the_last_bit(tmp_path):
     for one, other in zip(before, after, strict=True):
         assert same(one.state_dict(), other.state_dict())
     assert [file.name for file in path.parent.iterdir()] == ["last.safetensors"]
+
+
+def test_moments_are_laid_out_as_their_weights(path):
+    """A fused optimiser goes through weights and moments in the order of the memory."""
+    network, average, optimizer = fresh(1)
+    network.to(memory_format=torch.channels_last)
+    load_checkpoint(path, network, average, optimizer)
+    four_sided = 0
+    for weight, state in optimizer.state.items():
+        assert state["exp_avg"].stride() == weight.stride()
+        assert state["exp_avg_sq"].stride() == weight.stride()
+        four_sided += not weight.is_contiguous()
+    assert four_sided > 3
+
+
+def test_an_average_written_by_pytorchs_own_class_opens(tmp_path):
+    network, _, optimizer = stepped(0)
+    pytorchs = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    pytorchs.update_parameters(network)
+    save_checkpoint(tmp_path / "last", network, pytorchs, optimizer, LoopState())
+    _, average, new = fresh(1)
+    load_checkpoint(tmp_path / "last", fresh(2)[0], average, new)
+    assert same(pytorchs.state_dict(), average.state_dict())
 
 
 def test_without_an_average(tmp_path):

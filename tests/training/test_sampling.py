@@ -130,6 +130,25 @@ def test_weights_come_with_the_pixels_they_belong_to(small_pair):
     assert maker(images, labels, config()).make(samples, patch_px=16).weights is None
 
 
+@pytest.mark.parametrize("border", ["reflect", "black"])
+@pytest.mark.parametrize("patch_px", [0, 24])
+def test_slices_that_stay_on_the_device_make_the_same_batches(small_pair, border, patch_px):
+    images, labels = small_pair
+    images, labels = images.copy(), labels.copy()
+    images[2, :, 25:], labels[2, :, 25:] = 255, 255  # padding, which is filled on the way
+    augment = AugmentConfig(noise=("none", "gaussian", "poisson", "speckle"), border=border)
+    settings = config(augment=augment, loss=LossConfig(boundary_weight=5), train=TrainConfig(epoch_samples=8))
+    samples = epoch_samples(make_split(len(images), settings.split), settings, 1)
+    samples[3] = dataclasses.replace(samples[3], source=2, centre=(0.0, 1.0))
+    made = [
+        BatchMaker(images, labels, settings, torch.device("cpu"), resident=resident).make(samples, patch_px=patch_px)
+        for resident in (False, True)
+    ]
+    torch.testing.assert_close(made[0].images, made[1].images, atol=2e-3, rtol=0)
+    torch.testing.assert_close(made[0].weights, made[1].weights, atol=2e-2, rtol=0)
+    assert (made[0].labels != made[1].labels).float().mean() < 5e-3
+
+
 def test_weights_of_many_slices_take_no_memory():
     labels = np.zeros((40, 512, 512), np.uint8)
     labels[:, 100:110, 100:110] = 255

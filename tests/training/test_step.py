@@ -1,15 +1,17 @@
-"""What a learner does with a slice is the same whether the slice is seen at once or in tiles."""
+"""What a learner does with slices: in tiles or at once, cut on the host or where they stay, and without waiting."""
 
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 from scipy import ndimage
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from segcore.augmentation import Transform
 from segcore.config import LossConfig, ModelConfig, PredictionConfig, RunConfig, TrainConfig
 from segcore.network import boundary_weights, scale_intensity, segmentation_loss
-from segcore.training.sampling import Sample
+from segcore.runs import make_split
+from segcore.training.sampling import BatchMaker, Sample, epoch_samples
 from segcore.training.step import Learner
 
 
@@ -49,3 +51,78 @@ def test_what_is_shown_of_a_slice_is_its_first_corner(cell_stack):
     np.testing.assert_array_equal(image, images[1, :1024])
     np.testing.assert_array_equal(label, labels[1, :1024])
     assert learner.probability(sample).shape == (1024, 104)
+
+
+RESIDENT = RunConfig(
+    model=ModelConfig(width=4, depth=3),
+    loss=LossConfig(boundary_weight=2),
+    train=TrainConfig(precision="32", patch_px=32, batch_size=4, epoch_samples=64, learning_rate=3e-3),
+)
+
+
+def learner_of(stacks, config, *, resident, device="cpu"):
+    learner = Learner(Fabric(accelerator=device, devices=1), config, *stacks)
+    learner.batches = BatchMaker(*stacks, config, torch.device(device), resident=resident)
+    learner.model.train()
+    return learner
+
+
+def batches_of(stacks, config):
+    samples = epoch_samples(make_split(len(stacks[0]), config.split), config, 1)
+    size = config.train.batch_size
+    return [samples[start : start + size] for start in range(0, len(samples), size)]
+
+
+def test_a_training_on_slices_that_stay_on_the_device_is_the_same(cell_stack):
+    losses = []
+    for resident in (False, True):
+        learner = learner_of(cell_stack, RESIDENT, resident=resident)
+        losses.append([float(learner.step(batch, 3e-3)[0]) for batch in batches_of(cell_stack, RESIDENT)])
+        validated = learner.validate([Sample(source=0, transform=Transform())])
+        assert torch.isfinite(validated).all()
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+    assert losses[0][-1] < 0.8 * losses[0][0]
+
+
+class Asked(TorchDispatchMode):
+    """The operations that hand a tensor's value to Python, or need it to know how much comes out."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "equal", "masked_select", "unique_dim", "_unique2"):
+            self.names.append(name)
+        return operation(*args, **(kwargs or {}))
+
+
+def test_a_step_asks_the_device_for_nothing(cell_stack):
+    config = RESIDENT
+    learner = learner_of(cell_stack, config, resident=True)
+    first, second, *_ = batches_of(cell_stack, config)
+    learner.step(first, 1e-3)
+    learner.optimizer.step = lambda: None  # PyTorch's own, which on a GPU is one fused kernel
+    with Asked() as asked:
+        learner.step(second, 1e-3)
+    assert asked.names == []
+    with Asked() as asked:
+        learner.validate([]).tolist()
+        torch.ones(1).item()
+    assert asked.names  # what it would have found
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_a_step_on_a_gpu_never_waits(cell_stack):
+    learner = learner_of(cell_stack, RESIDENT, resident=True, device="cuda")
+    first, second, third, *_ = batches_of(cell_stack, RESIDENT)
+    every = [Sample(source=z, transform=Transform()) for z in range(len(cell_stack[0]))]
+    learner.batches.make(every, patch_px=16)  # brings the slices there
+    for batch in (first, second):
+        learner.step(batch, 1e-3)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        learner.step(third, 1e-3)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
