@@ -16,9 +16,7 @@ sys.path[:] = [str(HERE.parent), *(one for one in sys.path if Path(one or ".").r
 import streamlit as st  # noqa: E402
 from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
 
-if __name__ == "__mp_main__":
-    pass  # The worker process starts by reading this file; it needs nothing of it.
-elif get_script_run_ctx(suppress_warning=True) is None:
+if get_script_run_ctx(suppress_warning=True) is None:
     from dashboard import memory, viewer
     from dashboard.scratch import for_a_while
 

@@ -6,17 +6,17 @@ do for a while, when the task it works on is cancelled, and with the server.
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ from segcore.errors import RunError, SegcoreError
 
 REST_S = 60.0
 _LOOK_S = 0.1
+_LAST_WORDS_S = 5.0
+_HOME = Path(__file__).resolve().parents[1]
+"""The folder that `dashboard` and `segcore` lie in, or are installed in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._process: BaseProcess | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._timer: threading.Timer | None = None
 
@@ -81,13 +84,9 @@ class _Worker:
                 self._turn.release()
 
     def _awake(self) -> Connection:
-        if self._process is None or self._connection is None or not self._process.is_alive():
+        if self._process is None or self._connection is None or self._process.poll() is not None:
             self._end()
-            context = multiprocessing.get_context("spawn")
-            self._connection, other = context.Pipe()
-            self._process = context.Process(target=_serve, args=(other,), daemon=True)
-            self._process.start()
-            other.close()
+            self._process, self._connection = _started()
         return self._connection
 
     def _ask(
@@ -99,11 +98,7 @@ class _Worker:
                 check()
             error, answer = connection.recv()
         except (EOFError, OSError) as broken:
-            self._end()
-            raise RunError(
-                "the process that computes was ended by the system, perhaps for lack of memory",
-                expected="a smaller image, or fewer copies",
-            ) from broken
+            raise self._ended() from broken
         except BaseException:
             self._end()
             raise
@@ -113,13 +108,54 @@ class _Worker:
             raise error(answer.pop("problem"), **answer)
         raise RuntimeError(answer)
 
+    def _ended(self) -> RunError:
+        """What is to be said of a process that went away while it had a task."""
+        process = self._process
+        assert process is not None
+        try:
+            code = process.wait(timeout=_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            code = -signal.SIGKILL
+        self._end()
+        if code < 0:
+            return RunError(
+                "the process that computes was ended by the system, perhaps for lack of memory",
+                found=f"signal {-code}",
+                expected="a smaller image, or fewer copies",
+            )
+        return RunError(
+            "the process that computes ended by itself",
+            found=f"exit code {code}",
+            expected="to find the reason in the output of the app",
+        )
+
     def _end(self) -> None:
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            self._process.wait()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
         self._process = self._connection = None
+
+
+def _started() -> tuple[subprocess.Popen[bytes], Connection]:
+    """A new process and the way to it.
+
+    Not `multiprocessing`, which has the new process read the file that is `__main__` at that moment and take over the
+    search path: in a server whose sessions run as `__main__`, both are some page's.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        path = os.pathsep.join([str(_HOME), *filter(None, [os.environ.get("PYTHONPATH")])])
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"from dashboard.worker import serve; serve({theirs.fileno()})"],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.PIPE,  # which the system closes with the server, however that ends
+            env=os.environ | {"PYTHONPATH": path},
+        )
+    return process, Connection(ours.detach())
 
 
 _WORKER = _Worker()
@@ -133,7 +169,7 @@ def call(task: Callable[..., Any], *values: Any, check: Callable[[], object] = _
 
     Raises:
         SegcoreError: what the task raised.
-        RunError: the process was killed, as systems do that run out of memory.
+        RunError: the process was killed, as systems do that run out of memory, or ended by itself.
     """
     return _WORKER.run(task, values, check)
 
@@ -143,7 +179,9 @@ def rest() -> None:
     _WORKER.rest()
 
 
-def _serve(connection: Connection) -> None:
+def serve(socket_number: int) -> None:
+    """What the process does: one task after the other, until the server or its connection ends."""
+    connection = Connection(socket_number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides
     _end_with_the_server()
     while True:
@@ -163,12 +201,8 @@ def _serve(connection: Connection) -> None:
 
 
 def _end_with_the_server() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch(sentinel: int = parent.sentinel) -> None:
-        multiprocessing.connection.wait([sentinel])
+    def watch() -> None:
+        sys.stdin.buffer.read()
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+import types
+from pathlib import Path
 
 import pytest
 
@@ -45,9 +49,39 @@ def test_a_mistake_comes_back_as_it_was(data_dir):
 
 def test_a_killed_process_is_told_and_the_next_task_has_another_one():
     process = worker.call(os.getpid)
-    with pytest.raises(RunError, match="ended by the system"):
+    with pytest.raises(RunError, match="ended by the system, perhaps for lack of memory; found signal 9"):
         worker.call(os.kill, process, signal.SIGKILL)
     assert worker.call(os.getpid) != process
+
+
+def test_a_process_that_ends_by_itself_is_not_said_to_have_been_killed():
+    process = worker.call(os.getpid)
+    with pytest.raises(RunError, match="ended by itself; found exit code 3"):
+        worker.call(os._exit, 3)
+    assert worker.call(os.getpid) != process
+
+
+@pytest.mark.parametrize("page", ["app.py", "views/try_it.py", "views/augmentation.py"])
+def test_a_page_that_is_main_at_the_moment_is_not_read(page, monkeypatch):
+    """Streamlit runs each session's page as `__main__`, from a search path of its own."""
+    main = types.ModuleType("__main__")
+    main.__file__ = str(Path(worker.__file__).with_name("views").parent / page)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "path", [str(Path(worker.__file__).parent)])
+    worker.rest()
+    assert worker.call(os.getpid) != os.getpid()
+
+
+def test_it_ends_with_the_server(tmp_path):
+    code = "import os\nfrom dashboard import worker\nprint(worker.call(os.getpid), flush=True)\nos._exit(0)"
+    home = Path(worker.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=home, capture_output=True, text=True, timeout=60
+    )
+    until = time.monotonic() + 20
+    while running(int(done.stdout)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not running(int(done.stdout))
 
 
 def test_a_process_that_was_killed_at_rest_is_not_missed():
