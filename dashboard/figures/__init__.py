@@ -8,7 +8,7 @@ from dashboard.figures.by_epoch import epoch_chart, learning_curves
 from dashboard.figures.by_threshold import THRESHOLDS, calibration_chart, precision_recall_chart, threshold_chart
 from dashboard.figures.colours import BLUE, GREEN, GREY, PART_COLOURS, VERMILION
 from dashboard.figures.confusion_table import confusion_tables
-from dashboard.figures.layout import error_legend, ink, show_chart, swatches
+from dashboard.figures.layout import error_legend, show_chart, swatches
 from dashboard.figures.network import network_chart
 from dashboard.figures.pictures import (
     coarse_error_overlay,
@@ -36,7 +36,6 @@ __all__ = [
     "error_legend",
     "error_overlay",
     "grey_chart",
-    "ink",
     "keep_zoom",
     "learning_curves",
     "mask_picture",

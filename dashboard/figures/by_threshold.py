@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.figures.colours import BLUE, FALSE, GREEN, GREY, MISSED, PINK
-from dashboard.figures.layout import ink, laid_out, plotly
+from dashboard.figures.layout import laid_out, plotly
 from segcore.measures import (
     Calibration,
     ClassName,
@@ -51,7 +51,7 @@ def threshold_chart(
             best = best_threshold(-values if wrong else values)
             figure.add_scatter(
                 x=[best], y=[values[last_membrane_value(best)]], name=f"best here: {best:.3f}", mode="markers",
-                marker={"symbol": "star", "size": 12, "color": colour, "line": {"width": 1, "color": ink()}},
+                marker={"symbol": "star", "size": 12, "color": colour, "line": {"width": 1, "color": GREY}},
                 hovertemplate="best on these slices, threshold %{x:.3f}: %{y:.4f}<extra></extra>",
             )  # fmt: skip
     _mark(figure, chosen, f"chosen {chosen:.3f}", "solid", row=1, left=chosen > 0.75)
@@ -72,7 +72,7 @@ def _mark(figure: go.Figure, x: float, text: str, dash: str, *, row: int, left: 
     figure.add_vline(
         x=x, line={"dash": dash, "width": 1.5, "color": GREY}, annotation_text=html.escape(text),
         annotation_position=f"top {'left' if left else 'right'}", annotation_yanchor="bottom",
-        annotation_yshift=14 * row, annotation_font={"size": 11, "color": ink()},
+        annotation_yshift=14 * row, annotation_font={"size": 11},
     )  # fmt: skip
 
 

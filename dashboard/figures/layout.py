@@ -49,11 +49,6 @@ def swatches(entries: Sequence[tuple[str, str]]) -> None:
     st.html(f'<div style="font-size:.875rem;line-height:1.6">{squares}</div>')
 
 
-def ink() -> str:
-    """The colour of text in the reader's theme."""
-    return "#E8ECF1" if st.context.theme.type == "dark" else "#1B2430"
-
-
 def plotly() -> Any:
     import plotly.graph_objects as go
 
@@ -61,12 +56,12 @@ def plotly() -> Any:
 
 
 def laid_out(figure: go.Figure, title: str, *, height: int = 360) -> go.Figure:
+    """The figure as all charts look. Its text takes the colour of the page, from `page.css`."""
     figure.update_layout(
         title={"text": html.escape(title), "font": {"size": 15}, "x": 0, "xanchor": "left"},
         height=height,
         margin={"l": 10, "r": 10, "t": 44, "b": 10},
         legend={"orientation": "h", "yanchor": "bottom", "yref": "container", "y": 0, "x": 0, "font": {"size": 11}},
-        font={"color": ink()},
         hovermode="closest",
     )
     return figure

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashboard.figures.colours import BLUE, GREEN, GREY, VERMILION
-from dashboard.figures.layout import ink, laid_out, plotly
+from dashboard.figures.layout import laid_out, plotly
 from segcore.runs import NetworkPart
 
 if TYPE_CHECKING:  # Plotly is imported by the first chart that is drawn.
@@ -39,7 +39,7 @@ def network_chart(parts: Sequence[NetworkPart]) -> go.Figure:
             above = one.part == "head"  # below it stands what belongs to its neighbour
             figure.add_annotation(
                 x=x, y=y + (0.36 if above else -0.36), yanchor="bottom" if above else "top", showarrow=False,
-                font={"size": 10.5, "color": ink()},
+                font={"size": 10.5},
                 text=f"{one.channels} × {one.height} × {one.width}<br>{one.parameters:,} par.",
             )  # fmt: skip
     for level in range(depth - 1):

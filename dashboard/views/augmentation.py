@@ -24,8 +24,8 @@ from segcore.runs import Run
 
 MOST_COPIES, MOST_EXPORTED = 48, 200
 MOST_EXPORTED_BYTES = 1_500_000_000
+# Settings that move pixels; the others change their values. (A comment: Streamlit writes a bare text onto the page.)
 _PLACE = ("rotation_deg", "flips", "scale", "elastic_px", "elastic_spacing_px", "border")
-"""Settings that move pixels; the others change their values."""
 _CHOICES = {
     "flips": {
         "independent": "each axis, one time in two",

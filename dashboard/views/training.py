@@ -16,7 +16,6 @@ from dashboard.figures import (
     GREY,
     VERMILION,
     epoch_chart,
-    ink,
     keep_zoom,
     learning_curves,
     network_chart,
@@ -156,7 +155,7 @@ def _figures(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: b
     """The charts by measure; the same ones as before until there is something new in them."""
     view = _view(histories, log=log)
     best = {run.name: run.info.best_epoch for run in runs}
-    shown = view, ink(), best, {name: history[-1] for name, history in histories.items()}
+    shown = view, best, {name: history[-1] for name, history in histories.items()}
     drawn = st.session_state.get(_DRAWN)
     if drawn is not None and drawn[0] == shown:
         return dict(drawn[1])

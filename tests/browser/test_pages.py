@@ -109,6 +109,21 @@ def test_a_page_is_drawn_without_errors(path, app, browse, artefacts):
             assert page.locator('[data-testid="stAlertContentError"]').count() == 0
 
 
+def test_what_is_written_in_a_chart_is_seen_after_a_switch_of_themes(app, browse):
+    page = browse(f"{app.address}/training")
+    texts = page.locator('[data-testid="stPlotlyChart"] .main-svg text')
+    for theme in ("light", "dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        settled(page)
+        page.wait_for_function(
+            "theme => (getComputedStyle(document.querySelector('.stApp')).backgroundColor === 'rgb(17, 22, 29)') "
+            "=== (theme === 'dark')",
+            arg=theme,
+        )
+        colours = texts.evaluate_all("all => [...new Set(all.map(one => getComputedStyle(one).fill))]")
+        assert colours == ["rgb(232, 236, 241)" if theme == "dark" else "rgb(27, 36, 48)"]
+
+
 # --- links ------------------------------------------------------------------------------------
 
 
