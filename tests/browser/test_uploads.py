@@ -52,7 +52,7 @@ def workers(app):
     for place in Path("/proc").glob("[0-9]*"):
         try:
             ours = f"TMPDIR={app.temporary}\0".encode() in (place / "environ").read_bytes()
-            if ours and b"spawn_main" in (place / "cmdline").read_bytes():
+            if ours and b"dashboard.worker" in (place / "cmdline").read_bytes():
                 found.append(int(place.name))
         except OSError:
             continue

@@ -140,6 +140,7 @@ def test_stopped_although_its_process_does_not_answer(queue):
     wait_for(lambda: epochs(job.run) > done, "another epoch")
 
 
+@pytest.mark.slow
 def test_killed_and_told_so(queue):
     start(queue, "victim", ENDLESS)
     start(queue, "next")

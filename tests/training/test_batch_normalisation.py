@@ -1,6 +1,7 @@
 """Two processes that share a batch unequally take the step that one takes with all of it."""
 
 import numpy as np
+import pytest
 import torch
 from lightning_fabric import Fabric
 
@@ -31,6 +32,7 @@ def first_step(fabric, stack, folder):
         save_weights(learner.kept, folder / f"of-{fabric.world_size}.safetensors")
 
 
+@pytest.mark.slow
 def test_a_step_of_two_processes_is_that_of_one(cell_stack, tmp_path):
     threads = torch.get_num_threads()
     try:
