@@ -18,12 +18,16 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segcore.errors import RunError, SegcoreError
+from segcore.stacks import IGNORE, INTERIOR
+
+if TYPE_CHECKING:
+    from segcore.augmentation import AugmentedBatch
 
 REST_S = 60.0
 _LOOK_S = 0.1
@@ -39,7 +43,7 @@ class Varied:
     Attributes:
         source: index of the slice.
         image: (H, W) uint8.
-        label: (H, W) uint8, 255 is interior.
+        label: (H, W) uint8, as in `segcore.stacks.label`.
         parameters: of its transform, by name.
     """
 
@@ -239,11 +243,20 @@ def vary(dataset: str, settings: dict[str, Any], sources: list[int], count: int,
             Varied(
                 source=sample.source,
                 image=(batch.images[0, 0] * 255).round().byte().numpy(),
-                label=batch.labels[0, 0].byte().mul(255).numpy(),
+                label=_label_of(batch),
                 parameters=asdict(sample.transform),
             )
         )
     return made
+
+
+def _label_of(batch: AugmentedBatch) -> NDArray[np.uint8]:
+    """The only label of a batch, (H, W), in the values of a dataset's."""
+    label = batch.labels[0, 0].byte().mul(INTERIOR)
+    if batch.counted is not None:
+        label[~batch.counted[0, 0]] = IGNORE
+    found: NDArray[np.uint8] = label.numpy()
+    return found
 
 
 def write_pool(dataset: str, settings: dict[str, Any], folder: str, count: int, seed: int) -> int:

@@ -12,6 +12,7 @@ from PIL import Image
 from dashboard.figures import colours
 from dashboard.figures.colours import rgb
 from segcore.measures import boundary_distance, predicted_interior
+from segcore.stacks import MEMBRANE, Truth
 
 Grey = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
@@ -28,12 +29,13 @@ def mask_picture(interior: NDArray[np.bool_]) -> Grey:
 
 def error_overlay(image: Grey, label: Grey, probability: Grey, threshold: float, tolerance: int) -> Rgb:
     """The image with wrong pixels in colour: missed membrane blue, false membrane vermilion, forgiven yellow."""
-    true, predicted = label > 0, predicted_interior(probability, threshold)
-    forgiven = (true != predicted) & (boundary_distance(true) < tolerance)
+    truth, predicted = Truth.of(label), predicted_interior(probability, threshold)
+    true, wrong = truth.interior, truth.masked(truth.interior != predicted)
+    forgiven = wrong & (boundary_distance(true, truth.counted) < tolerance)
     found = _rgb(image)
     for where, colour in (
-        (~true & predicted & ~forgiven, MISSED),
-        (true & ~predicted & ~forgiven, FALSE),
+        (wrong & predicted & ~forgiven, MISSED),
+        (wrong & ~predicted & ~forgiven, FALSE),
         (forgiven, FORGIVEN),
     ):
         _tint(found, where, colour)
@@ -60,16 +62,16 @@ def coarse_error_overlay(planes: Mapping[str, Grey], threshold: float) -> Rgb:
 
 def notebook_pictures(label: Grey, probability: Grey, threshold: float) -> tuple[Grey, Grey, Rgb]:
     """Predicted, expected, and the prediction with every wrong pixel in red."""
-    true, predicted = label > 0, predicted_interior(probability, threshold)
+    truth, predicted = Truth.of(label), predicted_interior(probability, threshold)
     wrong = _rgb(mask_picture(predicted))
-    wrong[true != predicted] = RED
-    return mask_picture(predicted), mask_picture(true), wrong
+    wrong[truth.masked(truth.interior != predicted)] = RED
+    return mask_picture(predicted), label, wrong
 
 
-def membrane_overlay(image: Grey, interior: NDArray[np.bool_]) -> Rgb:
+def membrane_overlay(image: Grey, label: Grey) -> Rgb:
     """The image with membrane tinted orange."""
     found = _rgb(image)
-    _tint(found, ~interior, LABEL, 0.5)
+    _tint(found, label == MEMBRANE, LABEL, 0.5)
     return found
 
 

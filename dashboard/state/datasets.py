@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dashboard.state.stamps import Stamp, stamp
 from segcore.data import INFO, Dataset, DatasetInfo, data_root, open_dataset
 from segcore.errors import SegcoreError
+from segcore.stacks import INTERIOR, MEMBRANE
 
 
 def names_of_datasets() -> list[str]:
@@ -56,5 +57,6 @@ def _histogram(name: str, z: int, key: Stamp) -> tuple[NDArray[np.int64], NDArra
     image = stack.image(z)
     if stack.labels is None:
         return np.bincount(image.ravel(), minlength=256), None
-    interior = stack.label(z) > 0
-    return np.bincount(image[interior], minlength=256), np.bincount(image[~interior], minlength=256)
+    label = stack.label(z)
+    of_interior, of_membrane = (np.bincount(image[label == value], minlength=256) for value in (INTERIOR, MEMBRANE))
+    return of_interior, of_membrane

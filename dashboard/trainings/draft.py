@@ -90,7 +90,12 @@ def with_augmentation(config: RunConfig, mode: str) -> RunConfig:
 
 def leak(planned: Draft, info: DatasetInfo, begun_with: Run | None) -> str:
     """What the figures of such a run would be worth, if slices it is judged by had been seen before; or nothing."""
-    split = make_split(info.slices, planned.config.split, seed=planned.config.train.seed)
+    split = make_split(
+        info.slices,
+        planned.config.split,
+        seed=planned.config.train.seed,
+        left_out=info.unlabelled_slices,
+    )
     found = audit_split(split, info.slice_fingerprints, begun_with.seen if begun_with else NOTHING)
     said = ["**This would leak.**"] if found.leaks else ["**This would flatter.**"] if found.chosen_on else []
     for part in ("validation", "test"):

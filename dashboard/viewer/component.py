@@ -172,6 +172,7 @@ def _data(
         "width": layers.width,
         "coarsest": layers.coarsest,
         "labelled": layers.labels is not None,
+        "ignores": layers.ignores,
         "predicted": layers.probability is not None,
         "most_tables": MOST_TABLES,
         "slices": [

@@ -82,6 +82,7 @@ class Layers:
         evidence: the file of pixel tables, or None without a run.
         reduced: what is kept at an eighth of its size, by the name of the plane; empty for small slices.
         version: changes whenever a file changes.
+        ignores: whether anything of the labels is to be ignored.
     """
 
     images: StackFile
@@ -91,6 +92,7 @@ class Layers:
     evidence: Path | None
     reduced: Mapping[str, StackFile]
     version: str
+    ignores: bool = False
 
     @property
     def slices(self) -> int:
@@ -120,7 +122,7 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     slices, height, width = stack.images.slices, stack.images.height, stack.images.width
     reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
     if run is None:
-        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version)
+        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version, stack.ignores)
     folder = _evaluation(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
@@ -135,7 +137,8 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
             "evaluated on another stack", path=folder, found=f"slice {max(pages)}", expected="evaluate again"
         )
     version = f"{stack.version}{_short(stamp)}"
-    return Layers(stack.images, stack.labels, probability, pages, folder / "evidence.npz", reduced, version)
+    evidence = folder / "evidence.npz"
+    return Layers(stack.images, stack.labels, probability, pages, evidence, reduced, version, stack.ignores)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class _Stack:
     images: StackFile
     labels: StackFile | None
     version: str
+    ignores: bool
 
 
 def _open_stack(dataset: str) -> _Stack:
@@ -166,7 +170,7 @@ def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> _Stack:
 
     images = file(opened.images)
     assert images is not None
-    return _Stack(images, file(opened.labels), _short(stamps))
+    return _Stack(images, file(opened.labels), _short(stamps), bool(info.ignored_percent))
 
 
 def _reduced_stacks(folder: Path, planes: Sequence[str], slices: int, height: int, width: int) -> dict[str, StackFile]:

@@ -2,7 +2,8 @@
 
 Beside the mean of image, label and probability a coarse tile has, for each block, the peak and the trough of
 `segcore.stacks.reduction`. With a tolerance these are over the pixels beyond it, `near_peak`, `near_trough` over those
-within, and `interior` says where there is interior beyond it; without one the label does.
+within, and `interior` says where there is interior beyond it; without one the label does. Where anything of the label
+is to be ignored, `ignored` is its share.
 """
 
 from __future__ import annotations
@@ -12,13 +13,19 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.stacks import HOW, How, Plane, extremes, reduced
+from segcore.stacks import HOW, IGNORE, INTERIOR, How, Plane, extremes, reduced
 
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
 
 _BAND = 128
-_HOW: dict[str, How] = HOW | {"distance": "max", "near_peak": "max", "near_trough": "min", "interior": "max"}
+_HOW: dict[str, How] = HOW | {
+    "distance": "max",
+    "near_peak": "max",
+    "near_trough": "min",
+    "interior": "max",
+    "ignored": "mean",
+}
 
 
 def coarse_planes(
@@ -50,16 +57,19 @@ def _planes(read: Read, layer: str, window: Window, tolerance: int) -> dict[str,
         return {layer: read(layer, window)}
     planes = {"image": read("image", window)}
     label, probability = _maybe(read, "label", window), _maybe(read, "probability", window)
-    if label is not None:
-        planes["label"] = label
     if probability is not None:
         planes["probability"] = probability
+    if label is not None:
+        planes["label"] = label
+        ignored = np.equal(label, IGNORE)
+        if ignored.any():
+            planes["ignored"] = np.negative(ignored.view(np.uint8))
     if label is not None and probability is not None:
         counted: dict[str, NDArray[np.bool_] | None] = {"": None}
         if tolerance:
             far = read("distance", window) >= tolerance
             counted = {"": far, "near_": ~far}
-            planes["interior"] = label * far
+            planes["interior"] = np.negative((np.equal(label, INTERIOR) & far).view(np.uint8))
         for prefix, chosen in counted.items():
             planes[f"{prefix}peak"], planes[f"{prefix}trough"] = extremes(label, probability, chosen)
     return planes

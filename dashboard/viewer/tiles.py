@@ -16,10 +16,12 @@ from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.turns import TURNS, Wish
 from segcore.measures import DISTANCE_BINS, boundary_distance
-from segcore.stacks import HOW, LEVEL, How, Plane, reduced
+from segcore.stacks import HOW, LEVEL, How, Plane, Truth, reduced
 
 LAYERS = ("image", "label", "probability", "distance", "bundle")
 
+IGNORED = 6
+"""What the plane `truth` holds where the label is to be ignored: membrane, at a distance there is not."""
 # Distances are known up to 6 pixels, so that a tile with this much around it knows its own exactly.
 _MARGIN = DISTANCE_BINS
 _KEPT = KeptTiles()
@@ -148,7 +150,8 @@ def _kept_truth(layers: Layers, z: int, window: pyramid.Window, wish: Wish) -> P
 
 
 def _truth(layers: Layers, z: int, window: pyramid.Window) -> Plane:
-    """True class and boundary distance of a window in one byte, interior << 3 | distance, exact up to its edges."""
+    """True class and boundary distance of a window in one byte, interior << 3 | distance, exact up to its edges; where
+    the label is to be ignored, `IGNORED`."""
     labels = layers.labels
     if labels is None:
         raise NotThere("no labels")
@@ -157,6 +160,8 @@ def _truth(layers: Layers, z: int, window: pyramid.Window) -> Plane:
     around = labels.window(
         z, top - above, min(bottom + _MARGIN, labels.height), left - before, min(right + _MARGIN, labels.width)
     )
-    interior = around > 127
-    truth = (interior.astype(np.uint8) << np.uint8(3)) | boundary_distance(interior)
+    found = Truth.of(around)
+    truth = (found.interior.astype(np.uint8) << np.uint8(3)) | boundary_distance(found.interior, found.counted)
+    if found.counted is not None:
+        truth[~found.counted] = IGNORED
     return truth[above : above + bottom - top, before : before + right - left].copy()

@@ -15,6 +15,7 @@ from dashboard.views.datasets import (
     split_section,
 )
 from segcore.data import DatasetInfo
+from segcore.runs import slice_ranges
 
 SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
 
@@ -50,6 +51,11 @@ def _about(info: DatasetInfo) -> None:
     mark = " :violet-badge[synthetic]" if info.synthetic else ""
     st.subheader(f"{words.plain(info.title)}{mark}")
     labels = "with labels" if info.labelled else "without labels"
+    if info.ignored_percent:
+        share = sum(info.ignored_percent) / info.slices
+        labels += f" that leave {words.percent(share)} of the pixels out of learning and of all figures"
+    if info.unlabelled_slices:
+        labels += f" (slices {slice_ranges(info.unlabelled_slices)} as a whole)"
     st.markdown(
         f"{words.shape(info)}, {labels}"
         + (f" · source: {words.plain(info.source)}" if info.source else "")

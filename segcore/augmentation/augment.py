@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -25,24 +25,25 @@ from segcore.augmentation.warp import LARGEST_PX, moves, sent, warp_arrays, warp
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentedBatch:
-    """Images (N, 1, h, w) float32 in 0..1; labels (N, 1, h, w) bool; weights (N, 1, h, w) float32 or None."""
+    """What a network learns from.
+
+    Attributes:
+        images: (N, 1, h, w) float32, 0..1.
+        labels: (N, 1, h, w) bool, true for interior.
+        weights: (N, 1, h, w) float32 weights of pixels, or None.
+        counted: (N, 1, h, w) bool, false where the label is to be ignored; None where it is nowhere.
+    """
 
     images: Tensor
     labels: Tensor
     weights: Tensor | None = None
+    counted: Tensor | None = None
 
     @property
-    def layers(self) -> list[Tensor]:
-        """Image, label, and weights if there are any."""
-        return [self.images, self.labels, *([] if self.weights is None else [self.weights])]
-
-    def part(self, n: int) -> AugmentedBatch:
-        """Image n alone."""
-        return _of_layers([layer[n : n + 1] for layer in self.layers])
-
-
-def _of_layers(layers: Sequence[Tensor]) -> AugmentedBatch:
-    return AugmentedBatch(images=layers[0], labels=layers[1], weights=layers[2] if len(layers) > 2 else None)
+    def layers(self) -> dict[str, Tensor]:
+        """What there is of them, by name; the image first."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: layer for name, layer in named.items() if layer is not None}
 
 
 def apply(
@@ -51,33 +52,31 @@ def apply(
     transforms: Sequence[Transform],
     *,
     weights: Tensor | None = None,
+    counted: Tensor | None = None,
     size: tuple[int, int] | None = None,
 ) -> AugmentedBatch:
-    """Applies one transform to each image and label of a batch.
+    """Applies one transform to each image of a batch, and to all that belongs to it alike.
 
     Args:
         images: (N, 1, H, W) float32, 0..1.
         labels: (N, 1, H, W) bool, true for interior.
         transforms: N records.
-        weights: (N, 1, H, W) float32 weights of pixels, warped alike, or None.
+        weights: (N, 1, H, W) float32 weights of pixels, or None.
+        counted: (N, 1, H, W) bool, false where the label is to be ignored, or None.
         size: height and width of the result, cut from the centre; the input's if None.
 
     Returns:
         The batch, on the device of `images`.
     """
+    batch = AugmentedBatch(images=images, labels=labels, weights=weights, counted=counted)
     height, width = size or images.shape[-2:]
     if images.device.type != "cpu" or max(*images.shape[-2:], height, width) > LARGEST_PX:
-        return apply_tensors(images, labels, transforms, weights=weights, size=size)
-    batch = AugmentedBatch(images=images, labels=labels, weights=weights)
+        return _applied(batch, transforms, height, width)
     shape = (len(transforms), 1, height, width)
-    made = AugmentedBatch(
-        images=images.new_empty(shape),
-        labels=labels.new_empty(shape),
-        weights=None if weights is None else weights.new_empty(shape),
-    )
-    sources, results = ([layer.numpy()[:, 0] for layer in one.layers] for one in (batch, made))
+    made = {name: layer.new_empty(shape) for name, layer in batch.layers.items()}
+    sources, results = ([layer.numpy()[:, 0] for layer in layers.values()] for layers in (batch.layers, made))
     _in_threads(lambda n: _fill_arrays([s[n] for s in sources], transforms[n], [r[n] for r in results]), shape[0])
-    return made
+    return AugmentedBatch(**made)
 
 
 def apply_tensors(
@@ -86,11 +85,32 @@ def apply_tensors(
     transforms: Sequence[Transform],
     *,
     weights: Tensor | None = None,
+    counted: Tensor | None = None,
     size: tuple[int, int] | None = None,
 ) -> AugmentedBatch:
     """The same as `apply`, as a GPU does it, on any device; nothing is waited for."""
-    batch = AugmentedBatch(images=images, labels=labels, weights=weights)
-    return _apply_tensors(batch, transforms, *(size or images.shape[-2:]))
+    batch = AugmentedBatch(images=images, labels=labels, weights=weights, counted=counted)
+    return _applied(batch, transforms, *(size or images.shape[-2:]))
+
+
+def _applied(batch: AugmentedBatch, transforms: Sequence[Transform], height: int, width: int) -> AugmentedBatch:
+    """The whole batch at once where its borders and bends are of one kind."""
+    layers = batch.layers
+    kinds = {(transform.border, transform.elastic_spacing_px) for transform in transforms}
+    if len(kinds) > 1:
+        alone = [
+            _applied(AugmentedBatch(**{name: layer[n : n + 1] for name, layer in layers.items()}), [one], height, width)
+            for n, one in enumerate(transforms)
+        ]
+        return AugmentedBatch(**{name: torch.cat([one.layers[name] for one in alone]) for name in layers})
+    if any(map(moves, transforms)) or batch.images.shape[-2:] != (height, width):
+        stacked = torch.cat([layer.float() for layer in layers.values()], dim=1)
+        warped = torch.split(warp_tensors(stacked, transforms, height, width), 1, dim=1)
+        layers = {
+            name: made > 0.5 if layer.dtype == torch.bool else made
+            for (name, layer), made in zip(layers.items(), warped, strict=True)
+        }
+    return AugmentedBatch(**layers | {"images": _varied(layers["images"], transforms)})
 
 
 def _in_threads(task: Callable[[int], None], count: int) -> None:
@@ -121,22 +141,6 @@ def _fill_arrays(sources: list[NDArray[Any]], transform: Transform, results: lis
         for source, result in zip(sources, results, strict=True):
             np.copyto(result, source)
     _vary(results[0], transform)
-
-
-def _apply_tensors(batch: AugmentedBatch, transforms: Sequence[Transform], height: int, width: int) -> AugmentedBatch:
-    """The whole batch at once where its borders and bends are of one kind."""
-    kinds = [(transform.border, transform.elastic_spacing_px) for transform in transforms]
-    if len(set(kinds)) > 1:
-        alone = [_apply_tensors(batch.part(n), [one], height, width).layers for n, one in enumerate(transforms)]
-        return _of_layers([torch.cat(layers) for layers in zip(*alone, strict=True)])
-    if any(map(moves, transforms)) or batch.images.shape[-2:] != (height, width):
-        stacked = torch.cat([layer.float() for layer in batch.layers], dim=1)
-        warped = warp_tensors(stacked, transforms, height, width)
-        images, labels = warped[:, :1], warped[:, 1:2] > 0.5
-        weights = None if batch.weights is None else warped[:, 2:]
-    else:
-        images, labels, weights = batch.images, batch.labels, batch.weights
-    return AugmentedBatch(images=_varied(images, transforms), labels=labels, weights=weights)
 
 
 def _varied(images: Tensor, transforms: Sequence[Transform]) -> Tensor:

@@ -88,20 +88,26 @@ def fetch(options: Any) -> None:
 
 
 def import_(options: Any) -> None:
-    from segcore.data import ClassValues, import_source
+    from segcore.data import ClassValues, LabelOptions, import_source
 
+    label_options = LabelOptions(
+        polarity=options.polarity,
+        threshold_labels=options.threshold_labels,
+        labels_are=options.labels_are,
+        class_values=ClassValues(
+            membrane=tuple(options.membrane_values or ()),
+            interior=tuple(options.interior_values or ()),
+            ignore=tuple(options.ignore_values or ()),
+        ),
+        membrane_px=options.membrane_px,
+        unlabelled_slices=options.unlabelled_slices,
+    )
     made = import_source(
         options.source,
         options.name,
         labels=options.labels,
-        polarity=options.polarity,
+        label_options=label_options,
         voxel_size_nm=tuple(options.voxel_size_nm) if options.voxel_size_nm else None,
-        threshold_labels=options.threshold_labels,
-        labels_are=options.labels_are,
-        class_values=ClassValues(
-            membrane=tuple(options.membrane_values or ()), interior=tuple(options.interior_values or ())
-        ),
-        membrane_px=options.membrane_px,
         progress=on_terminal(),
     )
     for dataset in made:
@@ -136,7 +142,7 @@ def split(options: Any) -> None:
     results = []
     for fold in folds:
         chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
-        made = make_split(dataset.info.slices, chosen, seed=config.train.seed)
+        made = make_split(dataset.info.slices, chosen, seed=config.train.seed, left_out=dataset.info.unlabelled_slices)
         results.append((fold, made, audit_split(made, dataset.info.slice_fingerprints)))
     if options.json:
         print_json(

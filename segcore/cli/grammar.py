@@ -246,6 +246,19 @@ def _import(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--membrane-values", type=float, nargs="+", metavar="V", help="classes: these are membrane")
     sub.add_argument("--interior-values", type=float, nargs="+", metavar="V", help="classes: these are interior")
+    sub.add_argument(
+        "--ignore-values",
+        type=float,
+        nargs="+",
+        metavar="V",
+        help="these are neither: not learned from, and in no figure (of instances, 0 may be one)",
+    )
+    sub.add_argument(
+        "--unlabelled-slices",
+        default="ask",
+        metavar="CHOICE",
+        help="slices that hold one class only, as if nobody had labelled them: ignore them, or keep them",
+    )
 
 
 def _settings(sub: argparse.ArgumentParser) -> None:

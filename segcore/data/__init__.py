@@ -1,6 +1,6 @@
 """Datasets: importing, fetching, drawing and exporting them, and the folder each is kept in.
 
-In: images and masks as people have them. Out: `Dataset`s of 8-bit slices with binary labels.
+In: images and masks as people have them. Out: `Dataset`s of 8-bit slices and labels.
 May use: stacks."""
 
 from segcore.data.archive import unpacked
@@ -22,6 +22,7 @@ from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
 from segcore.data.importing import check_source, import_source
 from segcore.data.label_kinds import ClassValues, LabelsAre
+from segcore.data.label_reading import LabelOptions, UnlabelledSlices
 from segcore.data.synthetic import make_stack
 
 __all__ = [
@@ -35,7 +36,9 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Fetchable",
+    "LabelOptions",
     "LabelsAre",
+    "UnlabelledSlices",
     "check_source",
     "data_root",
     "export",

@@ -2,7 +2,7 @@
 
 data/<name>/dataset.json   the facts below
 data/<name>/images.tif     uint8 (Z, H, W), uncompressed
-data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane; only if labelled
+data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane, 128 = ignore; only if labelled
 data/<name>/*-eighth.tif   both at an eighth of their size; only of large slices
 """
 
@@ -25,12 +25,22 @@ import numpy.typing as npt
 
 from segcore.checked import from_dict
 from segcore.errors import ConfigError, DataError, SegcoreError
-from segcore.stacks import StackReader, StackWriter, VoxelSize, map_stack, reduced_stacks, stored_page, to_uint8
+from segcore.stacks import (
+    IGNORE,
+    INTERIOR,
+    MEMBRANE,
+    StackReader,
+    StackWriter,
+    VoxelSize,
+    map_stack,
+    reduced_stacks,
+    stored_page,
+    to_uint8,
+)
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
 INFO, IMAGES, LABELS = "dataset.json", "images.tif", "labels.tif"
-MEMBRANE, INTERIOR = 0, 255
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +72,11 @@ class DatasetInfo:
         slice_names: one a slice; a file name where there was one.
         fingerprint: SHA-256 over shape and pixels of images and labels.
         slice_fingerprints: one a slice, of the source's pixels before they were stretched to 8 bits; equal for
-            turned and mirrored copies.
+            turned and mirrored copies. Empty for a blank slice, which is a copy of no other.
         intensity_range: the source's values that became 0 and 255.
-        membrane_percent: percent of membrane pixels in each slice; empty without labels.
+        membrane_percent: membrane in percent of the labelled pixels of each slice, 0 where none is; empty without
+            labels.
+        ignored_percent: percent of each slice whose label is to be ignored; empty if nothing is.
         created: when it was installed, ISO 8601 in UTC.
         checks: what was checked at import.
     """
@@ -88,6 +100,12 @@ class DatasetInfo:
     membrane_percent: tuple[float, ...]
     created: str
     checks: tuple[Check, ...] = ()
+    ignored_percent: tuple[float, ...] = ()
+
+    @property
+    def unlabelled_slices(self) -> tuple[int, ...]:
+        """Slices whose label is to be ignored as a whole; there is nothing to learn from them or to measure."""
+        return tuple(z for z, percent in enumerate(self.ignored_percent) if percent == 100)
 
 
 @dataclass(frozen=True)
@@ -104,7 +122,7 @@ class Dataset:
 
     @cached_property
     def labels(self) -> np.memmap[Any, np.dtype[np.uint8]] | None:
-        """Labels, uint8 (Z, H, W) of 0 (membrane) and 255 (interior), or None without labels."""
+        """Labels, uint8 (Z, H, W) of 0 (membrane), 128 (ignore) and 255 (interior), or None without labels."""
         return self._map(LABELS) if self.info.labelled else None
 
     def image(self, z: int) -> npt.NDArray[np.uint8]:
@@ -116,7 +134,7 @@ class Dataset:
         return stored_page(self.images, z)
 
     def label(self, z: int) -> npt.NDArray[np.uint8]:
-        """A copy of one slice's labels, uint8 (H, W) of 0 and 255, read as `image` is.
+        """A copy of one slice's labels, uint8 (H, W) of 0, 128 and 255, read as `image` is.
 
         Raises:
             DataError: if the dataset has no labels.
@@ -184,7 +202,7 @@ def install(
     Args:
         name: a safe folder name that is not taken.
         images: grey slices of any type, stretched to 8 bits by `intensity_range`.
-        labels: as many 8-bit slices of the same size, 255 for interior and 0 for membrane.
+        labels: as many 8-bit slices of the same size, 255 for interior, 0 for membrane and 128 for ignore.
         voxel_size_nm: (z, y, x); what `images` says if not given.
         intensity_range: the source's values that became 0 and 255.
 
@@ -295,6 +313,7 @@ def _write_pixels(
     hashes = [hashlib.sha256(repr(shape).encode()) for _ in stacks]
     fingerprints: list[str] = []
     membrane: list[float] = []
+    ignored: list[float] = []
     with ExitStack() as files:
         write_reduced = files.enter_context(
             reduced_stacks(
@@ -320,29 +339,41 @@ def _write_pixels(
         for z in range(len(images)):
             pages = [stack.read(z) for stack in stacks]
             # Stretched by its own range, the same slice has other pixels in every stack.
-            fingerprints.append(slice_fingerprint(pages[0]))
+            blank = bool((pages[0] == pages[0].flat[0]).all())
+            fingerprints.append("" if blank else slice_fingerprint(pages[0]))
             pages[0] = to_uint8(pages[0], *intensity_range)
             for page, running, writer in zip(pages, hashes, writers, strict=True):
                 running.update(np.ascontiguousarray(page).data)
                 writer.write(page)
             write_reduced(dict(zip(("image", "label"), pages, strict=False)))
             if labels is not None:
-                membrane.append(_membrane_percent(pages[1], labels, z))
+                of_membrane, of_ignore = _shares(pages[1], labels, z)
+                membrane.append(of_membrane)
+                ignored.append(of_ignore)
     return {
         "fingerprint": _combined(hashes),
         "slice_fingerprints": tuple(fingerprints),
         "membrane_percent": tuple(membrane),
+        "ignored_percent": tuple(ignored) if any(ignored) else (),
     }
 
 
-def _membrane_percent(page: npt.NDArray[np.uint8], labels: StackReader, z: int) -> float:
+def _shares(page: npt.NDArray[np.uint8], labels: StackReader, z: int) -> tuple[float, float]:
+    """Membrane in percent of what is labelled, and what is to be ignored in percent of all."""
     counts = np.bincount(page.ravel(), minlength=256)
-    if counts[MEMBRANE] + counts[INTERIOR] != page.size:
+    labelled = int(counts[MEMBRANE] + counts[INTERIOR])
+    if labelled + counts[IGNORE] != page.size:
         values = ", ".join(str(value) for value in np.flatnonzero(counts)[:8])
         raise DataError(
-            f"label {labels.names[z]} is not binary", path=labels.path, found=f"values {values}", expected="0 and 255"
+            f"label {labels.names[z]} holds other values",
+            path=labels.path,
+            found=f"values {values}",
+            expected="0, 128 and 255",
         )
-    return round(100 * float(counts[MEMBRANE]) / page.size, 4)
+    of_membrane = 100 * float(counts[MEMBRANE]) / max(1, labelled)
+    of_ignore = 100 * float(counts[IGNORE]) / page.size
+    # A hundred percent is said of slices with nothing else, and of these alone.
+    return round(of_membrane, 4), 100.0 if not labelled else min(round(of_ignore, 4), 99.9999)
 
 
 def _read_info(folder: Path) -> DatasetInfo:
@@ -358,6 +389,11 @@ def _read_info(folder: Path) -> DatasetInfo:
     except ConfigError as error:
         raise DataError(f"damaged file ({error})", path=path, expected="as `import` or `fetch` wrote it") from error
     counts = {len(info.slice_names), len(info.slice_fingerprints), info.slices}
-    if len(counts) != 1 or info.name != folder.name or (info.labelled and len(info.membrane_percent) != info.slices):
+    if (
+        len(counts) != 1
+        or info.name != folder.name
+        or (info.labelled and len(info.membrane_percent) != info.slices)
+        or (len(info.ignored_percent) not in (0, info.slices))
+    ):
         raise DataError("damaged file (its parts disagree)", path=path, expected="as `import` or `fetch` wrote it")
     return info

@@ -6,7 +6,8 @@ none of them. Touching ones have no membrane between them, so it is drawn there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import scipy
 
 from segcore.errors import DataError
-from segcore.stacks import Page, StackReader
+from segcore.stacks import IGNORE, INTERIOR, MEMBRANE, Page, StackReader
 
 LabelsAre = Literal["auto", "membrane-mask", "instances", "classes"]
 
@@ -24,25 +25,29 @@ MOST_CLASSES = 16
 _LARGEST_SHARE_OF_EDGES = 0.3
 
 
-def interior_of_instances(numbers: Page, membrane_px: int) -> npt.NDArray[np.uint8]:
-    """Numbered objects as 255 where interior and 0 where membrane: where 0 is, and along lines between two numbers.
+def interior_of_instances(numbers: Page, membrane_px: int, ignore: Collection[float] = ()) -> npt.NDArray[np.uint8]:
+    """Numbered objects as interior, and membrane where 0 is and along lines between two numbers.
 
     Args:
         numbers: (H, W) whole numbers.
         membrane_px: how wide a line is drawn between two numbers, at least 1; 1 takes the pixel above or to the left.
+        ignore: numbers of what is to be ignored; 0 may be among them. No line is drawn beside them.
 
     Returns:
         (H, W) uint8.
     """
+    ignored = np.isin(numbers, list(ignore))
     line = np.zeros(numbers.shape, dtype=bool)
     for before, after in (((slice(None, -1),), (slice(1, None),)), ((..., slice(None, -1)), (..., slice(1, None)))):
-        edge = numbers[before] != numbers[after]
+        edge = (numbers[before] != numbers[after]) & ~ignored[before] & ~ignored[after]
         line[before] |= edge
         if membrane_px > 1:
             line[after] |= edge
     if membrane_px > 2:
         line = scipy.ndimage.distance_transform_edt(~line) <= (membrane_px - 2) / 2 if line.any() else line
-    return np.where(line | (numbers == 0), np.uint8(0), np.uint8(255))
+    label = np.where(line | (numbers == 0), np.uint8(MEMBRANE), np.uint8(INTERIOR))
+    label[ignored] = IGNORE
+    return label
 
 
 def look_like_instances(labels: StackReader) -> bool:
@@ -59,21 +64,24 @@ def look_like_instances(labels: StackReader) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassValues:
-    """Which values of labels with several classes are membrane, and which interior."""
+    """Which values of labels with several classes are membrane, which interior, and which are to be ignored.
+
+    The last may be given alone: then the others are what the labels would be without them.
+    """
 
     membrane: tuple[float, ...] = ()
     interior: tuple[float, ...] = ()
+    ignore: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        both = sorted(set(self.membrane) & set(self.interior))
-        if both:
-            raise DataError(
-                "a value cannot be membrane and interior", found=_listed(both), expected="each value in one list"
-            )
+        times = Counter([*{*self.membrane}, *{*self.interior}, *{*self.ignore}])
+        twice = sorted(value for value, number in times.items() if number > 1)
+        if twice:
+            raise DataError("a value cannot be of two kinds", found=_listed(twice), expected="each value in one list")
 
     @property
     def given(self) -> bool:
-        """Whether any value is."""
+        """Whether any value of a class is."""
         return bool(self.membrane or self.interior)
 
     def check(self, labels: StackReader) -> str:
@@ -89,35 +97,41 @@ class ClassValues:
                 found="values of " + ("interior" if self.interior else "membrane" if self.membrane else "neither"),
                 expected="both --membrane-values and --interior-values",
             )
-        pixels = np.zeros(2, dtype=np.int64)
+        pixels = np.zeros(3, dtype=np.int64)
         for z in range(len(labels)):
             page = labels.read(z)
-            is_membrane, is_interior = self._where(page)
-            if not (is_membrane | is_interior).all():
-                others = np.unique(page[~(is_membrane | is_interior)])
+            is_membrane, is_interior, is_ignored = self._where(page)
+            known = is_membrane | is_interior | is_ignored
+            if not known.all():
+                others = np.unique(page[~known])
                 raise DataError(
-                    f"label {labels.names[z]} holds values that are in neither list",
+                    f"label {labels.names[z]} holds values that are in no list",
                     path=labels.path,
                     found=_listed(others.tolist()),
-                    expected="every value in --membrane-values or --interior-values",
+                    expected="every value in --membrane-values, --interior-values or --ignore-values",
                 )
-            pixels += is_membrane.sum(), is_interior.sum()
-        if not pixels.all():
+            pixels += is_membrane.sum(), is_interior.sum(), is_ignored.sum()
+        if not pixels[:2].all():
             raise DataError(
                 "the labels hold one of the two classes only",
                 path=labels.path,
                 found="membrane" if pixels[0] else "interior",
                 expected="both",
             )
-        share = 100 * pixels[0] / pixels.sum()
-        return f"{_listed(self.membrane)} is membrane ({share:.1f} %) and {_listed(self.interior)} is interior, as told"
+        of_membrane, _, of_ignore = 100 * pixels / pixels.sum()
+        ignored = f", {_listed(self.ignore)} is ignored ({of_ignore:.1f} %)" if self.ignore else ""
+        return (
+            f"{_listed(self.membrane)} is membrane ({of_membrane:.1f} %) and {_listed(self.interior)} is interior"
+            f"{ignored}, as told"
+        )
 
-    def interior_of(self, page: Page) -> npt.NDArray[np.uint8]:
-        """A page as 255 where interior and 0 where membrane, (H, W) uint8."""
-        return np.where(self._where(page)[1], np.uint8(255), np.uint8(0))
+    def label_of(self, page: Page) -> npt.NDArray[np.uint8]:
+        """A page as a label, (H, W) uint8."""
+        is_membrane, is_interior, _ = self._where(page)
+        return np.select([is_membrane, is_interior], [np.uint8(MEMBRANE), np.uint8(INTERIOR)], np.uint8(IGNORE))
 
-    def _where(self, page: Page) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        return np.isin(page, self.membrane), np.isin(page, self.interior)
+    def _where(self, page: Page) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        return np.isin(page, self.membrane), np.isin(page, self.interior), np.isin(page, self.ignore)
 
 
 def _listed(values: Iterable[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from segcore.data.label_kinds import MOST_CLASSES
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import Page, StackReader
+from segcore.stacks import IGNORE, Page, StackReader
 
 NEAR = 0.15
 """How near the lowest or highest value, as a share of the range, counts as nearly binary."""
@@ -30,21 +31,32 @@ class TooManyValues(DataError):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskValues:
-    """How a mask is read: pixels of `white_from` and more are white. `message` says what was found."""
+    """How a mask is read: what is not of `ignore` is white from `white_from` up. `message` says what was found."""
 
     white_from: float
     message: str
+    ignore: tuple[float, ...] = ()
 
     def as_white(self, page: Page) -> npt.NDArray[np.uint8]:
-        """A page of the mask as 255 where it is white and 0 elsewhere."""
-        return np.where(page >= self.white_from, np.uint8(255), np.uint8(0))
+        """A page of the mask, (H, W) uint8: 255 where it is white, `IGNORE` where it is to be ignored, else 0."""
+        white = np.where(page >= self.white_from, np.uint8(255), np.uint8(0))
+        if self.ignore:
+            white[np.isin(page, self.ignore)] = IGNORE
+        return white
 
 
-def two_values(masks: StackReader, *, threshold: float | None = None, progress: Progress = SILENT) -> MaskValues:
+def two_values(
+    masks: StackReader,
+    *,
+    threshold: float | None = None,
+    ignore: tuple[float, ...] = (),
+    progress: Progress = SILENT,
+) -> MaskValues:
     """Reads all masks and finds their two values.
 
     Args:
         threshold: values from this one up are white, so any number of values will do.
+        ignore: values of what is to be ignored; the two are others.
 
     Raises:
         DataError: if there is one value only, or more than two and no threshold; the message
@@ -52,7 +64,7 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
             resized or JPEG-compressed masks are.
     """
     counts: Counter[float] = Counter()
-    of_one_class: list[str] = []
+    ignored = 0
     for z in progress.over(range(len(masks)), "reading the masks", len(masks)):
         page = masks.read(z)
         if page.dtype.kind == "f" and np.isnan(page).any():
@@ -63,30 +75,33 @@ def two_values(masks: StackReader, *, threshold: float | None = None, progress: 
                 expected="two values",
             )
         of_page = _counted(page)
-        if len(of_page) == 1:
-            of_one_class.append(masks.names[z])
+        ignored += sum(of_page.pop(value, 0) for value in ignore)
         counts.update(of_page)
         if len(counts) > _MOST_VALUES and threshold is None:
             break
         if threshold is not None:
             # Only the sides of the threshold matter, so the table stays small.
             counts = _by_side(counts, threshold)
+    if ignore and not ignored:
+        raise DataError(
+            "no pixel of the masks has a value that is to be ignored", path=masks.path,
+            found="none of " + ", ".join(f"{value:g}" for value in ignore),
+            expected="--ignore-values that the masks hold",
+        )  # fmt: skip
     if threshold is not None:
-        return _thresholded(counts, threshold, masks)
+        return dataclasses.replace(_thresholded(counts, threshold, masks), ignore=ignore)
     values = sorted(counts)
     if len(values) == 2:
         low, high = values
-        return MaskValues(white_from=high, message=f"the values are {low:g} and {high:g}" + _one_class(of_one_class))
-    if len(values) == 1:
-        raise DataError("the masks hold only one value", path=masks.path, found=f"{values[0]:g}", expected="two values")
+        message = f"the values are {low:g} and {high:g}"
+        if ignore:
+            share = 100 * ignored / (ignored + counts.total())
+            message += f"; {', '.join(f'{value:g}' for value in ignore)} is ignored ({share:.1f} % of the pixels)"
+        return MaskValues(white_from=high, message=message, ignore=ignore)
+    if len(values) < 2:
+        found = f"{values[0]:g}" if values else "nothing but what is to be ignored"
+        raise DataError("the masks hold only one value", path=masks.path, found=found, expected="two values")
     raise _too_many(values, counts, masks)
-
-
-def _one_class(names: list[str]) -> str:
-    if not names:
-        return ""
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"; WARNING: of one class only, as if nobody had labelled them: {shown}"
 
 
 def _counted(page: Page) -> dict[float, int]:
@@ -142,7 +157,7 @@ def _too_many(values: list[float], counts: Counter[float], masks: StackReader) -
             "the masks are not binary",
             path=masks.path,
             found=f"{len(values)} values: {shares}",
-            expected="two values, or --membrane-values and --interior-values that say what each is, "
+            expected="two values, or --membrane-values, --interior-values and --ignore-values that say what each is, "
             "or --labels-are instances if they number objects",
         )
     error = TooManyValues(

@@ -126,7 +126,11 @@ def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[in
         raise ConfigError("unknown part of a dataset", found=part, expected=", ".join(PARTS))
     known = next(one for one in PARTS if one == part)
     if known == "all":
-        return known, list(range(dataset.info.slices))
+        # Slices that nobody labelled say nothing of a prediction.
+        labelled = [z for z in range(dataset.info.slices) if z not in dataset.info.unlabelled_slices]
+        if not labelled:
+            raise DataError("no slice of the dataset is labelled", path=dataset.folder, expected="at least one")
+        return known, labelled
     if not own:
         raise ConfigError(
             f"{dataset.info.name} is not the stack the run was trained on, so it has no {part} slices of it",

@@ -33,7 +33,7 @@ from segcore.measures import (
     thin,
 )
 from segcore.progress import SILENT, Progress
-from segcore.stacks import Stack, each_slice, paired
+from segcore.stacks import Stack, Truth, each_slice, paired
 
 
 def score(
@@ -52,7 +52,7 @@ def score(
 
     Args:
         probability: probability of interior times 255, one page for each entry of `slices`.
-        labels: the dataset's labels, 0 membrane and anything else interior; all its slices.
+        labels: the dataset's labels, of all its slices; what they ignore counts in no figure.
         slices: index in `labels` of each page of `probability`.
         names: their names, of the same length.
         thresholds: operating points by name, such as `{"pixel": 0.5, "topology": 0.7}`; a
@@ -82,12 +82,13 @@ def score(
     with paired(probability, labels, slices) as read:
 
         def measured(position: int) -> _SliceScore:
-            label, page = read(position)
-            counts[position] = count_evidence(label, page)
-            one = _score_slice(label, page, thresholds, events_at, slices[position])
+            truth, page = read(position)
+            counts[position] = count_evidence(truth.interior, page, truth.counted)
+            one = _score_slice(truth, page, thresholds, events_at, slices[position])
             if not notebook_confusion:
                 return one
-            return dataclasses.replace(one, notebook_sums=index_sums(label, predicted_interior(page, first)))
+            sums = index_sums(truth.interior, predicted_interior(page, first), truth.counted)
+            return dataclasses.replace(one, notebook_sums=sums)
 
         scores = each_slice(measured, len(slices), workers, progress)
     return Evaluation(
@@ -118,9 +119,9 @@ def add_point(
     with paired(probability, labels, evaluation.slices) as read:
 
         def measured(position: int) -> PointScore:
-            label, page = read(position)
-            prediction = predicted_interior(page, threshold)
-            return _point(label, prediction, score_segments(components(label), thin(prediction)))
+            truth, page = read(position)
+            prediction = truth.masked(predicted_interior(page, threshold))
+            return _point(truth.interior, prediction, score_segments(components(truth.interior), thin(prediction)))
 
         scores = each_slice(measured, len(evaluation.slices), workers, progress)
     return dataclasses.replace(
@@ -140,24 +141,25 @@ class _SliceScore:
 
 
 def _score_slice(
-    label: NDArray[np.bool_], page: NDArray[np.uint8], thresholds: Mapping[str, float], events_at: str, z: int
+    truth: Truth, page: NDArray[np.uint8], thresholds: Mapping[str, float], events_at: str, z: int
 ) -> _SliceScore:
-    neurites = components(label)
+    """Prediction and label both end where the label is to be ignored."""
+    neurites = components(truth.interior)
     known: dict[int, SegmentationScore] = {}
     points: dict[str, PointScore] = {}
     events: list[Event] = []
     for name, threshold in thresholds.items():
-        prediction = predicted_interior(page, threshold)
+        prediction = truth.masked(predicted_interior(page, threshold))
         segments = thin(prediction)
         found = score_segments(neurites, segments)
         known[last_membrane_value(threshold)] = found
-        points[name] = _point(label, prediction, found)
+        points[name] = _point(truth.interior, prediction, found)
         if name == events_at:
             events = find_events(neurites, segments, prediction, slice_index=z)
     for threshold in CHALLENGE_THRESHOLDS:
         value = last_membrane_value(threshold)
         if value not in known:
-            known[value] = score_segments(neurites, thin(predicted_interior(page, threshold)))
+            known[value] = score_segments(neurites, thin(truth.masked(predicted_interior(page, threshold))))
     return _SliceScore(
         neurites=int(neurites.max(initial=0)),
         points=points,

@@ -33,7 +33,7 @@ _FAR = DISTANCE_BINS * DISTANCE_BINS
 _BIN_OF_SQUARE = np.array([max(0, int(np.sqrt(square)) - 1) for square in range(_FAR + 1)], dtype=np.uint8)
 
 
-def boundary_distance(label_interior: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def boundary_distance(label_interior: NDArray[np.bool_], counted: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
     """How far each pixel is from the nearest true boundary, in whole pixels, 0 to 5.
 
     Equal to floor(Euclidean distance to the nearest pixel of the other class) - 1, clipped to 5: 0
@@ -46,13 +46,17 @@ def boundary_distance(label_interior: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
     Args:
         label_interior: (H, W), True where the label is interior.
+        counted: (H, W), False where a pixel is in no class, and makes no boundary; all are in one if None.
 
     Returns:
-        (H, W) uint8.
+        (H, W) uint8; of no meaning where a pixel is in no class.
     """
     interior = np.asarray(label_interior, dtype=bool)
     # Each pixel is 0 away from its own class, so the sum is the distance to the other one.
-    square = _capped_square(interior) + _capped_square(~interior)
+    membrane = ~interior
+    if counted is not None:
+        interior, membrane = interior & counted, membrane & counted
+    square = np.minimum(_capped_square(interior) + _capped_square(membrane), np.uint8(_FAR))
     return np.asarray(_BIN_OF_SQUARE[square])
 
 
@@ -72,12 +76,15 @@ def _capped_square(members: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return nearest
 
 
-def count_evidence(label_interior: NDArray[np.bool_], probability_q: NDArray[np.uint8]) -> NDArray[np.int64]:
+def count_evidence(
+    label_interior: NDArray[np.bool_], probability_q: NDArray[np.uint8], counted: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """The table of one slice.
 
     Args:
         label_interior: (H, W), True where the label is interior.
         probability_q: (H, W) uint8, probability of interior times 255.
+        counted: (H, W), False where a pixel is in no class and counts nowhere; all count if None.
 
     Returns:
         (2, 256, 6) int64: pixels by true class (membrane, interior), probability, boundary distance.
@@ -87,7 +94,9 @@ def count_evidence(label_interior: NDArray[np.bool_], probability_q: NDArray[np.
     cell *= PROBABILITY_VALUES
     cell += probability_q
     cell *= DISTANCE_BINS
-    cell += boundary_distance(interior)
+    cell += boundary_distance(interior, counted)
+    if counted is not None:
+        cell = cell[counted]
     shape = (2, PROBABILITY_VALUES, DISTANCE_BINS)
     counts = np.bincount(cell.ravel(), minlength=2 * PROBABILITY_VALUES * DISTANCE_BINS)
     return counts.reshape(shape).astype(np.int64, copy=False)

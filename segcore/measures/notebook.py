@@ -44,18 +44,25 @@ def binary_psnr_db(wrong_pixels: int, pixels: int) -> float:
     return math.inf if wrong_pixels == 0 else -10 * math.log10(wrong_pixels / pixels)
 
 
-def index_sums(label_interior: NDArray[np.bool_], prediction_interior: NDArray[np.bool_]) -> NDArray[np.int64]:
+def index_sums(
+    label_interior: NDArray[np.bool_],
+    prediction_interior: NDArray[np.bool_],
+    counted: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
     """Sums of flat pixel indices by true class, then predicted class, of one slice.
 
     Args:
         label_interior, prediction_interior: (H, W).
+        counted: (H, W), False where a pixel is in no class; all are in one if None.
 
     Returns:
         (2, 2) int64, each axis (membrane, interior).
     """
     label, prediction = label_interior.ravel(), prediction_interior.ravel()
+    there = np.ones_like(label) if counted is None else counted.ravel()
     cells = [
-        [np.flatnonzero((label == true) & (prediction == said)) for said in (False, True)] for true in (False, True)
+        [np.flatnonzero((label == true) & (prediction == said) & there) for said in (False, True)]
+        for true in (False, True)
     ]
     return np.array([[int(cell.sum()) for cell in row] for row in cells], dtype=np.int64)
 

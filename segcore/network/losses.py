@@ -17,7 +17,13 @@ from torch import Tensor
 from segcore.config import LossConfig
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor, config: LossConfig, weights: Tensor | None = None) -> Tensor:
+def segmentation_loss(
+    logits: Tensor,
+    labels: Tensor,
+    config: LossConfig,
+    weights: Tensor | None = None,
+    counted: Tensor | None = None,
+) -> Tensor:
     """The loss of a batch, a mean over its images.
 
     Args:
@@ -25,20 +31,33 @@ def segmentation_loss(logits: Tensor, labels: Tensor, config: LossConfig, weight
         labels: (N, 1, H, W) bool or 0/1, true for interior.
         config: which loss.
         weights: (N, 1, H, W) float weights of pixels for the cross-entropy, or None.
+        counted: (N, 1, H, W) bool, false where the label is to be ignored, or None.
 
     Returns:
         A scalar. In float32, whatever the precision of the logits.
     """
     logits, target = logits.float(), labels.float()
     squared = config.dice_form == "squared"
+    probability = logits.sigmoid()
+    if counted is not None:
+        probability, target = probability * counted, target * counted
     if config.kind == "dice":
-        return dice_loss(logits.sigmoid(), target, squared=squared, smooth=config.smooth)
+        return dice_loss(probability, target, squared=squared, smooth=config.smooth)
     if config.kind == "jaccard":
-        return jaccard_loss(logits.sigmoid(), target, squared=squared, smooth=config.smooth)
-    entropy = F.binary_cross_entropy_with_logits(logits, target, weight=weights)
+        return jaccard_loss(probability, target, squared=squared, smooth=config.smooth)
+    entropy = _entropy(logits, target, weights, counted)
     if config.kind == "bce":
         return entropy
-    return entropy + dice_loss(logits.sigmoid(), target, squared=squared, smooth=config.smooth)
+    return entropy + dice_loss(probability, target, squared=squared, smooth=config.smooth)
+
+
+def _entropy(logits: Tensor, target: Tensor, weights: Tensor | None, counted: Tensor | None) -> Tensor:
+    """The mean over the pixels that count, 0 where none does."""
+    if counted is None:
+        return F.binary_cross_entropy_with_logits(logits, target, weight=weights)
+    weights = counted.float() if weights is None else weights * counted
+    total = F.binary_cross_entropy_with_logits(logits, target, weight=weights, reduction="sum")
+    return total / counted.sum().clamp_min(1)
 
 
 def dice_loss(probability: Tensor, target: Tensor, *, squared: bool, smooth: float) -> Tensor:
@@ -95,22 +114,21 @@ def boundary_weights(interior: NDArray[np.bool_], *, weight: float, sigma_px: fl
     return np.where(interior, 1, 1 + extra).astype(np.float32)
 
 
-def training_counts(logits: Tensor, labels: Tensor) -> Tensor:
+def training_counts(logits: Tensor, labels: Tensor, counted: Tensor | None = None) -> Tensor:
     """Pixel counts for Dice and binary accuracy at threshold 0.5, pooled over a batch.
 
     Args:
         logits: (N, 1, H, W) float logits.
         labels: (N, 1, H, W) bool.
+        counted: (N, 1, H, W) bool, false where the label is to be ignored, or None.
 
     Returns:
-        (4,) float64: interior found, interior predicted, interior in the label, pixels right.
+        (5,) float64: interior found, interior predicted, interior in the label, pixels right, pixels.
         Sums over batches give Dice = 2 found / (predicted + in label).
     """
     predicted, target = logits > 0, labels.bool()
-    counts = [
-        (predicted & target).sum(),
-        predicted.sum(),
-        target.sum(),
-        (predicted == target).sum(),
-    ]
+    right, pixels = predicted == target, logits.new_full((), labels.numel(), dtype=torch.int64)
+    if counted is not None:
+        predicted, target, right, pixels = predicted & counted, target & counted, right & counted, counted.sum()
+    counts = [(predicted & target).sum(), predicted.sum(), target.sum(), right.sum(), pixels]
     return torch.stack(counts).double()

@@ -91,7 +91,8 @@ def audit(
     """Compares judged slices with what a run has seen, by their pixels.
 
     A slice is known by its fingerprint, which is the same for all its flips and quarter turns, so
-    that the same pixels under another name or another way round are recognised.
+    that the same pixels under another name or another way round are recognised. A blank slice has
+    none, and is a copy of no other.
 
     Args:
         split: the run's split.
@@ -101,8 +102,8 @@ def audit(
         inherited: what the weights the run started from had seen.
     """
     ways: tuple[tuple[SeenIn, dict[str, int], set[str]], ...] = (
-        ("train", {own_prints[index]: index for index in split.train}, {*inherited.trained}),
-        ("validation", {own_prints[index]: index for index in split.validation}, {*inherited.validated}),
+        ("train", _known(own_prints, split.train), {*inherited.trained} - {""}),
+        ("validation", _known(own_prints, split.validation), {*inherited.validated} - {""}),
     )
     overlaps = []
     for index in judged:
@@ -135,6 +136,10 @@ def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOT
         overlaps=tuple(one for one in found.overlaps if one.seen_in == "train" or one.judged in split.test),
         neighbours=found.neighbours,
     )
+
+
+def _known(prints: Sequence[str], slices: Iterable[int]) -> dict[str, int]:
+    return {prints[index]: index for index in slices if prints[index]}
 
 
 def _judged(overlaps: Iterable[Overlap]) -> tuple[int, ...]:

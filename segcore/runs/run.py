@@ -119,8 +119,11 @@ class Run:
     @property
     def state(self) -> State:
         """What it is now: a training whose process is gone, however it went, is interrupted."""
-        gone = self.info.state == "training" and not is_locked(self.lock)
-        return "interrupted" if gone else self.info.state
+        if self.info.state != "training" or is_locked(self.lock):
+            return self.info.state
+        # It may have ended, as it should, since its description was read.
+        latest = open_run(self.name, root=self.folder.parent).info.state
+        return "interrupted" if latest == "training" else latest
 
     @property
     def lock(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -48,7 +48,7 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
 
-def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
+def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Collection[int] = ()) -> Split:
     """Divides a stack by the protocol of `config`.
 
     Validation is the end of the training part that lies next to the test part where there is a
@@ -59,10 +59,14 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
         slices: length of the stack.
         config: protocol and sizes.
         seed: of the notebook protocol's random deal; the others use no randomness.
+        left_out: slices that are in no part, because nothing of them is labelled; the others are divided as if they
+            followed each other. They are listed in `gap`.
 
     Raises:
         ConfigError: if a part would be empty.
     """
+    if left_out:
+        return _without(make_split(slices - len({*left_out}), config, seed=seed), slices, left_out)
     test = _test_slices(slices, config)
     rest = [index for index in range(slices) if index not in test]
     if config.protocol == "notebook":
@@ -90,6 +94,19 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0) -> Split:
         validation=tuple(validation),
         gap=tuple(gap),
         test=tuple(test),
+    )
+
+
+def _without(split: Split, slices: int, left_out: Collection[int]) -> Split:
+    """A split of the slices that are not left out, in the numbers of the whole stack."""
+    numbers = [index for index in range(slices) if index not in left_out]
+    parts = {part: tuple(numbers[index] for index in split.part(part)) for part in ("train", "validation", "test")}
+    return Split(
+        protocol=split.protocol,
+        slices=slices,
+        gap=tuple(sorted([*(numbers[index] for index in split.gap), *left_out])),
+        pool=tuple(Copy(source=numbers[copy.source], part=copy.part) for copy in split.pool),
+        **parts,
     )
 
 

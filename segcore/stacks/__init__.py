@@ -5,9 +5,10 @@ Knows nothing of datasets. May use no other room."""
 
 from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
 from segcore.stacks.formats import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, open_stack
+from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth
 from segcore.stacks.mapping import map_stack, stored_page
 from segcore.stacks.numbering import unpaired
-from segcore.stacks.padding import over_padding, padding_of, without_padding
+from segcore.stacks.padding import fill_padding, padding_of, without_padding
 from segcore.stacks.pairs import Stack, each_slice, paired
 from segcore.stacks.reduction import (
     HOW,
@@ -29,8 +30,11 @@ from segcore.stacks.writing import StackWriter
 __all__ = [
     "FEW_LEVELS",
     "HOW",
+    "IGNORE",
     "IMAGE_SUFFIXES",
+    "INTERIOR",
     "LEVEL",
+    "MEMBRANE",
     "REDUCED",
     "TIFF_SUFFIXES",
     "VOLUME_SUFFIXES",
@@ -41,17 +45,18 @@ __all__ = [
     "StackReader",
     "StackWriter",
     "Tissue",
+    "Truth",
     "VoxelSize",
     "array_stack",
     "each_slice",
     "extremes",
     "file_of",
+    "fill_padding",
     "image_files",
     "intensity_range",
     "is_kept_reduced",
     "map_stack",
     "open_stack",
-    "over_padding",
     "padding_of",
     "page_names",
     "paired",

@@ -48,18 +48,18 @@ def padding_of(page: Page) -> npt.NDArray[np.bool_] | None:
     return padding if found else None
 
 
-def over_padding(padding: npt.NDArray[np.bool_], *planes: npt.NDArray[Value]) -> list[npt.NDArray[Value]]:
-    """Planes whose padding is the mirror image of what lies beside it, as if the slice ended where its tissue does.
+def fill_padding(page: npt.NDArray[Value], padding: npt.NDArray[np.bool_]) -> npt.NDArray[Value]:
+    """A page whose padding is the mirror image of what lies beside it, as if the slice ended where its tissue does.
 
     A pixel takes the value of the one as far behind the nearest pixel of tissue, or of that pixel where there is
-    padding or nothing. Where all is padding, the planes are given back as they are.
+    padding or nothing. Where all is padding, the page is given back as it is.
 
     Args:
+        page: (H, W).
         padding: (H, W), True for padding.
-        planes: (H, W) each; image, label, or both, so that they go on to belong together.
     """
     if padding.all():
-        return list(planes)
+        return page
     nearest = scipy.ndimage.distance_transform_edt(padding, return_distances=False, return_indices=True)
     own = np.array(np.nonzero(padding))
     edge = nearest[:, own[0], own[1]]
@@ -69,18 +69,15 @@ def over_padding(padding: npt.NDArray[np.bool_], *planes: npt.NDArray[Value]) ->
     behind[:, ~inside] = edge[:, ~inside]
     again = padding[behind[0], behind[1]]
     behind[:, again] = edge[:, again]
-    filled = []
-    for plane in planes:
-        copy = plane.copy()
-        copy[padding] = plane[behind[0], behind[1]]
-        filled.append(copy)
+    filled = page.copy()
+    filled[padding] = page[behind[0], behind[1]]
     return filled
 
 
 def without_padding(page: npt.NDArray[Value]) -> npt.NDArray[Value]:
     """A slice (H, W) with the mirror image of its tissue in place of padding; itself where there is none."""
     padding = padding_of(page)
-    return page if padding is None else over_padding(padding, page)[0]
+    return page if padding is None else fill_padding(page, padding)
 
 
 def _constants(numbers: Page) -> set[float]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
 from segcore.stacks.formats import open_stack
+from segcore.stacks.label import Truth
 from segcore.stacks.mapping import stored_page
 from segcore.stacks.stack import StackReader
 
@@ -43,9 +44,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def paired(
-    probability: Stack, labels: Stack, slices: Sequence[int]
-) -> Iterator[Callable[[int], tuple[NDArray[np.bool_], Page]]]:
+def paired(probability: Stack, labels: Stack, slices: Sequence[int]) -> Iterator[Callable[[int], tuple[Truth, Page]]]:
     """Gives a function that reads label and probability of the slice at a position."""
     with ExitStack() as stack:
         predicted, true = _opened(probability, stack), _opened(labels, stack)
@@ -55,7 +54,7 @@ def paired(
             if not 0 <= z < len(true):
                 raise DataError("there is no label for a slice", found=f"slice {z}", expected=f"0 to {len(true) - 1}")
 
-        def read(position: int) -> tuple[NDArray[np.bool_], Page]:
+        def read(position: int) -> tuple[Truth, Page]:
             label, page = true.read(slices[position]), predicted.read(position)
             if label.shape != page.shape:
                 raise DataError(
@@ -63,7 +62,7 @@ def paired(
                     found=page.shape,
                     expected=label.shape,
                 )
-            return label != 0, page
+            return Truth.of(label), page
 
         yield read
 

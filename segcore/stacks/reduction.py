@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.stacks.formats import open_stack
+from segcore.stacks.label import INTERIOR, MEMBRANE
 from segcore.stacks.writing import StackWriter
 
 Plane = NDArray[np.uint8]
@@ -85,11 +86,11 @@ def extremes(label: Plane, probability: Plane, chosen: NDArray[np.bool_] | None 
     calls membrane (there every pixel of interior is wrong, whatever its probability).
 
     Args:
-        label: (H, W) of 255 interior and 0 membrane.
+        label: (H, W), as in `segcore.stacks.label`.
         probability: (H, W) of interior, times 255.
         chosen: (H, W), what counts; everything if None.
     """
-    interior, membrane = label, ~label
+    interior, membrane = (np.negative((label == value).view(np.uint8)) for value in (INTERIOR, MEMBRANE))
     if chosen is not None:
         counts = np.negative(chosen.view(np.uint8))  # 255 where it does
         interior, membrane = interior & counts, membrane & counts

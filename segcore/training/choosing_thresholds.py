@@ -42,7 +42,7 @@ def choose_thresholds(
 
     Args:
         probability: probability of interior times 255, one page a slice.
-        labels: as many pages, 0 membrane and anything else interior.
+        labels: as many pages of `segcore.stacks.label`; what is ignored chooses nothing.
         workers: threads; 0 for one a core.
 
     Raises:
@@ -55,15 +55,18 @@ def choose_thresholds(
     with paired(probability, labels, range(count)) as read:
 
         def counted(position: int) -> NDArray[np.int64]:
-            return count_evidence(*read(position))
+            truth, page = read(position)
+            return count_evidence(truth.interior, page, truth.counted)
 
         evidence = PixelEvidence(np.sum(each_slice(counted, count, workers), axis=0)[None])
 
         def mean_v_rand(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
             def curve(position: int) -> list[float]:
-                label, page = read(position)
-                neurites = components(label)
-                return [score_segments(neurites, thin(predicted_interior(page, t))).v_rand for t in candidates]
+                truth, page = read(position)
+                neurites = components(truth.interior)
+                return [
+                    score_segments(neurites, thin(truth.masked(predicted_interior(page, t)))).v_rand for t in candidates
+                ]
 
             curves = np.array(each_slice(curve, count, workers))
             # A slice without neurites has no score at any threshold.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from segcore.augmentation import Transform
+from segcore.augmentation import AugmentedBatch, Transform
 from segcore.config import LossConfig, RunConfig
 from segcore.data import Dataset
 from segcore.errors import ConfigError, DataError, StorageError
@@ -85,13 +85,22 @@ def write_pool(
             for start in range(0, count, together):
                 made = maker.make(samples[start : start + together], patch_px=0)
                 images[start : start + together] = made.images[:, 0].numpy()
-                labels[start : start + together] = made.labels[:, 0].numpy()
+                labels[start : start + together] = _values(made)
                 say(min(start + together, count))
         _write_table(making / "copies.csv", samples, dataset)
         _write_preview(making / "preview.png", images, labels)
         images.flush()
         labels.flush()
     return Pool(folder=folder, copies=count, originals=min(count, slices))
+
+
+def _values(batch: AugmentedBatch) -> NDArray[np.uint8]:
+    """0 membrane, 1 interior, 2 to be ignored; (N, H, W)."""
+    values = batch.labels[:, 0].byte()
+    if batch.counted is not None:
+        values[~batch.counted[:, 0]] = 2
+    found: NDArray[np.uint8] = values.numpy()
+    return found
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -21,7 +21,7 @@ from segcore.augmentation import AugmentedBatch, Transform, apply, apply_tensors
 from segcore.config import AugmentConfig, RunConfig
 from segcore.network import boundary_weights
 from segcore.runs import Split, spread
-from segcore.stacks import over_padding, padding_of
+from segcore.stacks import IGNORE, fill_padding, padding_of
 from segcore.storage import storage_errors
 from segcore.training.resident import ResidentSlices
 from segcore.training.window import Window
@@ -111,7 +111,8 @@ class BatchMaker:
             temporary files if None.
         resident: whether slices stay on the device; None where it is a GPU that has the memory.
 
-    Where a slice has padding, image and label go on as the mirror image of what lies beside it. Slices stay on a GPU
+    Where a slice has padding, the image goes on as the mirror image of what lies beside it, and the label is ignored.
+    Slices stay on a GPU
     that has the memory; batches are then cut and varied there, and the host waits for nothing.
     """
 
@@ -129,6 +130,7 @@ class BatchMaker:
         self._config = config
         self._device = device
         self._padded: dict[int, bool] = {}
+        self._ignoring: dict[int, bool] = {}
         self._filled = _KeptPages(
             lambda source: np.stack(tissue_pair(images, labels, source)), np.uint8, (2, *images.shape[1:]), scratch
         )
@@ -152,14 +154,17 @@ class BatchMaker:
         else:
             size = (height, width)
             windows = [Window(top=0, left=0, height=height, width=width)] * len(samples)
-        images, labels, *weights = self._cut([sample.source for sample in samples], windows)
-        images, labels = images.float().div_(255), labels > 0
+        sources = [sample.source for sample in samples]
+        images, truth, *weights = self._cut(sources, windows)
+        images, labels = images.float().div_(255), truth > IGNORE
+        counted = truth != IGNORE if any(map(self._ignores, sources)) else None
         if self._config.augment.border == "black" and patch_px:
             inside = sent(np.stack([window.inside((height, width)) for window in windows])[:, None], self._device)
             images, labels = images * inside, labels & inside
         made = apply if self._resident is None else apply_tensors
         transforms = [sample.transform for sample in samples]
-        return made(images, labels, transforms, weights=weights[0].float() if weights else None, size=size)
+        weighted = weights[0].float() if weights else None
+        return made(images, labels, transforms, weights=weighted, counted=counted, size=size)
 
     def _cut(self, sources: Sequence[int], windows: Sequence[Window]) -> list[Tensor]:
         """Of each layer a batch on the device, (N, 1, h, w)."""
@@ -177,8 +182,14 @@ class BatchMaker:
         """Image, label and, if there are any, weights of a slice, (H, W) each."""
         return [*self._pair(source), *([] if self._weights is None else [self._weights.of(source)])]
 
+    def _ignores(self, source: int) -> bool:
+        """Whether anything of a slice's label is to be ignored."""
+        if source not in self._ignoring:
+            self._ignoring[source] = bool((self._pair(source)[1] == IGNORE).any())
+        return self._ignoring[source]
+
     def _pair(self, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Image and label of a slice, (H, W) each, without padding."""
+        """Image and label of a slice, (H, W) each, the image without padding."""
         if source not in self._padded:
             self._padded[source] = padding_of(np.asarray(self._images[source])) is not None
         if not self._padded[source]:
@@ -189,14 +200,14 @@ class BatchMaker:
     def _boundary_weights(self, source: int) -> NDArray[np.float16]:
         """In halves, which are precise to a thousandth."""
         loss, (_, label) = self._config.loss, self._pair(source)
-        weights = boundary_weights(label > 0, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px)
+        weights = boundary_weights(label > IGNORE, weight=loss.boundary_weight, sigma_px=loss.boundary_sigma_px)
         return weights.astype(np.float16)
 
 
 def tissue_pair(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], source: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Image and label of a slice, (H, W) uint8 each, that go on as their mirror image where the image is padding.
+    """Image and label of a slice, (H, W) uint8 each; padding of the image is filled with its mirror image, and ignored.
 
     Args:
         images, labels: (Z, H, W) uint8.
@@ -206,8 +217,7 @@ def tissue_pair(
     padding = padding_of(image)
     if padding is None:
         return image, label
-    image, label = over_padding(padding, image, label)
-    return image, label
+    return fill_padding(image, padding), np.where(padding, np.uint8(IGNORE), label)
 
 
 class _KeptPages:

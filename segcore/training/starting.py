@@ -72,7 +72,9 @@ def train(
     """
     if dataset.labels is None:
         raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
-    split = make_split(dataset.info.slices, config.split, seed=config.train.seed)
+    split = make_split(
+        dataset.info.slices, config.split, seed=config.train.seed, left_out=dataset.info.unlabelled_slices
+    )
     if initial is not None:
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it

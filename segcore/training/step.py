@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
+from segcore.augmentation import AugmentedBatch
 from segcore.config import RunConfig, TrainConfig
 from segcore.network import UNet, load_weights, predict_logits, scale_intensity, segmentation_loss, training_counts
 from segcore.training.average import MovingAverage
@@ -68,7 +69,7 @@ class Learner:
         made = self.batches.make(mine, patch_px=config.patch_px)
         images = scale_intensity(made.images, self.config.model.intensity)
         logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights)
+        loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights, made.counted)
         # Gradients are averaged over processes; shares need not be equal.
         self.fabric.backward(loss * (len(mine) * self.fabric.world_size / len(batch)))
         if config.gradient_clip:
@@ -81,7 +82,7 @@ class Learner:
         self.optimizer.zero_grad()
         if self.average is not None:
             self.average.follow(self.network)
-        return _sums_of(loss.detach(), logits.detach(), made.labels)
+        return _sums_of(loss.detach(), logits.detach(), made)
 
     @torch.no_grad()
     def validate(self, samples: Sequence[Sample]) -> Tensor:
@@ -94,8 +95,8 @@ class Learner:
             scaled = scale_intensity(whole.images, self.config.model.intensity)
             with self.fabric.autocast():
                 logits = predict_logits(model, scaled, self.config.prediction.tile_px)
-            loss = segmentation_loss(logits, whole.labels, self.config.loss, whole.weights)
-            sums += _sums_of(loss, logits, whole.labels)
+            loss = segmentation_loss(logits, whole.labels, self.config.loss, whole.weights, whole.counted)
+            sums += _sums_of(loss, logits, whole)
         return sums
 
     @torch.no_grad()
@@ -128,10 +129,9 @@ def _optimizer(network: UNet, config: TrainConfig, device: torch.device) -> torc
     return torch.optim.Adam(network.parameters(), lr=config.learning_rate, fused=fused)
 
 
-def _sums_of(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """(7,) float64: loss times images, images, the four of `training_counts`, pixels."""
-    images = float(len(labels))
+def _sums_of(loss: Tensor, logits: Tensor, batch: AugmentedBatch) -> Tensor:
+    """(7,) float64: loss times images, images, the five of `training_counts`."""
+    images = float(len(batch.labels))
     counts = loss.new_full((2,), images, dtype=torch.float64)
     counts[0] *= loss
-    pixels = loss.new_full((1,), labels.numel(), dtype=torch.float64)
-    return torch.cat([counts, training_counts(logits, labels), pixels])
+    return torch.cat([counts, training_counts(logits, batch.labels, batch.counted)])

@@ -640,7 +640,7 @@ def test_a_folder_of_images_whose_masks_do_not_pair(tmp_path, refused):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--polarity", "nonsense"], "auto, interior-white or membrane-white"),
+        (["--polarity", "nonsense"], "auto or interior-white or membrane-white"),
         (["--voxel-size-nm", "50", "0", "4"], "voxel size"),
         (["--voxel-size-nm", "nan", "4", "4"], "voxel size"),
         (["--voxel-size-nm", "50", "4"], "3 arguments"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -14,3 +15,9 @@ def main_module() -> Iterator[None]:
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tiles_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The thread that makes tiles ahead outlives the test it began in, whose data are not those of the next."""
+    os.environ.setdefault("SEGCORE_CACHE_DIR", str(tmp_path_factory.mktemp("tiles")))

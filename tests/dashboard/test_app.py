@@ -423,7 +423,7 @@ def test_labels_of_classes_are_imported_by_the_values_that_are_typed(data_dir, m
     waited(next(one for one in test.button if one.label == "Check and import").click().run())
     said = text_of(test).replace("\\", "")
     assert "found 3 values: 1 (" in said
-    assert "“Values of membrane” and “Values of interior” that say what each is" in said
+    assert "“Values of membrane”, “Values of interior” and “Values to ignore” that say what each is" in said
     assert "“What the masks hold”: numbered objects if they number objects" in said
     test.selectbox(key="import kind").set_value("classes").run()
     test.text_input(key="import membrane values").set_value("7, 3").run()

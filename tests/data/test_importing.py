@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import tifffile
+from bringing import check_source, import_source
 from PIL import Image
 
 from segcore.cli import main
 from segcore.data.dataset import installed, open_dataset
-from segcore.data.importing import check_source, import_source
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
 from segcore.progress import Cancelled, Progress

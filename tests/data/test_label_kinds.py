@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import tifffile
+from bringing import import_source
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
-from segcore.data import ClassValues, import_source
+from segcore.config import SplitConfig
+from segcore.data import ClassValues
 from segcore.data.label_kinds import interior_of_instances, look_like_instances
 from segcore.errors import DataError
-from segcore.stacks import array_stack
+from segcore.runs import Split, audit_split, make_split
+from segcore.stacks import IGNORE, array_stack
 
 NUMBERS = np.array([[1, 1, 1, 2, 2, 2], [1, 1, 1, 2, 2, 2], [3, 3, 3, 3, 0, 0]], np.uint32)
 
@@ -99,13 +102,13 @@ def test_classes_by_their_values(bring):
     [
         ({"class_values": ClassValues(membrane=(7,))}, "values of membrane; expected both"),
         ({"labels_are": "classes"}, "found values of neither"),
-        ({"class_values": ClassValues(membrane=(7,), interior=(1,))}, "in neither list; found 3"),
+        ({"class_values": ClassValues(membrane=(7,), interior=(1,))}, "in no list; found 3"),
         ({"class_values": ClassValues(membrane=(8,), interior=(1, 3, 7))}, "one of the two classes only; found inter"),
         ({"labels_are": "instances", "class_values": ClassValues(interior=(1,))}, "--labels-are classes"),
         ({"labels_are": "instances", "polarity": "interior-white"}, "--polarity is for masks of membrane"),
         ({"labels_are": "instances", "threshold_labels": 3}, "--threshold-labels is for masks of membrane"),
         ({"labels_are": "instances", "membrane_px": 0}, "--membrane-px of 1 or more"),
-        ({"labels_are": "numbers"}, "expected auto, membrane-mask, instances, classes"),
+        ({"labels_are": "numbers"}, "expected auto or membrane-mask or instances or classes"),
         ({"labels_are": "membrane-mask"}, r"found 3 values: 1 \(\d+\.\d %\), 3 \(\d+\.\d %\), 7"),
     ],
 )  # fmt: skip
@@ -134,13 +137,95 @@ def test_noise_does_not_look_like_instances():
     assert look_like_instances(array_stack(tissue()[1]))
 
 
-def test_slices_that_nobody_labelled_are_named(bring):
+def unlabelled():
     images, numbers = tissue()
     labels = np.stack([interior_of_instances(page, 3) for page in numbers])
     labels[[1, 4]] = 255
-    assert said(bring(images, labels), "two values in the masks").endswith(
-        "WARNING: of one class only, as if nobody had labelled them: 001, 004"
+    return images, labels
+
+
+def test_slices_that_nobody_labelled_are_named_and_asked_for(bring):
+    with pytest.raises(DataError, match="2 of 6 slices hold one class only") as caught:
+        bring(*unlabelled())
+    assert "found 001 (interior), 004 (interior)" in str(caught.value)
+    assert "--unlabelled-slices ignore, or keep" in str(caught.value)
+
+
+def test_slices_that_nobody_labelled_are_ignored(bring):
+    images, labels = unlabelled()
+    dataset = bring(images, labels, unlabelled_slices="ignore")
+    assert dataset.info.unlabelled_slices == (1, 4)
+    assert dataset.info.ignored_percent == (0, 100, 0, 0, 100, 0)
+    assert dataset.info.membrane_percent[1] == 0
+    np.testing.assert_array_equal(dataset.labels[1], IGNORE)
+    np.testing.assert_array_equal(dataset.labels[0], labels[0])
+    assert said(dataset, "labelled slices") == (
+        "4 of 6 hold both classes; ignored, though of one class only: 001 (interior), 004 (interior); "
+        "33.33 % of the pixels are ignored: not learned from, and in no figure"
     )
+    split = make_split(6, SplitConfig(test_fraction=0.25, gap=0), left_out=dataset.info.unlabelled_slices)
+    assert not {1, 4} & {*split.train, *split.validation, *split.test}
+
+
+def test_slices_of_one_class_are_kept(bring):
+    images, labels = unlabelled()
+    dataset = bring(images, labels, unlabelled_slices="keep")
+    assert dataset.info.unlabelled_slices == ()
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+def test_a_value_to_ignore_in_a_mask(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    labels[:, :, :20] = 128
+    with pytest.raises(DataError, match=r"128 \(20.8 %\).*--ignore-values"):
+        bring(images, labels)
+    dataset = bring(images, labels, class_values=ClassValues(ignore=(128,)))
+    np.testing.assert_array_equal(dataset.labels, labels)
+    assert said(dataset, "two values in the masks") == (
+        "the values are 0 and 255; 128 is ignored (20.8 % of the pixels)"
+    )
+    assert dataset.info.ignored_percent == pytest.approx([100 * 20 / 96] * 6, abs=1e-3)
+
+
+def test_a_value_to_ignore_that_is_not_there(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    with pytest.raises(DataError, match="no pixel of the masks has a value that is to be ignored; found none of 7"):
+        bring(images, labels, class_values=ClassValues(ignore=(7,)))
+
+
+def test_values_to_ignore_among_classes_and_numbers():
+    numbers = tissue()[1]
+    classes = np.where(numbers % 2 == 0, 3, 1).astype(np.int16)
+    classes[:, ::12] = 7
+    classes[:, :, 90:] = -1
+    values = ClassValues(membrane=(7,), interior=(1, 3), ignore=(-1,))
+    np.testing.assert_array_equal(values.label_of(classes[0])[:, 90:], IGNORE)
+    assert values.label_of(classes[0])[0, 0] == 0
+    far = interior_of_instances(np.array([[5, 5, 0, 0, 9, 9]]), 2, (0,))
+    assert far.tolist() == [[255, 255, IGNORE, IGNORE, 255, 255]]
+
+
+def test_padding_of_the_images_is_ignored(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    images[:, 70:] = 0
+    dataset = bring(images, labels)
+    np.testing.assert_array_equal(dataset.labels[:, 70:], IGNORE)
+    np.testing.assert_array_equal(dataset.labels[:, :70], labels[:, :70])
+
+
+def test_a_lost_section_is_left_out_and_no_copy_of_another(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    images[[2, 3]], labels[[2, 3]] = 0, 0
+    dataset = bring(images, labels)
+    assert dataset.info.unlabelled_slices == (2, 3)
+    assert dataset.info.slice_fingerprints[2:4] == ("", "")
+    assert "2 with nothing but what is ignored are left out" in said(dataset, "labelled slices")
+    whole = Split(protocol="blocks", slices=6, train=(0, 1, 2), validation=(3,), gap=(), test=(4, 5))
+    assert not audit_split(whole, dataset.info.slice_fingerprints).leaks
 
 
 def test_an_ignored_value_is_not_taken_for_a_smeared_mask(bring):

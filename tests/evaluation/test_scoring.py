@@ -25,7 +25,7 @@ from segcore.measures import (
     thin,
 )
 from segcore.progress import Progress
-from segcore.stacks import open_stack
+from segcore.stacks import IGNORE, open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -63,6 +63,20 @@ def same(one, other):
         else:
             assert str(getattr(one, field.name)) == str(getattr(other, field.name)), field.name
     return True
+
+
+def test_an_ignored_part_is_as_if_the_slice_ended_there():
+    probability, labels = rooms()
+    half = labels.shape[2] // 2
+    ignoring = labels.copy()
+    ignoring[:, :, half:] = IGNORE
+    found, expected = evaluate(probability, ignoring), evaluate(probability[..., :half], labels[..., :half])
+    np.testing.assert_array_equal(found.evidence.counts.sum(axis=-1), expected.evidence.counts.sum(axis=-1))
+    assert found.neurites == expected.neurites
+    for name in POINTS:
+        for one, other in zip(found.points[name], expected.points[name], strict=True):
+            assert (one.v_rand, one.v_info) == (other.v_rand, other.v_info)
+    assert [(one.kind, one.y, one.x) for one in found.events] == [(one.kind, one.y, one.x) for one in expected.events]
 
 
 def test_every_number_is_that_of_the_slice_alone():

@@ -64,6 +64,20 @@ def test_boundary_distance_on_large_areas(seed, density):
     np.testing.assert_array_equal(boundary_distance(interior), distance_by_scipy(interior))
 
 
+@given(masks, st.data())
+def test_what_is_ignored_makes_no_boundary_and_counts_nowhere(interior, data):
+    counted = data.draw(arrays(bool, interior.shape))
+    page = data.draw(arrays(np.uint8, interior.shape))
+    counts = count_evidence(interior, page, counted)
+    assert counts.sum() == counted.sum()
+    # To every pixel that counts, the nearest one of the other class that counts.
+    for y, x in zip(*np.nonzero(counted), strict=True):
+        other = counted & (interior != interior[y, x])
+        far = [np.hypot(y - v, x - u) for v, u in zip(*np.nonzero(other), strict=True)]
+        expected = 5 if not far else min(5, int(np.floor(min(far))) - 1)
+        assert boundary_distance(interior, counted)[y, x] == expected
+
+
 def test_boundary_distance_by_hand():
     interior = np.ones((1, 16), bool)
     interior[0, 0] = False

@@ -132,4 +132,40 @@ def test_training_counts_by_hand():
     logits = torch.tensor([[[[1.0, -1.0], [2.0, 0.0]]]])
     labels = torch.tensor([[[[True, True], [False, False]]]])
     # Interior is predicted at 1 and 2; 0 is exactly one half, and not above it.
-    assert training_counts(logits, labels).tolist() == [1, 2, 2, 2]
+    assert training_counts(logits, labels).tolist() == [1, 2, 2, 2, 4]
+
+
+@pytest.mark.parametrize("kind", ["dice", "jaccard", "bce", "bce+dice"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_ignored_changes_nothing(kind, weighted):
+    """The loss, its gradient and the counts are those of the part that counts, whatever the rest says."""
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, 1, 6, 8), torch.rand(2, 1, 6, 8) > 0.4
+    weights = 1 + torch.rand(2, 1, 6, 8) if weighted else None
+    counted = torch.ones_like(labels)
+    counted[..., 5:] = False
+    config = LossConfig(kind=kind)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        ours, theirs = logits.clone(), labels.clone()
+        ours[~counted] = torch.randn_like(ours[~counted])
+        theirs[~counted] = torch.rand(int((~counted).sum())) > 0.5
+        ours.requires_grad_()
+        loss = segmentation_loss(ours, theirs, config, weights, counted)
+        loss.backward()
+        assert not ours.grad[~counted].any()
+        found.append((loss.item(), ours.grad, training_counts(ours, theirs, counted).tolist()))
+    part = [one[..., :5] for one in (logits, labels)]
+    expected = segmentation_loss(*part, config, None if weights is None else weights[..., :5])
+    assert found[0][0] == pytest.approx(found[1][0]) == pytest.approx(expected.item(), rel=1e-5)
+    torch.testing.assert_close(found[0][1], found[1][1])
+    assert found[0][2] == found[1][2] == training_counts(*part).tolist()
+
+
+def test_a_batch_of_which_nothing_counts_has_no_gradient():
+    logits = torch.randn(1, 1, 4, 4, requires_grad=True)
+    nothing = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    segmentation_loss(logits, nothing, LossConfig(), None, nothing).backward()
+    assert torch.isfinite(logits.grad).all()
+    assert not logits.grad.any()

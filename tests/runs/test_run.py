@@ -9,6 +9,7 @@ import pytest
 
 from segcore.config import RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, RunError, StorageError
+from segcore.locking import locked
 from segcore.runs.leaks import Seen
 from segcore.runs.run import (
     OperatingPoints,
@@ -55,6 +56,20 @@ def test_updates_are_on_disk(run):
     updated = run.update(state="finished", operating_points=points, best_epoch=3)
     assert open_run("first") == updated
     assert updated.info == dataclasses.replace(INFO, state="finished", operating_points=points, best_epoch=3)
+
+
+def test_a_training_that_ended_since_it_was_opened_is_not_said_to_be_interrupted(run):
+    with locked(run.lock):
+        run.update(state="training")
+        opened = open_run("first")
+        assert opened.state == "training"
+        opened.update(state="finished")
+    assert opened.info.state == "training"
+    assert opened.state == "finished"
+
+
+def test_a_training_whose_process_is_gone_is_interrupted(run):
+    assert run.update(state="training").state == "interrupted"
 
 
 def test_a_run_is_made_whole_or_not_at_all(models_dir, listing):

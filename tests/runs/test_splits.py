@@ -115,6 +115,16 @@ def test_tiny_stacks_split_or_say_why_not(slices):
         assert len(split.test) == -(-slices // 3)
 
 
+def test_slices_that_are_left_out_are_in_no_part():
+    # The others, 0-2 and 5-9, are divided as if they followed each other.
+    split = make_split(10, SplitConfig(test_fraction=0.25), left_out=(3, 4))
+    assert (split.train, split.gap, split.validation, split.test) == ((0, 1, 2, 5), (3, 4, 6), (7,), (8, 9))
+    assert split_from_dict(split_to_dict(split)) == split
+    copies = make_split(10, SplitConfig(protocol="notebook", copies=40), left_out=(3, 4))
+    assert not {3, 4} & {*copies.train, *copies.validation, *copies.test}
+    assert {copy.source for copy in copies.pool} == {*copies.train, *copies.validation}
+
+
 def test_gap_and_fractions():
     split = make_split(20, SplitConfig(test_fraction=0.25, validation_fraction=0.2, gap=2))
     assert [slice_ranges(part) for part in (split.train, split.gap, split.validation, split.test)] == [

@@ -6,7 +6,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.stacks.padding import over_padding, padding_of, without_padding
+from segcore.stacks.padding import fill_padding, padding_of, without_padding
 
 
 def tissue(height=80, width=100, dtype=np.uint8):
@@ -68,7 +68,7 @@ def test_mirrored_by_hand():
     padding = np.zeros(page.shape, bool)
     padding[:, :3] = True
     # As far behind the nearest pixel; three would be the fourth, which is not there for the farthest.
-    (filled,) = over_padding(padding, page)
+    filled = fill_padding(page, padding)
     np.testing.assert_array_equal(filled, [[1, 3, 2, 1, 2, 3], [4, 6, 5, 4, 5, 6]])
 
 
@@ -76,7 +76,7 @@ def test_image_and_label_go_on_to_belong_together():
     image = tissue()
     label = np.where(image > 100, 255, 0).astype(np.uint8)
     image[:, 60:], label[:, 60:] = 0, 255
-    filled, filled_label = over_padding(padding_of(image), image, label)
+    filled, filled_label = (fill_padding(plane, padding_of(image)) for plane in (image, label))
     np.testing.assert_array_equal(filled_label, np.where(filled > 100, 255, 0))
 
 

@@ -14,6 +14,7 @@ from segcore.augmentation import Transform, apply
 from segcore.config import AugmentConfig, LossConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.network import boundary_weights
 from segcore.runs import make_split
+from segcore.stacks import IGNORE
 from segcore.training.sampling import BatchMaker, Sample, epoch_samples, pool_copy, validation_samples
 
 OFF = AugmentConfig.off()
@@ -89,7 +90,10 @@ def test_a_patch_that_is_not_varied_is_a_piece_of_its_slice(shape, patch, down, 
     top, left = round(down * (shape[0] - height)), round(right * (shape[1] - width))
     piece = (1, slice(top, top + height), slice(left, left + width))
     np.testing.assert_allclose(made.images[0, 0].numpy(), images[piece] / np.float32(255), atol=1e-4)
-    np.testing.assert_array_equal(made.labels[0, 0].numpy(), labels[piece] > 0)
+    if made.counted is None:
+        np.testing.assert_array_equal(made.labels[0, 0].numpy(), labels[piece] > 0)
+    else:  # of one value, which is nothing but padding
+        assert not made.counted.any()
 
 
 def test_a_turned_patch_shows_what_the_turned_slice_shows():
@@ -105,16 +109,18 @@ def test_a_turned_patch_shows_what_the_turned_slice_shows():
 
 
 def test_beyond_the_border_lies_the_mirror_image_or_black():
-    images = np.full((1, 32, 32), 255, np.uint8)
+    images = np.full((1, 32, 32), 200, np.uint8)
+    images[0, 31, 31] = 201  # a slice of one value would be nothing but padding
+    labels = np.full_like(images, 255)
     turned = Sample(source=0, transform=Transform(angle_deg=45), centre=(0, 0))
-    light = maker(images, images, config(augment=AugmentConfig())).make([turned], patch_px=16)
-    assert light.images.min() > 0.999
+    light = maker(images, labels, config(augment=AugmentConfig())).make([turned], patch_px=16)
+    assert light.images.min() > 0.999 * 200 / 255
     assert light.labels.all()
     black = Sample(source=0, transform=Transform(angle_deg=45, border="black"), centre=(0, 0))
-    dark = maker(images, images, config(augment=AugmentConfig(border="black"))).make([black], patch_px=16)
+    dark = maker(images, labels, config(augment=AugmentConfig(border="black"))).make([black], patch_px=16)
     assert dark.images[0, 0, 0, 0] == 0  # outside of the slice
     assert not dark.labels[0, 0, 0, 0]
-    assert dark.images[0, 0, 15, 15] == 1
+    assert dark.images[0, 0, 15, 15] == pytest.approx(200 / 255)
 
 
 def test_weights_come_with_the_pixels_they_belong_to(small_pair):
@@ -187,7 +193,7 @@ def test_weights_that_the_disk_refuses(run_python):
 
 
 @pytest.mark.parametrize("weight", [0.0, 2.0])
-def test_padding_is_the_mirror_image_of_image_and_label(weight):
+def test_padding_is_the_mirror_image_of_the_tissue_and_its_label_ignored(weight):
     rng = np.random.default_rng(0)
     images = rng.integers(20, 200, (2, 60, 80), np.uint8)
     labels = np.where(images > 90, 255, 0).astype(np.uint8)
@@ -202,4 +208,21 @@ def test_padding_is_the_mirror_image_of_image_and_label(weight):
     torch.testing.assert_close(made.images[1, ..., :50], clean.images[1, ..., :50])
     mirrored = clean.images[1, ..., 19:49].flip(-1)  # about the last column of tissue, 49
     torch.testing.assert_close(made.images[1, ..., 50:], mirrored)
-    torch.testing.assert_close(made.labels[1, ..., 50:], clean.labels[1, ..., 19:49].flip(-1))
+    assert clean.counted is None
+    assert made.counted[0].all()
+    assert made.counted[1, ..., :50].all()
+    assert not made.counted[1, ..., 50:].any()
+    torch.testing.assert_close(made.labels[..., :50], clean.labels[..., :50])
+
+
+def test_what_is_ignored_turns_with_the_slice(small_pair):
+    images, labels = small_pair
+    labels = labels.copy()
+    labels[1, :8] = IGNORE
+    samples = [Sample(source=z, transform=Transform(flip_vertical=True)) for z in (0, 1)]
+    made = maker(images, labels, config()).make(samples, patch_px=0)
+    assert made.counted[0].all()
+    assert not made.counted[1, 0, -8:].any()
+    assert made.counted[1, 0, :-8].all()
+    alone = maker(images, labels, config()).make(samples[:1], patch_px=0)
+    assert alone.counted is None

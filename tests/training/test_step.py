@@ -29,7 +29,7 @@ def test_the_validation_loss_is_that_of_the_whole_slice(loss, side, tile_px):
         train=TrainConfig(precision="32"),
         prediction=PredictionConfig(tile_px=tile_px),
     )
-    learner = Learner(Fabric(accelerator="cpu", devices=1), config, images, interior.astype(np.uint8))
+    learner = Learner(Fabric(accelerator="cpu", devices=1), config, images, interior.astype(np.uint8) * 255)
     found = learner.validate([Sample(source=0, transform=Transform())])
     with torch.no_grad():
         scaled = scale_intensity(torch.from_numpy(images)[None] / 255, "standardised")

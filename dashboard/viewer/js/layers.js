@@ -86,11 +86,13 @@ class Layers {
       }),
     );
     this.at.legend.replaceChildren(
-      ...legendOf(this.panes, this.mode === "notebook", this.available("errors")).map(([text, colour]) => {
-        const span = Object.assign(document.createElement("span"), { textContent: text });
-        span.style.setProperty("--mark", colour);
-        return span;
-      }),
+      ...legendOf(this.panes, this.mode === "notebook", this.available("errors"), this.data.ignores).map(
+        ([text, colour]) => {
+          const span = Object.assign(document.createElement("span"), { textContent: text });
+          span.style.setProperty("--mark", colour);
+          return span;
+        },
+      ),
     );
     this.syncButtons();
     this.arranged();

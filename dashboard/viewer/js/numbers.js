@@ -6,9 +6,12 @@ const TABLE = 2 * 256 * BINS;
 const MISSED = "#0072B2",
   FALSE = "#D55E00",
   NEAR = "#F0E442",
-  WRONG = "#FF0000";
+  WRONG = "#FF0000",
+  UNKNOWN = "#8A8F98";
 const LABEL = "#2AD1D9",
   PREDICTION = "#CC79A7";
+/** What the plane `truth` holds where the label is to be ignored; as in dashboard/viewer/tiles.py. */
+const IGNORED = 6;
 const LAYERS = ["image", "label", "probability", "prediction", "errors"];
 const RETRY_MS = 3000;
 const LARGEST_DOWNLOAD = 4096 * 4096;
@@ -51,7 +54,7 @@ function percentText(value) {
 const grouped = (count) => count.toLocaleString("en-US");
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const CHANNELS = Object.fromEntries(
-  [MISSED, FALSE, NEAR, WRONG, LABEL, PREDICTION].map((hex) => [
+  [MISSED, FALSE, NEAR, WRONG, UNKNOWN, LABEL, PREDICTION].map((hex) => [
     hex,
     [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)),
   ]),

@@ -25,10 +25,11 @@ class Painter {
         bin = truth & 7;
       for (let q = 0; q < 256; q++) {
         let code = (q >> 4) << 4;
-        const asMembrane = q <= last;
-        if (labelled && !interior) code |= TRUE_MEMBRANE;
+        const asMembrane = q <= last,
+          known = labelled && truth !== IGNORED;
+        if (known && !interior) code |= TRUE_MEMBRANE;
         if (predicted && asMembrane) code |= PREDICTED_MEMBRANE;
-        if (labelled && predicted && asMembrane === Boolean(interior)) {
+        if (known && predicted && asMembrane === Boolean(interior)) {
           code |= bin < tolerance ? 3 : interior ? 2 : 1;
         }
         table[(truth << 8) | q] = code;
@@ -160,7 +161,7 @@ class Painter {
       for (let i = 0; i < plane.length; i++) plane[i] = probability[i] > last ? 255 : 0;
     } else if (style.base === "label" && (label || truth)) {
       if (label) plane.set(label);
-      else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] >> 3 ? 255 : 0;
+      else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] === IGNORED ? 128 : truth[i] >> 3 ? 255 : 0;
     } else {
       plane.fill(style.base === "blank" ? 246 : 128);
     }
@@ -173,6 +174,20 @@ class Painter {
     const table = this.colours(style),
       base = this.base(tile, style, last);
     for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
+    if (style.hatched) this.hatch(tile, out);
+  }
+
+  /** Stripes over what the label says nothing of. */
+  hatch(tile, out) {
+    const { truth, ignored } = tile.planes;
+    if (!truth && !ignored) return; // a coarse tile without any
+    const [r, g, b] = CHANNELS[UNKNOWN],
+      stripe = 0xff000000 | (b << 16) | (g << 8) | r;
+    for (let y = 0, i = 0; y < tile.height; y++) {
+      for (let x = 0; x < tile.width; x++, i++) {
+        if ((x + y) % 8 < 2 && (truth ? truth[i] === IGNORED : ignored[i] > 127)) out[i] = stripe;
+      }
+    }
   }
 
   /** A canvas that shows the tile in this style; kept while it is among the latest. */

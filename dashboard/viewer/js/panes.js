@@ -16,7 +16,8 @@ function panesOf({ mode, shown, masks, contours, opacity }, available) {
     const names = layers.filter(available);
     const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
     const overlays = new Set(masks ? names.filter((name) => name !== base && name !== "image") : []);
-    return { title, base, overlays, opacity, contours, notebook, version: ++styles };
+    const hatched = names.includes("label") || names.includes("errors");
+    return { title, base, overlays, opacity, contours, notebook, hatched, version: ++styles };
   };
   const whole = (panes, notebook) =>
     panes.filter(([, names]) => names.every(available)).map(([title, names]) => pane(title, names, notebook));
@@ -52,7 +53,7 @@ function fade(panes, opacity) {
 }
 
 /** What the colours in the panes stand for, as [text, colour]. */
-function legendOf(panes, notebook, withErrors) {
+function legendOf(panes, notebook, withErrors, ignores) {
   const overlays = new Set(panes.flatMap((pane) => [...pane.overlays]));
   const entries = [];
   if (withErrors) {
@@ -69,5 +70,6 @@ function legendOf(panes, notebook, withErrors) {
   if (overlays.has("label")) entries.push(["membrane in the label", LABEL]);
   if (overlays.has("prediction")) entries.push(["predicted membrane", PREDICTION]);
   if (overlays.has("probability")) entries.push(["probability of membrane", PREDICTION]);
+  if (ignores) entries.push(["ignored (striped): in no figure", UNKNOWN]);
   return entries;
 }

@@ -49,12 +49,13 @@ class Readout {
     const { image, truth, probability } = planes;
     const at = (this.hover.y & 511) * width + (this.hover.x & 511);
     const parts = [`intensity ${image[at]}`];
-    if (truth) parts.push(`label ${truth[at] >> 3 ? "interior" : "membrane"}`);
+    const ignored = truth && truth[at] === IGNORED;
+    if (truth) parts.push(`label ${ignored ? "ignored" : truth[at] >> 3 ? "interior" : "membrane"}`);
     if (probability) {
       const q = probability[at];
       parts.push(`probability ${(q / 255).toFixed(3)} → ${q > last ? "interior" : "membrane"}`);
     }
-    if (truth) {
+    if (truth && !ignored) {
       const bin = truth[at] & 7;
       const nm = data.voxel_nm ? ` (${+(bin * data.voxel_nm).toPrecision(3)}${bin === 5 ? "+" : ""} nm)` : "";
       parts.push(`boundary ${bin === 5 ? "5+" : bin} px away${nm}`);

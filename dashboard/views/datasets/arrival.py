@@ -15,6 +15,7 @@ _NEWS = "data news"
 # What the command line calls the fields of this page.
 _FIELDS = {
     "--from": "“Another source”",
+    "--ignore-values": "“Values to ignore”",
     "--interior-values": "“Values of interior”",
     "--labels-are classes": "“What the masks hold”: several classes",
     "--labels-are instances": "“What the masks hold”: numbered objects",
@@ -23,6 +24,7 @@ _FIELDS = {
     "--name": "name",
     "--polarity": "“Which value of the masks is cell interior”",
     "--threshold-labels": "“White from grey value”",
+    "--unlabelled-slices": "“Slices whose mask holds one class only”:",
     "--voxel-size-nm": "“Voxel”",
 }
 

@@ -12,16 +12,21 @@ from dashboard import background, uploads, words
 from dashboard.state import names_of_datasets
 from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
-from segcore.data import ClassValues, Dataset
+from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, UnlabelledSlices
 from segcore.errors import SegcoreError
 from segcore.stacks import VoxelSize
 from segcore.storage import read_only, safe_name
 
-_KINDS = {
+_KINDS: dict[LabelsAre, str] = {
     "auto": "find out",
     "membrane-mask": "two values: membrane and interior",
     "instances": "numbered objects",
     "classes": "several classes",
+}
+_UNLABELLED: dict[UnlabelledSlices, str] = {
+    "ask": "ask, if there are several",
+    "ignore": "ignore them",
+    "keep": "keep them: they are right",
 }
 _SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
 
@@ -76,60 +81,87 @@ def import_section() -> None:
         help="Masks that were resized or saved as JPEG have more than two values. From this value up they count as "
         "white.",
     )  # fmt: skip
-    kind, values_will_do = _kind_of_labels()
+    label_options = _label_options(polarity, white_from)
     voxel = _voxel()
-    form = (way, _of_files(images), _of_files(masks), name, title, polarity, white_from, tuple(kind.items()), voxel)
+    form = (way, _of_files(images), _of_files(masks), name, title, label_options, voxel)
     state: Importing | None = st.session_state.get("import")
     if state is not None and state.work.state == "running":
         background.show(state.work, "import", also=partial(_so_far, state))
         st.caption("It goes on when this page is closed.")
         return
     check, keep = st.columns(2)
-    ready = bool(images) and voxel != "unfinished" and values_will_do
+    ready = bool(images) and voxel != "unfinished" and label_options is not None
     checking = check.button("Check only", disabled=not ready, width="stretch")
     keeping = keep.button(
         "Check and import", disabled=not (ready and named), type="primary", width="stretch",
         help=None if ready and named else "Needs images and a name.",
     )  # fmt: skip
     if checking or keeping:
-        options = {"polarity": polarity, "threshold_labels": white_from, **kind}
-        facts = {} if checking else {"voxel_size_nm": voxel, "title": title}
-        st.session_state["import"] = start_import(form, images, masks, name or "unnamed", checking, options | facts)
+        options: dict[str, Any] = {"label_options": label_options}
+        options |= {} if checking else {"voxel_size_nm": voxel, "title": title}
+        st.session_state["import"] = start_import(form, images, masks, name or "unnamed", checking, options)
         st.rerun()
     if state is not None and state.form == form:
         _came_of(state)
 
 
-def _kind_of_labels() -> tuple[dict[str, Any], bool]:
-    """What the masks hold, as options of the import, and whether what was typed will do."""
+def _label_options(polarity: Any, white_from: float | None) -> LabelOptions | None:
+    """What the masks hold; None, and a message, where what was typed will not do."""
     left, *others = st.columns(3)
     kind = left.selectbox(
         "What the masks hold", list(_KINDS), key="import kind", format_func=_KINDS.__getitem__,
         help="Numbered objects: every neurite has a number of its own, as CREMI, cellpose and micro-sam write them; "
         "membrane is drawn between them. Several classes: say which values are membrane and which interior.",
     )  # fmt: skip
-    options: dict[str, Any] = {"labels_are": kind}
+    membrane_px, texts = 2, ["", ""]
     if kind == "instances":
-        options["membrane_px"] = others[0].number_input(
+        membrane_px = others[0].number_input(
             "Width of membrane, px", 1, 20, 2, key="import membrane px",
             help="How wide membrane is drawn where two numbers meet.",
         )  # fmt: skip
-    if kind != "classes":
-        return options, True
-    texts = [
-        column.text_input(f"Values of {name}", key=f"import {name} values", placeholder="0, 3")
-        for column, name in zip(others, ("membrane", "interior"), strict=True)
-    ]
+    elif kind == "classes":
+        texts = [
+            column.text_input(f"Values of {name}", key=f"import {name} values", placeholder="0, 3")
+            for column, name in zip(others, ("membrane", "interior"), strict=True)
+        ]
+    left, right = st.columns(2)
+    ignored = left.text_input(
+        "Values to ignore (optional)",
+        key="import ignore values",
+        placeholder="-1, 255",
+        help="Pixels of these values are neither membrane nor interior: not learned from, and in no figure.",
+    )
+    unlabelled = right.selectbox(
+        "Slices whose mask holds one class only", list(_UNLABELLED), key="import unlabelled",
+        format_func=_UNLABELLED.__getitem__,
+        help="Often nobody labelled them. Ignored slices stay in the dataset, but nothing is learned from them and no "
+        "figure counts them.",
+    )  # fmt: skip
     try:
-        membrane, interior = (tuple(float(value) for value in text.replace(",", " ").split()) for text in texts)
-        options["class_values"] = ClassValues(membrane=membrane, interior=interior)
+        membrane, interior, ignore = (
+            tuple(float(one) for one in text.replace(",", " ").split()) for text in (*texts, ignored)
+        )
     except ValueError:
         st.warning("Values are numbers with commas between them.")
-        return options, False
+        return None
+    if kind == "classes" and not (membrane and interior):
+        return None
+    try:
+        return LabelOptions(
+            polarity=polarity,
+            threshold_labels=white_from,
+            labels_are=kind,
+            class_values=ClassValues(membrane=membrane, interior=interior, ignore=ignore),
+            membrane_px=membrane_px,
+            unlabelled_slices=unlabelled,
+        )
     except SegcoreError as error:
-        st.warning(words.message(error))
-        return options, False
-    return options, bool(membrane and interior)
+        st.warning(in_the_form(str(error)))
+        return None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(one) for one in text.replace(",", " ").split())
 
 
 def _voxel() -> VoxelSize | Literal["unfinished"] | None:

@@ -30,9 +30,7 @@ def slices_section(selection: Selection, info: DatasetInfo) -> None:
     z = selection.z
     name = words.plain(words.slice_name(z, info.slice_names[z]))
     st.markdown(
-        f"**Slice {z}**"
-        + (f" ({name})" if name else "")
-        + (f", **{words.percent(info.membrane_percent[z])}** membrane" if info.labelled else "")
+        f"**Slice {z}**" + (f" ({name})" if name else "") + (f", {_labelled(info, z)}" if info.labelled else "")
     )
     changed = viewer(
         key="data viewer",
@@ -62,7 +60,12 @@ def slices_section(selection: Selection, info: DatasetInfo) -> None:
             parts = parts_of(selection, info)
             colours = [PART_COLOURS[parts[index]] if parts else GREEN for index in range(info.slices)]
             figure = slice_chart(
-                range(info.slices), info.membrane_percent, colours, "Membrane by slice", "percent of the pixels", z
+                range(info.slices),
+                info.membrane_percent,
+                colours,
+                "Membrane by slice",
+                "percent of what is labelled" if info.ignored_percent else "percent of the pixels",
+                z,
             )
             show_chart(figure, key="membrane", name=f"{info.name}-membrane", description="Membrane by slice")
             if parts:
@@ -72,11 +75,21 @@ def slices_section(selection: Selection, info: DatasetInfo) -> None:
                 )  # fmt: skip
             table = pd.DataFrame(
                 {"slice": range(info.slices), "name": info.slice_names, "membrane %": info.membrane_percent}
+                | ({"ignored %": info.ignored_percent} if info.ignored_percent else {})
             )
             csv_button("Membrane by slice as CSV", table, f"{info.name}-membrane.csv")
         else:
             st.info("This stack has no labels, so nothing can be measured on it. Models can still be tried on it.")
     _downloads(info, z)
+
+
+def _labelled(info: DatasetInfo, z: int) -> str:
+    """What is labelled of a slice."""
+    if z in info.unlabelled_slices:
+        return "ignored as a whole: nothing is learned from it, and no figure counts it"
+    ignored = info.ignored_percent[z] if info.ignored_percent else 0
+    membrane = f"**{words.percent(info.membrane_percent[z])}** membrane"
+    return membrane + (f" of what is labelled, **{words.percent(ignored)}** ignored" if ignored else "")
 
 
 def _downloads(info: DatasetInfo, z: int) -> None:
@@ -85,7 +98,7 @@ def _downloads(info: DatasetInfo, z: int) -> None:
         made: dict[str, Any] = {"Image": lambda: picture_file(stack.image(z), "png")}
         if info.labelled:
             made["Mask"] = lambda: picture_file(stack.label(z), "png")
-            made["Superposition"] = lambda: picture_file(membrane_overlay(stack.image(z), stack.label(z) > 0), "png")
+            made["Superposition"] = lambda: picture_file(membrane_overlay(stack.image(z), stack.label(z)), "png")
         for label, data in made.items():
             st.download_button(
                 f"{label} (PNG)", data, f"{info.name}-{z:03d}-{label.lower()}.png", "image/png", on_click="ignore",

@@ -35,7 +35,7 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
         split = (
             run.split
             if chosen == "run" and run
-            else make_split(info.slices, from_dict(SplitConfig, {"protocol": chosen}))
+            else make_split(info.slices, from_dict(SplitConfig, {"protocol": chosen}), left_out=info.unlabelled_slices)
         )
     except ConfigError as error:
         st.warning(words.message(error))

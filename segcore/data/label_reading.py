@@ -1,0 +1,238 @@
+"""Labels of any kind, read as membrane, interior and what is to be ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from segcore.data.label_kinds import ClassValues, LabelsAre, interior_of_instances, look_like_instances
+from segcore.data.mask_values import MaskValues, TooManyValues, two_values
+from segcore.data.polarity import interior_is_white
+from segcore.errors import DataError
+from segcore.progress import SILENT, Progress
+from segcore.stacks import IGNORE, INTERIOR, MEMBRANE, Page, StackReader, padding_of
+
+Polarity = Literal["auto", "interior-white", "membrane-white"]
+UnlabelledSlices = Literal["ask", "ignore", "keep"]
+
+Say = Callable[[str], None]
+Recorded = Callable[[str], AbstractContextManager[Say]]
+"""Records a check of this name, which passes with what is said in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """How labels are read; see `import_source`."""
+
+    polarity: Polarity = "auto"
+    threshold_labels: float | None = None
+    labels_are: LabelsAre = "auto"
+    class_values: ClassValues = field(default_factory=ClassValues)
+    membrane_px: int = 2
+    unlabelled_slices: UnlabelledSlices = "ask"
+
+    def __post_init__(self) -> None:
+        for name, chosen, choices in (
+            ("polarity", self.polarity, get_args(Polarity)),
+            ("kind of labels", self.labels_are, get_args(LabelsAre)),
+            ("choice for unlabelled slices", self.unlabelled_slices, get_args(UnlabelledSlices)),
+        ):
+            if chosen not in choices:
+                raise DataError(f"unknown {name}", found=chosen, expected=" or ".join(choices))
+        if self.membrane_px < 1:
+            raise DataError("no width of a membrane", found=self.membrane_px, expected="--membrane-px of 1 or more")
+        if self.class_values.given and self.labels_are not in ("auto", "classes"):
+            raise DataError(
+                "values of classes, but no labels of classes", found=self.labels_are, expected="--labels-are classes"
+            )
+        # What these say has no meaning for other labels, and must not be passed over.
+        if self.kind in ("instances", "classes"):
+            for option, given in (
+                ("--polarity", self.polarity != "auto"),
+                ("--threshold-labels", self.threshold_labels is not None),
+            ):
+                if given:
+                    raise DataError(
+                        f"{option} is for masks of membrane", found=f"labels that are {self.kind}", expected="none"
+                    )
+
+    @property
+    def kind(self) -> LabelsAre:
+        """What the labels are said to be."""
+        return "classes" if self.class_values.given else self.labels_are
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that say something of labels, by their names, so that they are not passed over without any."""
+        options = {
+            "--polarity": self.polarity != "auto",
+            "--threshold-labels": self.threshold_labels is not None,
+            "--labels-are": self.labels_are != "auto",
+            "--membrane-values or --interior-values": self.class_values.given,
+            "--ignore-values": bool(self.class_values.ignore),
+            "--unlabelled-slices": self.unlabelled_slices != "ask",
+        }
+        return tuple(option for option, used in options.items() if used)
+
+
+def read_labels(
+    images: StackReader, raw: StackReader, options: LabelOptions, check: Recorded, progress: Progress = SILENT
+) -> StackReader:
+    """Labels as uint8 of `segcore.stacks.label`; padding of the images is to be ignored.
+
+    Args:
+        images: whose labels they are.
+        raw: as they are in the file, of the same size and number.
+        options: what was said of them.
+        check: records what was found.
+        progress: told how far it is.
+
+    Raises:
+        DataError: if they cannot be read so, or something has to be said of them first.
+    """
+    labels = _of_kind(images, raw, options, check, progress)
+    with check("labelled slices") as say:
+        return _without_unlabelled(images, labels, options.unlabelled_slices, say, progress)
+
+
+def _of_kind(
+    images: StackReader, raw: StackReader, options: LabelOptions, check: Recorded, progress: Progress
+) -> StackReader:
+    kind, ignore = options.kind, options.class_values.ignore
+    if kind == "classes":
+        with check("classes") as say:
+            say(options.class_values.check(raw))
+        return raw.mapped(options.class_values.label_of, np.uint8)
+    values: MaskValues | None = None
+    if kind != "instances":
+        with check("two values in the masks") as say:
+            try:
+                values = two_values(raw, threshold=options.threshold_labels, ignore=ignore, progress=progress)
+                say(values.message)
+            except TooManyValues as error:
+                if kind == "membrane-mask" or not error.may_be_numbers or not look_like_instances(raw):
+                    raise
+                say("no mask: more than two values, each over areas of its own")
+    if values is not None:
+        with check("polarity") as say:
+            return _interior_white(images, raw, values, options.polarity, say)
+    with check("numbered objects") as say:
+        _check_whole_numbers(raw)
+        membrane = [] if 0 in ignore else ["0"]
+        said = " and ".join([*membrane, f"lines of {options.membrane_px} px between two numbers"])
+        say(
+            ("recognised" if kind == "auto" else "declared")
+            + f": {said} are membrane, "
+            + (f"{', '.join(f'{value:g}' for value in ignore)} is ignored, " if ignore else "")
+            + "the rest is interior; the numbers themselves are not kept"
+        )
+
+    def drawn(page: Page) -> Page:
+        return interior_of_instances(page, options.membrane_px, ignore)
+
+    return raw.mapped(drawn, np.uint8)
+
+
+def _check_whole_numbers(raw: StackReader) -> None:
+    if raw.dtype.kind not in "ui":
+        raise DataError(
+            "numbers of objects are whole numbers", path=raw.path, found=raw.dtype, expected="a type of integers"
+        )
+
+
+def _interior_white(
+    images: StackReader, raw: StackReader, values: MaskValues, polarity: Polarity, say: Say
+) -> StackReader:
+    white = raw.mapped(values.as_white, np.uint8)
+    if polarity == "auto":
+        keep, reasons = interior_is_white(images, white)
+        say(f"recognised: {reasons}")
+    else:
+        keep = polarity == "interior-white"
+        say(f"declared: {polarity}")
+
+    def inverted(page: Page) -> Page:
+        return np.where(page == IGNORE, page, ~page)
+
+    return white if keep else white.mapped(inverted, np.uint8)
+
+
+# --- what is to be ignored --------------------------------------------------------------------
+
+
+def _without_unlabelled(
+    images: StackReader, labels: StackReader, wanted: UnlabelledSlices, say: Say, progress: Progress
+) -> StackReader:
+    """The labels, with what is padding of the images ignored, and slices that nobody labelled as told."""
+    one_class: dict[int, str] = {}
+    labelled, ignored_px, blank = 0, 0, 0
+    ignoring = _ignoring(images, labels)
+    for z in progress.over(range(len(labels)), "looking at the labels", len(labels)):
+        counts = np.bincount(ignoring.read(z).ravel(), minlength=256)
+        ignored_px += int(counts[IGNORE])
+        of_membrane, of_interior = int(counts[MEMBRANE]), int(counts[INTERIOR])
+        if of_membrane and of_interior:
+            labelled += 1
+        elif of_membrane or of_interior:
+            one_class[z] = "membrane" if of_membrane else "interior"
+        else:
+            blank += 1
+    if not labelled:
+        raise DataError(
+            "no slice holds both classes",
+            path=labels.path,
+            found=_named(labels, one_class) or "nothing but what is ignored",
+            expected="at least one that does",
+        )
+    if len(one_class) > 1 and wanted == "ask":
+        raise DataError(
+            f"{len(one_class)} of {len(labels)} slices hold one class only, as if nobody had labelled them",
+            path=labels.path,
+            found=_named(labels, one_class),
+            expected="--unlabelled-slices ignore, or keep if they are as they should be",
+        )
+    said = [f"{labelled} of {len(labels)} hold both classes"]
+    if one_class:
+        what = "ignored" if wanted == "ignore" else "kept"
+        said.append(f"{what}, though of one class only: {_named(labels, one_class)}")
+    if blank:
+        said.append(f"{blank} with nothing but what is ignored are left out")
+    if wanted == "ignore":
+        ignored_px += len(one_class) * labels.height * labels.width
+        ignoring = _ignoring(images, labels, set(one_class))
+    if ignored_px:
+        share = 100 * min(1.0, ignored_px / (len(labels) * labels.height * labels.width))
+        said.append(f"{share:.2f} % of the pixels are ignored: not learned from, and in no figure")
+    say("; ".join(said))
+    return ignoring
+
+
+def _ignoring(images: StackReader, labels: StackReader, slices: Collection[int] = ()) -> StackReader:
+    """The labels, to be ignored where the images are padding, and in some slices."""
+
+    def load(z: int) -> Page:
+        label = labels.read(z)
+        padding = None if z in slices else padding_of(images.read(z))
+        if z in slices or padding is not None:
+            label = np.where(True if padding is None else padding, np.uint8(IGNORE), label)
+        return label
+
+    return StackReader(
+        path=labels.path,
+        names=labels.names,
+        height=labels.height,
+        width=labels.width,
+        dtype=np.uint8,
+        load=load,
+        voxel_size_nm=labels.voxel_size_nm,
+        close=labels.close,
+    )
+
+
+def _named(labels: StackReader, classes: dict[int, str]) -> str:
+    shown = ", ".join(f"{labels.names[z]} ({name})" for z, name in list(classes.items())[:5])
+    return shown + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")

@@ -1,0 +1,38 @@
+"""The three values of a label: membrane, interior, and *ignore*, where nothing is known or nothing is wanted.
+
+What is ignored is not learned from and counts in no figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MEMBRANE, IGNORE, INTERIOR = 0, 128, 255
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a label says of each pixel.
+
+    Attributes:
+        interior: (H, W), True where it is interior.
+        counted: (H, W), True where it is interior or membrane; None where that is everywhere.
+    """
+
+    interior: NDArray[np.bool_]
+    counted: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, label: NDArray[np.uint8] | NDArray[np.bool_]) -> Truth:
+        """Of a label (H, W): of the three values above, or true for interior."""
+        if label.dtype == bool:
+            return cls(label.astype(bool, copy=False))
+        ignored = label == IGNORE
+        return cls(label > IGNORE, ~ignored if ignored.any() else None)
+
+    def masked(self, plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A plane (H, W), False where nothing counts: as if the slice ended there."""
+        return plane if self.counted is None else plane & self.counted
