@@ -24,8 +24,8 @@ HELP = {
     "more splits.",
     "tolerance": "Wrong pixels closer than this to a true boundary are forgiven, because nobody draws a boundary to "
     "the pixel. 0 forgives nothing, 1 the pixels that touch a boundary.",
-    "wrong": "Pixels whose predicted class differs from the label, in percent of all pixels. Moving every boundary "
-    "by one pixel already makes about 6 % of the pixels of such images wrong.",
+    "wrong": "Pixels whose predicted class differs from the label, in percent of the labelled pixels. Moving every "
+    "boundary by one pixel already makes about 6 % of the pixels of such images wrong.",
     "missed": "Membrane that was called interior. Where it opens a membrane, two neurites are merged into one.",
     "false": "Interior that was called membrane. Where it crosses a neurite, the neurite is split in two.",
     "dice": "Overlap of prediction and label, from 0 (none) to 1 (equal): twice the shared pixels, divided by the "

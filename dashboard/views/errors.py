@@ -48,11 +48,12 @@ def page() -> None:
 def _numbers(selection: Selection, result: Result, found: MeasuresAt) -> None:
     beyond = f" at least {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
+    which = "labelled" if result.part == "all" else words.PARTS[result.part]
     one = found.each[result.evaluation.slices.index(selection.z)]
     with st.container(gap="xxsmall"):
         for title, matrix in (
             (f"Slice {selection.z}", one),
-            (f"All {number} {words.PARTS[result.part]} slices" if number > 1 else "All", found.matrix),
+            (f"All {number} {which} slices" if number > 1 else "All", found.matrix),
         ):
             percent = matrix.percent()
             st.markdown(

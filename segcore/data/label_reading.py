@@ -169,7 +169,7 @@ def _without_unlabelled(
 ) -> StackReader:
     """The labels, with what is padding of the images ignored, and slices that nobody labelled as told."""
     one_class: dict[int, str] = {}
-    labelled, ignored_px, blank = 0, 0, 0
+    labelled, ignored_px, unlabelled_px, blank = 0, 0, 0, 0
     ignoring = _ignoring(images, labels)
     for z in progress.over(range(len(labels)), "looking at the labels", len(labels)):
         counts = np.bincount(ignoring.read(z).ravel(), minlength=256)
@@ -179,6 +179,7 @@ def _without_unlabelled(
             labelled += 1
         elif of_membrane or of_interior:
             one_class[z] = "membrane" if of_membrane else "interior"
+            unlabelled_px += of_membrane + of_interior
         else:
             blank += 1
     if not labelled:
@@ -202,10 +203,10 @@ def _without_unlabelled(
     if blank:
         said.append(f"{blank} with nothing but what is ignored are left out")
     if wanted == "ignore":
-        ignored_px += len(one_class) * labels.height * labels.width
+        ignored_px += unlabelled_px
         ignoring = _ignoring(images, labels, set(one_class))
     if ignored_px:
-        share = 100 * min(1.0, ignored_px / (len(labels) * labels.height * labels.width))
+        share = 100 * ignored_px / (len(labels) * labels.height * labels.width)
         said.append(f"{share:.2f} % of the pixels are ignored: not learned from, and in no figure")
     say("; ".join(said))
     return ignoring

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy
 
 from segcore.errors import DataError
-from segcore.stacks import StackReader
+from segcore.stacks import INTERIOR, MEMBRANE, StackReader
 
 SAMPLED_SLICES = 12
 SAMPLED_SIDE_PX = 1024
@@ -53,16 +53,17 @@ def measure(images: StackReader, white: StackReader) -> Signs:
 
     Args:
         images: any type.
-        white: the mask as uint8 0 and 255, of the same size and number of slices.
+        white: the mask as uint8 0 and 255, and 128 for what is to be ignored, of the same size and number of slices.
 
     Raises:
         DataError: if no sampled slice holds both classes.
     """
     rows = []
     for z in np.unique(np.linspace(0, len(images) - 1, SAMPLED_SLICES).round().astype(int)):
-        mask = _middle(white.read(int(z))) > 0
-        if mask.any() and not mask.all():
-            rows.append(_measure_slice(_middle(images.read(int(z))).astype(np.float64), mask))
+        page = _middle(white.read(int(z)))
+        is_white, is_black = page == INTERIOR, page == MEMBRANE
+        if is_white.any() and is_black.any():
+            rows.append(_measure_slice(_middle(images.read(int(z))).astype(np.float64), is_white, is_black))
     if not rows:
         raise DataError(
             "the polarity cannot be recognised: no sampled slice holds both values",
@@ -120,11 +121,14 @@ def _middle(page: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return page[top : top + SAMPLED_SIDE_PX, left : left + SAMPLED_SIDE_PX]
 
 
-def _measure_slice(image: npt.NDArray[np.float64], white: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    spread = image.std() or 1.0
-    brightness = (image[white].mean() - image[~white].mean()) / spread
-    thickness = _thickness(white) / _thickness(~white)
-    return float(white.mean()), float(brightness), float(np.log(thickness)), _largest(white) - _largest(~white)
+def _measure_slice(
+    image: npt.NDArray[np.float64], white: npt.NDArray[np.bool_], black: npt.NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
+    spread = image[white | black].std() or 1.0
+    brightness = (image[white].mean() - image[black].mean()) / spread
+    thickness = _thickness(white) / _thickness(black)
+    share = float(white.sum() / (white | black).sum())
+    return share, float(brightness), float(np.log(thickness)), _largest(white) - _largest(black)
 
 
 def _thickness(area: npt.NDArray[np.bool_]) -> float:

@@ -98,7 +98,8 @@ def evaluation_text(found: Evaluated) -> str:
     )
     best = values["best_over_thresholds_optimistic"]["v_rand"]
     lines = [
-        f"{found.dataset}, {found.part} slices ({len(found.evaluation.slices)}), {found.point} threshold "
+        f"{found.dataset}, {'all labelled' if found.part == 'all' else found.part} slices "
+        f"({len(found.evaluation.slices)}), {found.point} threshold "
         f"{point['threshold']:.3f}",
         *_warnings(found),
         "",

@@ -161,7 +161,7 @@ class Painter {
       for (let i = 0; i < plane.length; i++) plane[i] = probability[i] > last ? 255 : 0;
     } else if (style.base === "label" && (label || truth)) {
       if (label) plane.set(label);
-      else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] === IGNORED ? 128 : truth[i] >> 3 ? 255 : 0;
+      else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] === IGNORED ? 200 : truth[i] >> 3 ? 255 : 0;
     } else {
       plane.fill(style.base === "blank" ? 246 : 128);
     }
