@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,16 @@ from segcore.data.label_reading import LabelOptions, read_labels
 from segcore.data.source_parts import Part
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import FEW_LEVELS, StackReader, Tissue, open_stack, tissue_of, unpaired
+from segcore.stacks import (
+    FEW_LEVELS,
+    StackReader,
+    Tissue,
+    open_pictures,
+    open_stack,
+    paired_by_stem,
+    tissue_of,
+    unpaired,
+)
 
 
 @dataclass
@@ -55,12 +65,12 @@ def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStac
     """
     before = len(recorder.done)
     with recorder.of(f"{part.name}: images") as say:
-        images = stack.enter_context(open_stack(part.images))
+        images = stack.enter_context(_opened(part.images))
         say(_described(images))
     labels = None
-    if part.labels is not None:
+    if part.labels:
         with recorder.of(f"{part.name}: labels") as say:
-            raw = stack.enter_context(open_stack(part.labels))
+            raw = stack.enter_context(_opened(part.labels))
             say(_described(raw))
         with recorder.of(f"{part.name}: images and labels pair up") as say:
             _check_pairs(images, raw)
@@ -76,6 +86,10 @@ def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStac
         intensity_range=(tissue.low, tissue.high),
         checks=tuple(recorder.done[before:]),
     )
+
+
+def _opened(paths: tuple[Path, ...]) -> StackReader:
+    return open_stack(paths[0]) if len(paths) == 1 else open_pictures(paths)
 
 
 def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
@@ -110,7 +124,9 @@ def _check_pairs(images: StackReader, labels: StackReader) -> None:
         raise DataError("masks and images differ in size", path=labels.path, found=size, expected=expected)
     if images.path.is_dir() and labels.path.is_dir():
         z = unpaired(images.names, labels.names)
-        if z is not None:
+        if z is not None and paired_by_stem(images.names, labels.names) != list(
+            zip(images.names, labels.names, strict=True)
+        ):
             raise DataError(
                 "the names of masks and images do not pair up",
                 path=labels.path / labels.names[z],

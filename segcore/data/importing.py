@@ -13,7 +13,7 @@ from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.data.checking import Checks, Ready, checked
 from segcore.data.dataset import Check, Dataset, data_root, install
 from segcore.data.label_reading import LabelOptions
-from segcore.data.source_parts import parts_of
+from segcore.data.source_parts import beside, parts_of
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
 from segcore.stacks import Page, StackReader, VoxelSize, file_of
@@ -38,8 +38,11 @@ def import_source(
 
     A source is a folder with `train/`, `label/` and perhaps `test/` of numbered files (`test`
     becomes a dataset of its own, NAME-test); a multi-page TIFF or a folder of images, with masks
-    where `labels` says; a folder with one folder of images and one of masks; or a zip of one of
-    these. Images of more than 8 bits are stretched to 8 between two percentiles that are
+    where `labels` says; a folder with one folder of images and one of masks, by one of their usual
+    names (`images/` and `masks/`, `imagesTr/` and `labelsTr/`, `train/raw/` and `train/label/`); a
+    folder of images and their masks (`img_0.tif`, `img_0_mask.tif`); or a zip of one of these.
+    Where numbers in the names give no order, images and masks are paired by what is the same in
+    their names. Images of more than 8 bits are stretched to 8 between two percentiles that are
     recorded; masks become 255 for interior, 0 for membrane and 128 for what is to be ignored.
 
     Args:
@@ -157,4 +160,7 @@ def _opened(
                     expected="--labels that says where they are, or none of these options",
                 )
             say(" and ".join(f"{part.name} {'with' if part.labels else 'without'} labels" for part in parts))
+            masks = beside(root) if not any(part.labels for part in parts) else None
+            if masks is not None:
+                say(f"beside it lies {masks.name}, which --labels would take")
         yield [checked(part, label_options, recorder, stack) for part in parts]

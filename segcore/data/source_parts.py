@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from segcore.errors import DataError
-from segcore.stacks import image_files, open_stack
+from segcore.stacks import (
+    IMAGE_SUFFIXES,
+    VOLUME_SUFFIXES,
+    image_files,
+    in_number_order,
+    open_stack,
+    paired_by_stem,
+    picture_names,
+)
 
-_LABEL_FOLDERS = ("label", "labels", "mask", "masks", "groundtruth", "ground-truth", "ground_truth", "gt")
-_IMAGE_FOLDERS = ("image", "images", "img", "imgs", "raw", "volume")
+_LABEL_FOLDERS = (
+    "label", "labels", "mask", "masks", "groundtruth", "ground-truth", "ground_truth", "gt", "labelstr", "target",
+    "targets", "train_masks", "train_mask", "train_labels", "train_label", "training_target", "training_masks",
+    "training_labels", "training_groundtruth", "segmentation", "segmentations", "annotations", "y",
+)  # fmt: skip
+_IMAGE_FOLDERS = (
+    "image", "images", "img", "imgs", "raw", "volume", "imagestr", "source", "input", "inputs", "train_images",
+    "train_image", "train_imgs", "training_source", "training_images", "training_input", "x",
+)  # fmt: skip
+_TEST_FOLDERS = ("test", "imagests", "test_images", "test_source", "testing_source", "testing_images")
 _LABEL_WORD = re.compile(r"label|mask|truth|annot|segment|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One dataset to be: its name and where its images and masks are."""
+    """One dataset to be: its name, and where its images and masks are: a stack, a folder, or files in order."""
 
     name: str
-    images: Path
-    labels: Path | None
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...] = ()
 
 
 def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
@@ -35,42 +52,125 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
         DataError: if no telling what is what.
     """
     if not root.is_dir():
-        return [Part(name=name, images=root, labels=labels)]
+        return [_pair(name, root, labels)]
     try:
         visible = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path=root, expected="a folder you may read") from error
     folders = {path.name.lower(): path for path in visible if path.is_dir()}
-    masks = labels or next((folders[key] for key in _LABEL_FOLDERS if key in folders), None)
+    # What else lies there, a README or Thumbs.db, is no reason not to look further.
+    files = [path for path in visible if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES]
+    masks = labels or _first(folders, _LABEL_FOLDERS)
+    images = _first(folders, _IMAGE_FOLDERS)
     if "train" in folders:
-        if masks is None:
-            raise DataError(
-                "there is a folder train but none of its masks", path=root, expected="train/, label/ and perhaps test/"
-            )
-        parts = [Part(name=name, images=folders["train"], labels=masks)]
-        return parts + ([Part(name=f"{name}-test", images=folders["test"], labels=None)] if "test" in folders else [])
-    images = next((folders[key] for key in _IMAGE_FOLDERS if key in folders), None)
+        return _trained_and_tested(root, name, folders, masks)
     if images is not None:
-        return [Part(name=name, images=images, labels=masks)]
+        if masks is None:
+            _refuse_others(root, images, folders)
+        return [_pair(name, images, masks), *_tests(name, folders)]
     if masks is not None and labels is None:
         raise DataError("there are masks but no images", path=root, expected="a folder train/ or images/ beside them")
-    if len(folders) == 1 and len(visible) == 1:
+    if len(folders) == 1 and not files:
         return parts_of(next(iter(folders.values())), name, labels)
-    if not any(path.is_file() for path in visible) and folders:
+    if not files and folders:
         expected = "train/, label/ and perhaps test/, or images/ and masks/"
         raise DataError("no folder of images is known here", path=root, found=", ".join(folders), expected=expected)
     return _parts_of_files(root, name, labels)
 
 
+def beside(images: Path) -> Path | None:
+    """A folder of masks, by its name, beside a folder of images."""
+    with suppress(OSError):
+        there = {path.name.lower(): path for path in images.parent.iterdir() if path.is_dir() and path != images}
+        return _first(there, _LABEL_FOLDERS) if images.is_dir() else None
+    return None
+
+
+def _first(folders: dict[str, Path], names: tuple[str, ...]) -> Path | None:
+    return next((folders[name] for name in names if name in folders), None)
+
+
+def _tests(name: str, folders: dict[str, Path]) -> list[Part]:
+    tests = _first(folders, _TEST_FOLDERS)
+    if tests is None:
+        return []
+    with suppress(OSError):
+        below = {path.name.lower(): path for path in tests.iterdir() if path.is_dir()}
+        tests = _first(below, _IMAGE_FOLDERS) or tests
+    return [Part(name=f"{name}-test", images=(tests,))]
+
+
+def _trained_and_tested(root: Path, name: str, folders: dict[str, Path], masks: Path | None) -> list[Part]:
+    """`train/` with its masks beside it, or with images and masks in it."""
+    if masks is not None:
+        return [_pair(name, folders["train"], masks), *_tests(name, folders)]
+    with suppress(OSError):
+        below = {path.name.lower(): path for path in folders["train"].iterdir() if path.is_dir()}
+        images, masks = _first(below, _IMAGE_FOLDERS), _first(below, _LABEL_FOLDERS)
+        if images is not None and masks is not None:
+            return [_pair(name, images, masks), *_tests(name, folders)]
+    raise DataError(
+        "there is a folder train but none of its masks", path=root, expected="train/, label/ and perhaps test/"
+    )
+
+
+def _refuse_others(root: Path, images: Path, folders: dict[str, Path]) -> None:
+    """Images without masks are fine; beside another folder of pictures, which may be the masks, it is asked for."""
+    others = [
+        path.name
+        for key, path in folders.items()
+        if path != images and key not in _TEST_FOLDERS and _has_pictures(path)
+    ]
+    if others:
+        raise DataError(
+            f"no folder of masks is known beside {images.name}",
+            path=root,
+            found=", ".join(others),
+            expected=f"--labels {others[0]}, or {images.name} alone as the source",
+        )
+
+
+def _has_pictures(folder: Path) -> bool:
+    try:
+        return bool(picture_names(folder))
+    except DataError:
+        return False
+
+
+def _pair(name: str, images: Path, masks: Path | None) -> Part:
+    """Images and masks, by the numbers in their names, or where these give no order by what is the same in them."""
+    if masks is None or not (images.is_dir() and masks.is_dir()):
+        return Part(name=name, images=(images,), labels=() if masks is None else (masks,))
+    mine, theirs = picture_names(images), picture_names(masks)
+    try:
+        in_number_order(mine, images)
+        in_number_order(theirs, masks)
+    except DataError:
+        pairs = paired_by_stem(mine, theirs)
+        if pairs is None:
+            raise
+        return _of_files(name, images, masks, pairs)
+    return Part(name=name, images=(images,), labels=(masks,))
+
+
+def _of_files(name: str, images: Path, masks: Path, pairs: list[tuple[str, str]]) -> Part:
+    return Part(
+        name=name, images=tuple(images / one for one, _ in pairs), labels=tuple(masks / other for _, other in pairs)
+    )
+
+
 def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[Part]:
-    """A folder of numbered images, or of a multi-page stack and the stack of its labels."""
+    """A folder of images, of images with their masks, or of a multi-page stack and the stack of its labels."""
+    mixed = _mixed(root, name) if labels is None else None
+    if mixed is not None:
+        return [mixed]
     try:
         files = image_files(root)
         numbered = not any(_pages(path) > 1 for path in files[:4])
     except DataError:
         files, numbered = [], True
     if numbered:
-        return [Part(name=name, images=root, labels=labels)]
+        return [_pair(name, root, labels)]
     masks = [path for path in files if _LABEL_WORD.search(path.stem)]
     images = [path for path in files if path not in masks and path != labels]
     if labels is not None:
@@ -86,8 +186,26 @@ def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[Part]:
             found=", ".join(path.name for path in files),
             expected="one stack of images, one of labels, and perhaps one of test images",
         )
-    parts = [Part(name=name, images=images[0], labels=masks[0] if masks else None)]
-    return parts + [Part(name=f"{name}-test", images=path, labels=None) for path in tests]
+    parts = [Part(name=name, images=(images[0],), labels=tuple(masks))]
+    return parts + [Part(name=f"{name}-test", images=(path,)) for path in tests]
+
+
+def _mixed(root: Path, name: str) -> Part | None:
+    """Pictures and their masks in one folder, such as `img_0.tif` and `img_0_masks.tif`; None if it is no such one."""
+    names = sorted(picture_names(root))
+    masks = [one for one in names if _LABEL_WORD.search(Path(one).stem)]
+    images = [one for one in names if one not in masks]
+    if not images or not masks or len(names) < 4 or _pages(root / images[0]) > 1:
+        return None
+    pairs = paired_by_stem(images, masks)
+    if pairs is None:
+        raise DataError(
+            "images and masks in one folder do not pair up by their names",
+            path=root,
+            found=f"{len(images)} images such as {images[0]}, {len(masks)} masks such as {masks[0]}",
+            expected="a mask for each image, such as img_0.tif with img_0_mask.tif",
+        )
+    return _of_files(name, root, root, pairs)
 
 
 def _pages(path: Path) -> int:

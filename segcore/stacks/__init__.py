@@ -4,10 +4,17 @@ In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and f
 Knows nothing of datasets. May use no other room."""
 
 from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
-from segcore.stacks.formats import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_files, open_stack
+from segcore.stacks.formats import (
+    IMAGE_SUFFIXES,
+    TIFF_SUFFIXES,
+    image_files,
+    open_pictures,
+    open_stack,
+    picture_names,
+)
 from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth
 from segcore.stacks.mapping import map_stack, stored_page
-from segcore.stacks.numbering import unpaired
+from segcore.stacks.numbering import in_number_order, paired_by_stem, unpaired
 from segcore.stacks.padding import fill_padding, padding_of, without_padding
 from segcore.stacks.pairs import Stack, each_slice, paired
 from segcore.stacks.reduction import (
@@ -53,13 +60,17 @@ __all__ = [
     "file_of",
     "fill_padding",
     "image_files",
+    "in_number_order",
     "intensity_range",
     "is_kept_reduced",
     "map_stack",
+    "open_pictures",
     "open_stack",
     "padding_of",
     "page_names",
     "paired",
+    "paired_by_stem",
+    "picture_names",
     "reduced",
     "reduced_shape",
     "reduced_stacks",

@@ -6,6 +6,7 @@ What Pillow decodes needs no more than its suffix here; TIFF has a module of its
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def open_stack(path: Path) -> StackReader:
     if path.is_dir():
         if path.suffix.lower() in _NOT_READ:
             raise _not_read(path)
-        return _open_folder(path)
+        return open_pictures(image_files(path))
     if not file_of(path).exists():
         raise DataError(
             "there is no such file or folder", path=path, expected="an image, a stack or a folder of images"
@@ -70,18 +71,23 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         DataError: if there are none, or their names do not give one order.
     """
-    try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
-    names = [path.name for path in files if not path.name.startswith(".")]
+    names = picture_names(folder)
     if not names:
         raise DataError("no images in this folder", path=folder, expected="numbered image files")
     return [folder / name for name in in_number_order(names, folder)]
 
 
-def _open_folder(folder: Path) -> StackReader:
-    files = image_files(folder)
+def picture_names(folder: Path) -> list[str]:
+    """The names of the images in a folder, hidden files left out, in no order."""
+    try:
+        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
+    return [path.name for path in files if not path.name.startswith(".")]
+
+
+def open_pictures(files: Sequence[Path]) -> StackReader:
+    """Opens single images of one folder as a stack, in the order given; errors as for `open_stack`."""
     first: StackReader | None = None
     for path in files:
         with open_stack(path) as one:
@@ -96,7 +102,7 @@ def _open_folder(folder: Path) -> StackReader:
             return one.read(0)
 
     return StackReader(
-        path=folder,
+        path=files[0].parent,
         names=[path.name for path in files],
         height=first.height,
         width=first.width,

@@ -27,11 +27,12 @@ class Truth:
 
     @classmethod
     def of(cls, label: NDArray[np.uint8] | NDArray[np.bool_]) -> Truth:
-        """Of a label (H, W): of the three values above, or true for interior."""
+        """Of a label (H, W): of the three values above, any other for interior; or true for interior."""
         if label.dtype == bool:
             return cls(label.astype(bool, copy=False))
         ignored = label == IGNORE
-        return cls(label > IGNORE, ~ignored if ignored.any() else None)
+        interior = label != MEMBRANE
+        return cls(interior & ~ignored, ~ignored) if ignored.any() else cls(interior)
 
     def masked(self, plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A plane (H, W), False where nothing counts: as if the slice ended there."""

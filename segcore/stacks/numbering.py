@@ -51,6 +51,33 @@ def unpaired(names: Sequence[str], others: Sequence[str]) -> int | None:
     return next((place for place, (one, other) in enumerate(keys) if one != other), None)
 
 
+_WHAT_IT_IS = r"labels?|masks?|gt|seg|segm|segmentations?|ground[-_ ]?truth|truth|annotations?|images?|imgs?|raw|im"
+_ENDING = re.compile(rf"[-_. ]+(?:cp[-_])?(?:{_WHAT_IT_IS})[0-9]?$|_0000$", re.IGNORECASE)
+_BEGINNING = re.compile(rf"^(?:{_WHAT_IT_IS})[-_. ]+", re.IGNORECASE)
+
+
+def paired_by_stem(names: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]] | None:
+    """Pairs of names that are the same but for words that say what a file is (`a3f.png` with `a3f_mask.png`).
+
+    Pairs come in the order of their numbers, or of the names where numbers give none. None if there is a name without
+    another one, or with several.
+    """
+    one, other = ({_common_stem(name): name for name in group} for group in (names, others))
+    if len(one) < len(names) or len(other) < len(others) or one.keys() != other.keys():
+        return None
+    try:
+        ordered = in_number_order(names, Path())
+    except DataError:
+        ordered = sorted(names)
+    return [(name, other[_common_stem(name)]) for name in ordered]
+
+
+def _common_stem(name: str) -> str:
+    stem = Path(name).stem.lower()
+    shorter = _BEGINNING.sub("", _ENDING.sub("", _ENDING.sub("", stem)))
+    return shorter or stem
+
+
 def _slice_keys(names: Sequence[str]) -> list[tuple[int, ...]] | list[str]:
     """What tells the slices of one folder apart: the numbers that vary from name to name.
 
