@@ -13,6 +13,7 @@ from segcore.stacks import (
     VOLUME_SUFFIXES,
     image_files,
     in_number_order,
+    is_container,
     open_stack,
     paired_by_stem,
     picture_names,
@@ -51,15 +52,16 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     Raises:
         DataError: if no telling what is what.
     """
-    if not root.is_dir():
+    if not root.is_dir() or is_container(root):
         return [_pair(name, root, labels)]
     try:
         visible = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path=root, expected="a folder you may read") from error
-    folders = {path.name.lower(): path for path in visible if path.is_dir()}
+    containers = [path for path in visible if is_container(path)]
+    folders = {path.name.lower(): path for path in visible if path.is_dir() and path not in containers}
     # What else lies there, a README or Thumbs.db, is no reason not to look further.
-    files = [path for path in visible if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES]
+    files = [path for path in visible if path.is_file() and _is_read(path)] + containers
     masks = labels or _first(folders, _LABEL_FOLDERS)
     images = _first(folders, _IMAGE_FOLDERS)
     if "train" in folders:
@@ -75,7 +77,14 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     if not files and folders:
         expected = "train/, label/ and perhaps test/, or images/ and masks/"
         raise DataError("no folder of images is known here", path=root, found=", ".join(folders), expected=expected)
+    volumes = [path for path in files if path in containers or path.suffix.lower() not in IMAGE_SUFFIXES]
+    if volumes:
+        return _parts_of_stacks(root, name, labels, files)
     return _parts_of_files(root, name, labels)
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES or path.name.lower().endswith(".nii.gz")
 
 
 def beside(images: Path) -> Path | None:
@@ -160,7 +169,7 @@ def _of_files(name: str, images: Path, masks: Path, pairs: list[tuple[str, str]]
 
 
 def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[Part]:
-    """A folder of images, of images with their masks, or of a multi-page stack and the stack of its labels."""
+    """A folder of images, of images with their masks, or of multi-page stacks."""
     mixed = _mixed(root, name) if labels is None else None
     if mixed is not None:
         return [mixed]
@@ -171,6 +180,11 @@ def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[Part]:
         files, numbered = [], True
     if numbered:
         return [_pair(name, root, labels)]
+    return _parts_of_stacks(root, name, labels, files)
+
+
+def _parts_of_stacks(root: Path, name: str, labels: Path | None, files: list[Path]) -> list[Part]:
+    """A stack of images, perhaps with one of its labels and one to be tested on."""
     masks = [path for path in files if _LABEL_WORD.search(path.stem)]
     images = [path for path in files if path not in masks and path != labels]
     if labels is not None:

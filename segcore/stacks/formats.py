@@ -6,7 +6,7 @@ What Pillow decodes needs no more than its suffix here; TIFF has a module of its
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,24 +16,44 @@ from segcore.errors import DataError
 from segcore.stacks.numbering import in_number_order
 from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form
 from segcore.stacks.tiff import open_tiff
-from segcore.stacks.volumes import HDF5_SUFFIXES, file_of, open_hdf5, open_npy
+from segcore.stacks.volumes import (
+    HDF5_SUFFIXES,
+    MRC_SUFFIXES,
+    NRRD_SUFFIXES,
+    file_of,
+    open_hdf5,
+    open_mrc,
+    open_n5,
+    open_nifti,
+    open_npy,
+    open_nrrd,
+)
+from segcore.stacks.zarrs import is_zarr, open_zarr
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
 
 # What microscopes and laboratories write besides; it is named, so that nobody looks for damage.
 _NOT_READ = {
-    ".dm3": "DigitalMicrograph 3", ".dm4": "DigitalMicrograph 4", ".mrc": "MRC", ".rec": "MRC", ".map": "MRC",
-    ".nrrd": "NRRD", ".nhdr": "NRRD", ".nii": "NIfTI", ".gz": "NIfTI or another compressed file", ".zarr": "Zarr",
-    ".n5": "N5", ".czi": "Zeiss CZI", ".lif": "Leica LIF", ".nd2": "Nikon ND2", ".ims": "Imaris", ".mat": "MATLAB",
+    ".dm3": "DigitalMicrograph 3", ".dm4": "DigitalMicrograph 4", ".gz": "a compressed file other than .nii.gz",
+    ".czi": "Zeiss CZI", ".lif": "Leica LIF", ".nd2": "Nikon ND2", ".ims": "Imaris", ".mat": "MATLAB",
     ".npz": "a NumPy archive",
 }  # fmt: skip
+
+_VOLUMES: tuple[tuple[tuple[str, ...], Callable[[Path], StackReader]], ...] = (
+    ((".npy",), open_npy),
+    (tuple(MRC_SUFFIXES), open_mrc),
+    (tuple(NRRD_SUFFIXES), open_nrrd),
+    ((".nii", ".nii.gz"), open_nifti),
+)
 
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
 def open_stack(path: Path) -> StackReader:
-    """Opens a multi-page TIFF, a single image, a folder of numbered images, HDF5 (`file.h5:inside`) or `.npy`.
+    """Opens a multi-page TIFF, a single image, a folder of numbered images or a volume of another format.
+
+    Volumes are HDF5, Zarr, OME-Zarr and N5 (`file.h5:inside`), `.npy`, MRC, NRRD and NIfTI.
 
     All headers are read and compared, pixels are not.
 
@@ -41,6 +61,8 @@ def open_stack(path: Path) -> StackReader:
         DataError: if the path is missing, no image, empty, damaged, or mixes sizes or types.
     """
     path = Path(path)
+    if is_container(path):
+        return open_zarr(path) if is_zarr(file_of(path)) else open_n5(path)
     if path.is_dir():
         if path.suffix.lower() in _NOT_READ:
             raise _not_read(path)
@@ -53,16 +75,25 @@ def open_stack(path: Path) -> StackReader:
         return open_tiff(path)
     if file_of(path).suffix.lower() in HDF5_SUFFIXES:
         return open_hdf5(path)
-    if path.suffix.lower() == ".npy":
-        return open_npy(path)
+    for suffixes, opened in _VOLUMES:
+        if path.name.lower().endswith(suffixes):
+            return opened(path)
     if path.suffix.lower() in _NOT_READ:
         raise _not_read(path)
     return _open_picture(path)
 
 
+def is_container(path: Path) -> bool:
+    """Whether a path is that of a Zarr or an N5, or goes on inside one: a folder that is one file to its users."""
+    place = file_of(path)
+    return place.is_dir() and (is_zarr(place) or place.suffix.lower() == ".n5")
+
+
 def _not_read(path: Path) -> DataError:
     suffix = path.suffix.lower()
-    return DataError(f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected="TIFF, HDF5, PNG or .npy")
+    return DataError(
+        f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected="TIFF, HDF5, Zarr, MRC or PNG"
+    )
 
 
 def image_files(folder: Path) -> list[Path]:

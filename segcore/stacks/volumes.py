@@ -1,4 +1,7 @@
-"""Opening volumes that are no pictures: HDF5 by the path inside the file, and NumPy's `.npy`."""
+"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy`, MRC, NRRD and NIfTI.
+
+Their libraries are loaded by whoever brings such a file. Zarr has a module of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,28 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import DataError
-from segcore.stacks.stack import StackReader, VoxelSize, decoded, page_names, reasonable
+from segcore.stacks.arrays import NM, array_reader, chosen, is_stack, voxel_size
+from segcore.stacks.stack import StackReader, decoded
 
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf"})
-VOLUME_SUFFIXES = HDF5_SUFFIXES | {".npy"}
-_INSIDE = re.compile(r"(.*\.(?:h5|hdf5|hdf)):(.+)", re.IGNORECASE | re.DOTALL)
+MRC_SUFFIXES = frozenset({".mrc", ".rec", ".map", ".st"})
+NRRD_SUFFIXES = frozenset({".nrrd", ".nhdr"})
+VOLUME_SUFFIXES = HDF5_SUFFIXES | MRC_SUFFIXES | NRRD_SUFFIXES | {".npy", ".nii"}
+_INSIDE = re.compile(r"(.*\.(?:h5|hdf5|hdf|zarr|n5)):(.+)", re.IGNORECASE | re.DOTALL)
+
+_IMOD = 1146047817
+"""What IMOD writes into its MRC headers ("IMOD")."""
 
 
 def file_of(path: Path) -> Path:
     """The file on disk of a path that may go on inside it: `a.h5` of `a.h5:volumes/raw`."""
     found = None if path.exists() else _INSIDE.fullmatch(str(path))
     return Path(found[1]) if found else path
+
+
+def inside_of(path: Path) -> str:
+    """What follows in such a path: `volumes/raw`, or nothing."""
+    return str(path)[len(str(file_of(path))) + 1 :]
 
 
 def open_hdf5(path: Path) -> StackReader:
@@ -32,40 +46,49 @@ def open_hdf5(path: Path) -> StackReader:
     Raises:
         DataError: if the file cannot be read, or has not this array; the message lists those there are.
     """
-    import h5py  # loads a large library, for whoever brings such a file only
+    import h5py
 
     place = file_of(path)
-    inside = str(path)[len(str(place)) + 1 :]
     file = decoded(place, lambda: h5py.File(place, "r"), "no HDF5 file that can be read", "a whole HDF5 file")
+    stacks: dict[str, Any] = {}
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and is_stack(item.shape, item.dtype.kind):
+            stacks[name] = item
+
     try:
-        arrays = decoded(place, lambda: _stacks_in(file), "damaged HDF5 file")
-        name = inside.strip("/") or (next(iter(arrays)) if len(arrays) == 1 else "")
-        if name not in arrays:
-            listed = ", ".join(f"{one} ({shape})" for one, shape in list(arrays.items())[:12]) or "no stack of numbers"
-            raise DataError(
-                f"there is no stack {name} in this file" if name else "there are several stacks in this file",
-                path=place,
-                found=listed,
-                expected=f"{place.name}:{next(iter(arrays))}" if arrays else "an array of slices, (Z, H, W)",
-            )
-        array = file[name]
-        count, height, width = array.shape if array.ndim == 3 else (1, *array.shape)
-        reasonable(place, height, width)
-        return StackReader(
-            path=path,
-            names=page_names(count),
-            height=height,
-            width=width,
-            dtype=array.dtype.newbyteorder("="),
-            load=lambda z: np.asarray(array[z] if array.ndim == 3 else array[()]).astype(
-                array.dtype.newbyteorder("="), copy=False
-            ),
-            voxel_size_nm=_resolution(array.attrs.get("resolution")),
-            close=file.close,
-        )
+        decoded(place, lambda: file.visititems(look), "damaged HDF5 file")
+        array = stacks[chosen(place, inside_of(path), stacks)]
+        return array_reader(path, array, voxel_size_nm=voxel_size(array.attrs.get("resolution")), close=file.close)
     except BaseException:
         file.close()
         raise
+
+
+def open_n5(path: Path) -> StackReader:
+    """Opens an array in an N5 container, `a.n5:volumes/raw`; arguments and errors as for `open_hdf5`.
+
+    N5 lists axes from the fastest, so that its attribute `resolution` is (x, y, z).
+    """
+    import z5py
+
+    place = file_of(path)
+    container = decoded(place, lambda: z5py.File(str(place), "r", use_zarr_format=False), "no N5 that can be read")
+    stacks: dict[str, Any] = {}
+
+    def look(group: Any, before: str) -> None:
+        for name in sorted(group.keys()):
+            item = group[name]
+            if isinstance(item, z5py.Dataset):
+                if is_stack(item.shape, np.dtype(item.dtype).kind):
+                    stacks[before + name] = item
+            else:
+                look(item, f"{before}{name}/")
+
+    decoded(place, lambda: look(container, ""), "damaged N5")
+    array = stacks[chosen(place, inside_of(path), stacks)]
+    said = dict(array.attrs).get("resolution")
+    return array_reader(path, array, voxel_size_nm=voxel_size(said[::-1] if isinstance(said, list) else None))
 
 
 def open_npy(path: Path) -> StackReader:
@@ -75,43 +98,106 @@ def open_npy(path: Path) -> StackReader:
         DataError: if it cannot be read, or is no such array.
     """
     array = decoded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False), "no .npy file that can be read")
-    if array.ndim not in (2, 3) or array.dtype.kind not in "uif":
-        raise DataError(
-            "no stack of slices",
-            path=path,
-            found=f"{array.dtype} {array.shape}",
-            expected="numbers, (Z, H, W) or (H, W)",
-        )
-    pages = array if array.ndim == 3 else array[None]
-    reasonable(path, *pages.shape[1:])
-    native = array.dtype.newbyteorder("=")
-    return StackReader(
-        path=path,
-        names=page_names(len(pages)),
-        height=pages.shape[1],
-        width=pages.shape[2],
-        dtype=native,
-        load=lambda z: np.asarray(pages[z], dtype=native),
+    return array_reader(path, _a_stack(path, array))
+
+
+def open_mrc(path: Path) -> StackReader:
+    """Opens an MRC volume as a memory map. Bytes are signed, unless IMOD says that it wrote them without a sign.
+
+    Raises:
+        DataError: if it cannot be read, or is no volume of numbers.
+    """
+    import mrcfile
+
+    file = decoded(path, lambda: mrcfile.mmap(path, mode="r"), "no MRC file that can be read")
+    array = file.data
+    stamp, flags = np.frombuffer(file.header.tobytes()[152:160], np.int32)
+    if array.dtype == np.int8 and stamp == _IMOD and not flags & 1:
+        array = array.view(np.uint8)
+    size = file.voxel_size
+    voxels = voxel_size((size.z, size.y, size.x), NM["angstrom"])
+    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels, close=file.close)
+
+
+def open_nrrd(path: Path) -> StackReader:
+    """Opens a NRRD volume, whose axes run from the fastest (x, y, z).
+
+    Raw data are mapped; compressed ones have to be unpacked into memory as a whole.
+
+    Raises:
+        DataError: if it cannot be read, or is no volume of numbers.
+    """
+    import nrrd
+
+    with decoded(path, lambda: path.open("rb"), "cannot be read") as file:
+        header = decoded(path, lambda: nrrd.read_header(file), "no NRRD file that can be read")
+        start = file.tell()
+    raw = header.get("encoding") == "raw" and "data file" not in header and "datafile" not in header
+    if raw:
+        kind = np.dtype(nrrd.reader._determine_datatype(header))
+        shape = tuple(int(side) for side in header["sizes"][::-1])
+        array = decoded(path, lambda: np.memmap(path, kind, "r", start, shape), "damaged NRRD file")
+    else:
+        array = decoded(path, lambda: nrrd.read(str(path), index_order="C")[0], "damaged NRRD file")
+    unit = NM.get(str((header.get("space units") or header.get("units") or ["nm"])[0]).strip('"').lower())
+    directions, spacings = header.get("space directions"), header.get("spacings")
+    sides = np.linalg.norm(directions, axis=1)[::-1] if directions is not None else spacings
+    sides = sides[::-1] if directions is None and spacings is not None else sides
+    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxel_size(sides, unit) if unit else None)
+
+
+def open_nifti(path: Path) -> StackReader:
+    """Opens a NIfTI volume, whose axes are (x, y, z), a slice at a time.
+
+    Raises:
+        DataError: if it cannot be read, or is no volume of numbers.
+    """
+    import nibabel
+
+    image: Any = decoded(path, lambda: nibabel.load(path), "no NIfTI file that can be read")
+    array = image.dataobj
+    if not is_stack(array.shape, np.dtype(array.dtype).kind) or len(array.shape) != 3:
+        raise _no_stack(path, array)
+    scaled = bool((array.slope, array.inter) not in ((1.0, 0.0), (None, None)))
+    unit = NM.get(image.header.get_xyzt_units()[0])
+    sides = image.header.get_zooms()[:3][::-1]
+
+    def page(volume: Any, z: int) -> Any:
+        plane = np.asarray(volume[:, :, z]).T
+        return plane if scaled else plane.astype(array.dtype, copy=False)
+
+    reader = array_reader(
+        path,
+        array if not scaled else _Scaled(array),
+        voxel_size_nm=voxel_size(sides, unit) if unit else None,
+        page=page,
+        shape=array.shape[::-1],
     )
+    return reader
 
 
-def _stacks_in(file: Any) -> dict[str, str]:
-    """Arrays of two or three sides that hold numbers, and their shapes in words."""
-    import h5py
+class _Scaled:
+    """A NIfTI array whose numbers are multiplied as they are read, which makes them floats."""
 
-    found: dict[str, str] = {}
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape = array.shape
+        self.dtype = np.dtype(np.float64)
 
-    def look(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.ndim in (2, 3) and item.dtype.kind in "uif" and item.size:
-            found[name] = " x ".join(map(str, item.shape)) + f" {item.dtype}"
-
-    file.visititems(look)
-    return found
+    def __getitem__(self, place: Any) -> Any:
+        return np.asarray(self._array[place], dtype=self.dtype)
 
 
-def _resolution(said: Any) -> VoxelSize | None:
-    try:
-        z, y, x = (float(side) for side in said)
-    except (TypeError, ValueError):
-        return None
-    return (z, y, x) if min(z, y, x) > 0 and np.isfinite([z, y, x]).all() else None
+def _a_stack(path: Path, array: Any) -> Any:
+    if not is_stack(array.shape, array.dtype.kind):
+        raise _no_stack(path, array)
+    return array
+
+
+def _no_stack(path: Path, array: Any) -> DataError:
+    return DataError(
+        "no stack of slices",
+        path=path,
+        found=f"{np.dtype(array.dtype)} {tuple(array.shape)}",
+        expected="numbers, (Z, H, W) or (H, W)",
+    )

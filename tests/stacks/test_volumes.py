@@ -1,8 +1,13 @@
-"""HDF5 and .npy volumes: what lies inside is found, listed and read a slice at a time."""
+"""Volumes of every format, written by its own library: what lies inside is found, listed and read a slice at a time."""
 
 import h5py
+import mrcfile
+import nibabel
+import nrrd
 import numpy as np
 import pytest
+import z5py
+import zarr
 from PIL import Image
 
 from segcore.data import import_source
@@ -40,7 +45,7 @@ def test_by_the_path_inside(cremi):
 def test_what_lies_inside_is_listed(cremi, inside):
     with pytest.raises(DataError) as raised:
         open_stack(cremi.parent / f"a.h5{inside}")
-    assert "volumes/raw (4 x 30 x 20 uint8)" in raised.value.found
+    assert "volumes/raw (4 x 30 x 20 pixels uint8)" in raised.value.found
     assert "annotations" not in raised.value.found
     assert raised.value.expected == "a.h5:volumes/labels/neuron_ids"
 
@@ -83,14 +88,153 @@ def test_npy(tmp_path):
             open_stack(tmp_path / "bad.npy")
 
 
-@pytest.mark.parametrize("name", ["a.dm3", "a.mrc", "a.nrrd", "a.nii", "a.nii.gz", "a.npz"])
+@pytest.mark.parametrize("name", ["a.dm3", "a.czi", "a.json.gz", "a.npz"])
 def test_what_is_not_read_is_called_by_its_name(name, tmp_path):
     (tmp_path / name).write_bytes(b"whatever")
-    with pytest.raises(DataError, match=r"is not read; found .*; expected TIFF, HDF5, PNG or \.npy"):
+    with pytest.raises(DataError, match=r"is not read; found .*; expected TIFF, HDF5, Zarr, MRC or PNG"):
         open_stack(tmp_path / name)
-    (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(DataError, match="Zarr is not read"):
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.npy", "a.mrc", "a.nrrd", "a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("content", [b"", b"whatever", bytes(4096)])
+def test_what_is_damaged_is_told_in_one_line(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=r"no .* file that can be read|no stack of slices|damaged") as caught:
+        open_stack(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def mrc(path, values, imod=False):
+    with mrcfile.new(path) as file:
+        file.set_data(values)
+        file.voxel_size = (40, 40, 500)  # x, y, z in angstrom
+    if imod:
+        data = bytearray(path.read_bytes())
+        data[152:160] = np.array([1146047817, 0], np.int32).tobytes()
+        path.write_bytes(data)
+
+
+def zarr_array(path, values, version):
+    zarr.open_group(path, mode="w", zarr_format=version).create_array("volumes/raw", data=values, chunks=(1, 30, 20))
+
+
+def ome_zarr(path, values, version):
+    """With a coarser level, and axes of time and channel that have one entry."""
+    group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
+    group.create_array("0", data=values[None, None], chunks=(1, 1, 1, 30, 20))
+    group.create_array("1", data=values[None, None, :, ::2, ::2], chunks=(1, 1, 1, 15, 10))
+    image = {
+        "axes": [
+            {"name": "t", "type": "time"}, {"name": "c", "type": "channel"},
+            *({"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"),
+        ],
+        "datasets": [
+            {
+                "path": str(level),
+                "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 0.05, 0.004 * 2**level, 0.004]}],
+            }
+            for level in range(2)
+        ],
+    }  # fmt: skip
+    if version == "0.4":
+        group.attrs["multiscales"] = [image | {"version": version}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [image]}
+
+
+def n5(path, values):
+    made = z5py.File(path, "a", use_zarr_format=False).create_dataset("volumes/raw", data=values, chunks=(1, 30, 20))
+    made.attrs["resolution"] = [4, 4, 50]
+
+
+def nifti(path, values):
+    image = nibabel.Nifti1Image(values.T, np.diag([0.004, 0.004, 0.05, 1]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, path)
+
+
+SIZED = {"space directions": np.diag([4.0, 4.0, 50.0]), "space units": ["nm"] * 3, "space dimension": 3}
+WRITERS = {
+    "a.mrc": mrc,
+    "a.rec": lambda path, values: mrc(path, values, imod=True),
+    "a.zarr": lambda path, values: zarr_array(path, values, 2),
+    "three.zarr": lambda path, values: zarr_array(path, values, 3),
+    "ome.zarr": lambda path, values: ome_zarr(path, values, "0.4"),
+    "ome5.zarr": lambda path, values: ome_zarr(path, values, "0.5"),
+    "a.n5": n5,
+    "raw.nrrd": lambda path, values: nrrd.write(str(path), values.T, SIZED | {"encoding": "raw"}),
+    "packed.nrrd": lambda path, values: nrrd.write(str(path), values.T, SIZED | {"encoding": "gzip"}),
+    "a.nii": nifti,
+    "a.nii.gz": nifti,
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.float32])
+def test_every_format_as_its_own_library_wrote_it(name, kind, tmp_path):
+    values = volume(kind)
+    if name == "a.rec":
+        if kind != np.uint8:
+            pytest.skip("IMOD says so of bytes alone")
+        values = volume(np.uint8)
+        WRITERS[name](tmp_path / name, values.view(np.int8))
+    elif name == "a.mrc" and kind == np.uint8:
+        kind = np.int8  # MRC knows no other
+        values = (volume().astype(np.int16) - 128).astype(np.int8)
+        WRITERS[name](tmp_path / name, values)
+    else:
+        WRITERS[name](tmp_path / name, values)
+    with open_stack(tmp_path / name) as stack:
+        assert (len(stack), stack.height, stack.width, stack.dtype) == (4, 30, 20, kind)
+        for z in (0, 3, 1):
+            np.testing.assert_array_equal(stack.read(z), values[z])
+        expected = None if "zarr" in name and "ome" not in name else pytest.approx((50, 4, 4))
+        assert stack.voxel_size_nm == expected
+
+
+def test_a_path_inside_a_container(tmp_path):
+    zarr_array(tmp_path / "a.zarr", volume(), 3)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="a")
+    group.create_array("volumes/labels", data=volume(np.uint64))
+    with pytest.raises(DataError, match=r"found volumes/labels \(4 x 30 x 20 pixels uint64\)"):
         open_stack(tmp_path / "a.zarr")
+    for path in ("a.zarr:volumes/raw", "a.zarr/volumes/raw"):
+        with open_stack(tmp_path / path) as stack:
+            np.testing.assert_array_equal(stack.read(1), volume()[1])
+    with pytest.raises(DataError, match="there is no stack volumes/seg in this file"):
+        open_stack(tmp_path / "a.zarr:volumes/seg")
+
+
+def test_several_channels_are_refused_by_their_axes(tmp_path):
+    ome_zarr(tmp_path / "a.zarr", volume(), "0.5")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="a")
+    del group["0"]
+    group.create_array("0", data=np.zeros((1, 2, 4, 30, 20), np.uint8))
+    with pytest.raises(DataError, match="found 1 x 2 x 4 x 30 x 20 pixels uint8, axes t c z y x"):
+        open_stack(tmp_path / "a.zarr")
+
+
+def test_a_scaled_nifti_is_what_it_stands_for(tmp_path):
+    image = nibabel.Nifti1Image(volume(np.int16).T, np.eye(4))
+    image.header.set_slope_inter(0.5, 10)
+    nibabel.save(image, tmp_path / "a.nii")
+    with open_stack(tmp_path / "a.nii") as stack:
+        assert stack.dtype == np.float64
+        assert stack.voxel_size_nm is None
+        np.testing.assert_allclose(stack.read(2), nibabel.load(tmp_path / "a.nii").get_fdata()[:, :, 2].T)
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.n5", "a.mrc", "a.nii.gz"])
+def test_a_folder_of_two_volumes_is_imported(name, tmp_path, data_dir, cell_stack):
+    images, labels = (stack[:5, :30, :20] for stack in cell_stack)
+    suffix = name.removeprefix("a")
+    if suffix == ".mrc":
+        images, labels = images.astype(np.uint16), labels.astype(np.uint16)
+    (tmp_path / "s").mkdir()
+    WRITERS[name](tmp_path / f"s/raw{suffix}", images)
+    WRITERS[name](tmp_path / f"s/labels{suffix}", labels)
+    (dataset,) = import_source(tmp_path / "s", "mine")
+    np.testing.assert_array_equal(dataset.labels, labels)
 
 
 def test_a_folder_of_pictures_with_numbers_in_hdf5(tmp_path, data_dir):

@@ -1,0 +1,94 @@
+"""Stacks from arrays on disk, whatever library opens them: which one is meant, and reading it a slice at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segcore.errors import DataError
+from segcore.stacks.stack import StackReader, VoxelSize, page_names, reasonable, size_text
+
+NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "micron": 1e3, "micrometer": 1e3, "mm": 1e6,
+      "millimeter": 1e6, "angstrom": 0.1, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9}  # fmt: skip
+"""Nanometres in units of length, by the names that files give them."""
+
+
+def is_stack(shape: Sequence[int], kind: str) -> bool:
+    """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers."""
+    return len(shape) in (2, 3) and kind in "uif" and 0 not in shape
+
+
+def chosen(place: Path, inside: str, stacks: Mapping[str, Any]) -> str:
+    """The name of the stack that a path inside a file means, or of the only one.
+
+    Args:
+        place: the file.
+        inside: what was said; empty for the only one.
+        stacks: those there are, by name, each with a `shape` and a `dtype`.
+
+    Raises:
+        DataError: if there is none, or several and none was said; the message lists them.
+    """
+    name = inside.strip("/") or (next(iter(stacks)) if len(stacks) == 1 else "")
+    if name in stacks:
+        return name
+    listed = [f"{one} ({size_text(array.shape)} {array.dtype})" for one, array in list(stacks.items())[:12]]
+    raise DataError(
+        f"there is no stack {name} in this file" if name else "there are several stacks in this file",
+        path=place,
+        found=", ".join(listed) or "no stack of numbers",
+        expected=f"{place.name}:{next(iter(stacks))}" if stacks else "an array of slices, (Z, H, W)",
+    )
+
+
+def array_reader(
+    path: Path,
+    array: Any,
+    *,
+    voxel_size_nm: VoxelSize | None = None,
+    page: Callable[[Any, int], Any] | None = None,
+    shape: Sequence[int] | None = None,
+    close: Callable[[], None] | None = None,
+) -> StackReader:
+    """A stack of an array that is indexed like NumPy's, a slice at a time.
+
+    Args:
+        path: where it comes from.
+        array: (Z, H, W) or (H, W).
+        voxel_size_nm: (z, y, x).
+        page: reads slice z of the array, where that is not `array[z]`.
+        shape: of the stack, where the array's axes have another order.
+        close: closes the file.
+    """
+    shape = tuple(array.shape if shape is None else shape)
+    count, height, width = shape if len(shape) == 3 else (1, *shape)
+    reasonable(path, height, width)
+    native = np.dtype(array.dtype).newbyteorder("=")
+    single = len(shape) == 2
+
+    def load(z: int) -> Any:
+        found = page(array, z) if page is not None else array[...] if single else array[z]
+        return np.asarray(found).astype(native, copy=False)
+
+    return StackReader(
+        path=path,
+        names=page_names(count),
+        height=height,
+        width=width,
+        dtype=native,
+        load=load,
+        voxel_size_nm=voxel_size_nm,
+        close=close,
+    )
+
+
+def voxel_size(sides: Any, unit_nm: float = 1.0) -> VoxelSize | None:
+    """(z, y, x) in nm of three numbers in a unit; None unless all are above 0."""
+    try:
+        z, y, x = (float(side) * unit_nm for side in sides)
+    except (TypeError, ValueError):
+        return None
+    return (z, y, x) if min(z, y, x) > 0 and np.isfinite([z, y, x]).all() else None
