@@ -280,6 +280,7 @@ def predict(options: Any) -> None:
         options.output,
         threshold=_threshold(options.threshold),
         device=options.device,
+        format=options.format,
         progress=on_terminal(),
     )
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")

@@ -64,10 +64,10 @@ def parser() -> argparse.ArgumentParser:
         )
     )
 
-    sub = command("export", "write a dataset as numbered images", "export isbi2012 out --format png")
+    sub = command("export", "write a dataset as numbered images or OME-Zarr", "export isbi2012 out --format png")
     sub.add_argument("dataset")
     sub.add_argument("directory", type=_path, help="new folder")
-    sub.add_argument("--format", default="png", help="png or tiff (default: png)")
+    sub.add_argument("--format", default="png", help="png, tiff or ome-zarr (default: png)")
 
     sub = command("split", "show which slices go where, and the leak audit", "split isbi2012 --protocol kfold")
     sub.add_argument("dataset")
@@ -115,8 +115,9 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out")
     sub.add_argument("run")
-    sub.add_argument("input", type=_path, help="image, TIFF stack or folder of images")
-    sub.add_argument("output", type=_path, help="new folder for probability.tif and mask.tif")
+    sub.add_argument("input", type=_path, help="image, stack, folder of images or volume")
+    sub.add_argument("output", type=_path, help="new folder for probability and mask")
+    sub.add_argument("--format", default="tiff", help="tiff or ome-zarr (default: tiff)")
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
     _device(sub)
 

@@ -1,4 +1,4 @@
-"""Writing a dataset out as folders of zero-padded single files, as the notebook had them."""
+"""Writing a dataset out: folders of zero-padded single files, as the notebook had them, or OME-Zarr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,18 +15,19 @@ from PIL import Image
 from segcore.data.dataset import Dataset
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import StackWriter, page_names
+from segcore.stacks import StackWriter, ZarrWriter, page_names
 from segcore.storage import atomic_folder
 
-Format = Literal["png", "tiff"]
+Format = Literal["png", "tiff", "ome-zarr"]
 
 
 def export(dataset: Dataset, directory: Path, format: Format = "png", *, progress: Progress = SILENT) -> list[Path]:
     """Writes the slices to `train/` and their labels to `label/`, or to `test/` without labels.
 
     The files are called 000.png, 001.png ... (or .tif) in the order of the slices, with as many
-    digits as all need, and hold the stored 8-bit pixels; labels are 255 for interior and 0 for
-    membrane. The folders are written whole or not at all, and none may be there before.
+    digits as all need, and hold the stored 8-bit pixels; labels are 255 for interior, 0 for
+    membrane and 128 for what is to be ignored. `ome-zarr` makes `train.ome.zarr` and so on, with
+    the voxel size in nanometres. The folders are written whole or not at all, and none may be there before.
 
     Returns:
         the folders made.
@@ -35,18 +36,23 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
         DataError: if the format is unknown or a folder is there already.
         StorageError: if the disk refuses.
     """
-    if format not in ("png", "tiff"):
-        raise DataError("unknown format", found=format, expected="png or tiff")
+    if format not in get_args(Format):
+        raise DataError("unknown format", found=format, expected=" or ".join(get_args(Format)))
     directory = Path(directory)
     labelled = dataset.info.labelled
     stacks = {"train": dataset.image, "label": dataset.label} if labelled else {"test": dataset.image}
+    if format == "ome-zarr":
+        stacks = {f"{folder}.ome.zarr": read for folder, read in stacks.items()}
     for folder in stacks:
         if (directory / folder).exists():
             raise DataError("there is already a folder", path=directory / folder, expected="a folder without it")
     made: list[Path] = []
     try:
         for folder, read in stacks.items():
-            _write(directory / folder, dataset.info.slices, read, format, progress)
+            if format == "ome-zarr":
+                _write_zarr(directory / folder, dataset, read, progress)
+            else:
+                _write(directory / folder, dataset.info.slices, read, format, progress)
             made.append(directory / folder)
     except BaseException:
         for path in made:
@@ -55,6 +61,17 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
             directory.rmdir()  # only if it is empty
         raise
     return made
+
+
+def _write_zarr(
+    folder: Path, dataset: Dataset, read: Callable[[int], npt.NDArray[np.uint8]], progress: Progress
+) -> None:
+    info = dataset.info
+    size = info.voxel_size_nm
+    voxels = None if size is None else (size[0], size[1], size[2])
+    with ZarrWriter(folder, height=info.height, width=info.width, slices=info.slices, voxel_size_nm=voxels) as writer:
+        for z in progress.over(range(info.slices), f"writing {folder.name}", info.slices):
+            writer.write(read(z))
 
 
 def _write(

@@ -1,24 +1,31 @@
-"""Predicting any images: a stack in, probabilities out; a stack or folder in, probability and mask TIFFs out."""
+"""Predicting any images: a stack in, probabilities out; a stack or folder in, files of probability and mask out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segcore.errors import ConfigError
 from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
-from segcore.stacks import StackReader, StackWriter, intensity_range, open_stack, to_uint8, without_padding
+from segcore.stacks import StackReader, StackWriter, ZarrWriter, intensity_range, open_stack, to_uint8, without_padding
 from segcore.storage import atomic_folder
+
+PredictionFormat = Literal["tiff", "ome-zarr"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedFiles:
-    """What was written: `probability.tif` (times 255) and `mask.tif` (255 is interior) in `folder`."""
+    """What was written: the probability (times 255) and the mask (255 is interior) in `folder`.
+
+    As `probability.tif` and `mask.tif`, or `probability.ome.zarr` and `mask.ome.zarr`.
+    """
 
     folder: Path
     slices: int
@@ -57,38 +64,44 @@ def predict_to_files(
     *,
     threshold: str | float = "pixel",
     device: str = "auto",
+    format: PredictionFormat = "tiff",
     progress: Progress = SILENT,
 ) -> PredictedFiles:
     """Predicts every slice of `source`, one at a time.
 
     Args:
         run: with weights; with operating points if `threshold` names one.
-        source: image, multi-page TIFF or folder of images of one size. More than 8 bits are
+        source: whatever `open_stack` takes. More than 8 bits are
             stretched to 8 as at import.
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
+        format: of the files, `tiff` or `ome-zarr`.
         progress: told of every slice.
 
     Raises:
         DataError: if the source cannot be read.
         RunError: if the run has no whole weights, or no thresholds yet.
         StorageError: if the folder exists or cannot be written.
+        ConfigError: for a format that is none of these.
     """
+    if format not in get_args(PredictionFormat):
+        raise ConfigError("unknown format", found=format, expected=" or ".join(get_args(PredictionFormat)))
     value = threshold_value(run, threshold)
     with open_stack(source) as stack, atomic_folder(folder) as making:
         found = predict_stack(run, stack, device=device)
 
-        def writer(name: str) -> StackWriter:
-            return StackWriter(
-                making / name,
+        def writer(name: str) -> StackWriter | ZarrWriter:
+            written, suffix = (StackWriter, ".tif") if format == "tiff" else (ZarrWriter, ".ome.zarr")
+            return written(
+                making / f"{name}{suffix}",
                 height=stack.height,
                 width=stack.width,
                 slices=len(stack),
                 voxel_size_nm=stack.voxel_size_nm,
             )
 
-        with writer("probability.tif") as probabilities, writer("mask.tif") as masks:
+        with writer("probability") as probabilities, writer("mask") as masks:
             for probability in progress.over(found, "predicting", len(stack)):
                 probabilities.write(probability)
                 masks.write(predicted_interior(probability, value).astype("uint8") * 255)

@@ -34,6 +34,7 @@ from segcore.stacks.reduction import (
 from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
 from segcore.stacks.volumes import VOLUME_SUFFIXES, file_of
 from segcore.stacks.writing import StackWriter
+from segcore.stacks.writing_zarr import ZarrWriter
 
 __all__ = [
     "FEW_LEVELS",
@@ -55,6 +56,7 @@ __all__ = [
     "Tissue",
     "Truth",
     "VoxelSize",
+    "ZarrWriter",
     "array_stack",
     "each_slice",
     "extremes",

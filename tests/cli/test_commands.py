@@ -791,7 +791,7 @@ def test_unknown_settings(setting, words, data, tmp_path, refused):
         (["split", "tiny", "--protocol", "nonsense"], "blocks or kfold or notebook"),
         (["split", "tiny", "--protocol", "kfold", "--set", "split.folds=99"], "99 folds"),
         (["split", "tiny", "--set", "split.gap=99"], "none to train on"),
-        (["export", "tiny", "out", "--format", "jpeg"], "png or tiff"),
+        (["export", "tiny", "out", "--format", "jpeg"], "png or tiff or ome-zarr"),
         (["fetch", "nonsense"], "isbi2012 or sample"),
         (["fetch", "sample", "--from", "somewhere"], "fetch sample"),
         (["augment", "tiny", "--out", "out", "--count", "0"], "1 or more"),

@@ -38,6 +38,15 @@ def test_exported_and_imported_again_is_the_same(cells, tmp_path, form):
     assert again.info.fingerprint == cells.info.fingerprint
 
 
+def test_ome_zarr_is_imported_again_as_it_was(cells, data_dir, tmp_path, listing):
+    made = export(cells, tmp_path / "out", "ome-zarr")
+    assert [path.name for path in made] == ["train.ome.zarr", "label.ome.zarr"]
+    (again,) = import_source(tmp_path / "out", "again")
+    np.testing.assert_array_equal(again.images, cells.images)
+    np.testing.assert_array_equal(again.labels, cells.labels)
+    assert again.info.voxel_size_nm == cells.info.voxel_size_nm
+
+
 def test_unlabelled_slices_go_to_test(data_dir, tmp_path, small_pair):
     dataset = install("plain", array_stack(small_pair[0]))
     assert export(dataset, tmp_path / "out") == [tmp_path / "out/test"]
@@ -65,7 +74,7 @@ def test_nothing_is_written_over(cells, tmp_path, listing):
 
 
 def test_unknown_format(cells, tmp_path):
-    with pytest.raises(DataError, match="unknown format; found bmp; expected png or tiff"):
+    with pytest.raises(DataError, match="unknown format; found bmp; expected png or tiff or ome-zarr"):
         export(cells, tmp_path / "out", "bmp")
 
 

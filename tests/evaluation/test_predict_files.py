@@ -9,6 +9,7 @@ from PIL import Image
 
 from segcore.errors import ConfigError, DataError, RunError, StorageError
 from segcore.evaluation.predict_files import predict_to_files
+from segcore.stacks import open_stack
 
 CPU = "cpu"
 
@@ -47,6 +48,16 @@ def test_thresholds(mid_grey_run, tmp_path, threshold, value, lightest_membrane)
     np.testing.assert_array_equal(mask > 0, q > 255 * value)
     if 0 < value < 1:
         assert abs(int(np.flatnonzero(mask == 0)[-1]) - lightest_membrane) <= 1
+
+
+def test_as_ome_zarr(mid_grey_run, tmp_path, cell_stack):
+    tifffile.imwrite(tmp_path / "a.tif", cell_stack[0][:3], photometric="minisblack")
+    plain = predict_to_files(mid_grey_run, tmp_path / "a.tif", tmp_path / "plain", device="cpu")
+    written = predict_to_files(mid_grey_run, tmp_path / "a.tif", tmp_path / "zarr", device="cpu", format="ome-zarr")
+    for name in ("probability", "mask"):
+        expected = tifffile.imread(plain.folder / f"{name}.tif")
+        with open_stack(written.folder / f"{name}.ome.zarr") as stack:
+            np.testing.assert_array_equal(np.stack([stack.read(z) for z in range(3)]), expected)
 
 
 def test_numbered_images_of_a_folder_in_order(mid_grey_run, tmp_path):
