@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from segcore.stacks import (
     FEW_LEVELS,
     StackReader,
     Tissue,
+    image_files,
+    is_container,
     open_pictures,
     open_stack,
     paired_by_stem,
@@ -65,12 +68,12 @@ def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStac
     """
     before = len(recorder.done)
     with recorder.of(f"{part.name}: images") as say:
-        images = stack.enter_context(_opened(part.images))
+        images = stack.enter_context(_opened(part.images, "zero"))
         say(_described(images))
     labels = None
     if part.labels:
         with recorder.of(f"{part.name}: labels") as say:
-            raw = stack.enter_context(_opened(part.labels))
+            raw = stack.enter_context(_opened(part.labels, "edge"))
             say(_described(raw))
         with recorder.of(f"{part.name}: images and labels pair up") as say:
             _check_pairs(images, raw)
@@ -88,8 +91,12 @@ def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStac
     )
 
 
-def _opened(paths: tuple[Path, ...]) -> StackReader:
-    return open_stack(paths[0]) if len(paths) == 1 else open_pictures(paths)
+def _opened(paths: tuple[Path, ...], smaller: Literal["zero", "edge"]) -> StackReader:
+    """Images of different sizes are padded: with 0, which is known for padding, and masks with values they have."""
+    if len(paths) == 1 and paths[0].is_dir() and not is_container(paths[0]):
+        paths = tuple(image_files(paths[0]))
+        return open_pictures(paths, smaller=smaller)
+    return open_stack(paths[0]) if len(paths) == 1 else open_pictures(paths, smaller=smaller)
 
 
 def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
@@ -111,7 +118,11 @@ def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
 
 
 def _described(stack: StackReader) -> str:
-    return f"{len(stack)} slices of {stack.height} x {stack.width} pixels, {stack.dtype}"
+    said = f"{len(stack)} slices of {stack.height} x {stack.width} pixels, {stack.dtype}"
+    if len(set(stack.sizes)) > 1:
+        height, width = min(stack.sizes)
+        said += f"; of {len(set(stack.sizes))} sizes, the smallest {height} x {width}: padded, which is ignored"
+    return said
 
 
 def _check_pairs(images: StackReader, labels: StackReader) -> None:
@@ -122,6 +133,11 @@ def _check_pairs(images: StackReader, labels: StackReader) -> None:
     size, expected = (f"{stack.height} x {stack.width} pixels" for stack in (labels, images))
     if size != expected:
         raise DataError("masks and images differ in size", path=labels.path, found=size, expected=expected)
+    for name, mine, its in zip(labels.names, images.sizes, labels.sizes, strict=True):
+        if mine != its:
+            found, expected = (f"{height} x {width} pixels" for height, width in (its, mine))
+            problem = "a mask differs from its image in size"
+            raise DataError(problem, path=labels.path / name, found=found, expected=expected)
     if images.path.is_dir() and labels.path.is_dir():
         z = unpaired(images.names, labels.names)
         if z is not None and paired_by_stem(images.names, labels.names) != list(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -83,9 +84,9 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Col
     train = [index for index in rest if index not in judged and index not in gap]
     if not train:
         raise ConfigError(
-            f"a stack of {slices} slices leaves none to train on",
+            f"a stack of {slices} {'slice' if slices == 1 else 'slices'} leaves none to train on",
             found=f"{len(test)} for test, {len(validation)} for validation, {len(gap)} between",
-            expected="a longer stack, or smaller split.test_fraction, split.validation_fraction or split.gap",
+            expected=_enough(slices, config),
         )
     return Split(
         protocol=config.protocol,
@@ -95,6 +96,19 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Col
         gap=tuple(gap),
         test=tuple(test),
     )
+
+
+def _enough(slices: int, config: SplitConfig) -> str:
+    """Settings under which so few slices can be trained on, in words."""
+    few = dataclasses.replace(config, protocol="blocks", test_fraction=0, gap=0)
+    if slices >= 2:
+        named = "split.test_fraction=0 split.gap=0" + (" split.protocol=blocks" if config.protocol == "kfold" else "")
+        part = make_split(slices, few)
+        return (
+            f"a longer stack, or {named}: {len(part.train)} for training and {len(part.validation)} for validation, "
+            "beside each other, and none held out"
+        )
+    return "a longer stack; of one slice nothing can be held out"
 
 
 def _without(split: Split, slices: int, left_out: Collection[int]) -> Split:

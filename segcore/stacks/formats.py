@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -117,28 +118,45 @@ def picture_names(folder: Path) -> list[str]:
     return [path.name for path in files if not path.name.startswith(".")]
 
 
-def open_pictures(files: Sequence[Path]) -> StackReader:
-    """Opens single images of one folder as a stack, in the order given; errors as for `open_stack`."""
+def open_pictures(files: Sequence[Path], *, smaller: Literal["refused", "zero", "edge"] = "refused") -> StackReader:
+    """Opens single images of one folder as a stack, in the order given.
+
+    Args:
+        files: of one page each.
+        smaller: what is done with images that are smaller than others: refused, or padded below and to the right, with
+            0 or with the values along their edges.
+
+    Raises:
+        DataError: as `open_stack` does.
+    """
     first: StackReader | None = None
+    sizes: list[tuple[int, int]] = []
     for path in files:
         with open_stack(path) as one:
             first = first or one
             if len(one) != 1:
                 raise DataError("several pages in a file of a folder", path=path, found=len(one), expected="one page")
-            same_form(one, first, path, f"as in {files[0].name}")
+            same_form(one, first, path, f"as in {files[0].name}", sizes=smaller == "refused")
+            sizes.append((one.height, one.width))
     assert first is not None
+    height, width = (max(sides) for sides in zip(*sizes, strict=True))
+    reasonable(files[0].parent, height, width)
+    mode: Literal["constant", "edge"] = "edge" if smaller == "edge" else "constant"
 
     def load(z: int) -> Page:
         with open_stack(files[z]) as one:
-            return one.read(0)
+            page = one.read(0)
+        missing = ((0, height - page.shape[0]), (0, width - page.shape[1]))
+        return np.pad(page, missing, mode=mode) if page.shape != (height, width) else page
 
     return StackReader(
         path=files[0].parent,
         names=[path.name for path in files],
-        height=first.height,
-        width=first.width,
+        height=height,
+        width=width,
         dtype=first.dtype,
         load=load,
+        sizes=sizes,
     )
 
 

@@ -30,6 +30,7 @@ class StackReader:
         height, width: of every slice, in pixels.
         dtype: of what `read` gives: 8-bit for bilevel and palette images, otherwise the file's.
         voxel_size_nm: (z, y, x) in nanometres where the file says all three, else None.
+        sizes: height and width of each slice before smaller ones were padded.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class StackReader:
         load: Callable[[int], Page],
         voxel_size_nm: VoxelSize | None = None,
         close: Callable[[], None] | None = None,
+        sizes: Sequence[tuple[int, int]] | None = None,
     ) -> None:
         self.path = path
         # A file name may hold bytes that are no text, which tables and JSON could not keep.
@@ -51,6 +53,7 @@ class StackReader:
         self.width = width
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.voxel_size_nm = voxel_size_nm
+        self.sizes = tuple(sizes or [(height, width)] * len(self.names))
         self._load = load
         self._close = close
 
@@ -105,6 +108,7 @@ class StackReader:
             load=lambda z: change(self.read(z)),
             voxel_size_nm=self.voxel_size_nm,
             close=self.close,
+            sizes=self.sizes,
         )
 
 
@@ -154,13 +158,16 @@ class Form(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
 
-def same_form(one: Form, other: Form, path: Path, where: str) -> None:
-    """Raises a `DataError` about `path` if two slices differ in size or type; `where` says what `other` is."""
+def same_form(one: Form, other: Form, path: Path, where: str, *, sizes: bool = True) -> None:
+    """Raises a `DataError` about `path` if two slices differ in type, or, with `sizes`, in size.
+
+    `where` says what `other` is.
+    """
     for what, found, expected in (
         ("size", size_text((one.height, one.width)), size_text((other.height, other.width))),
         ("pixel type", str(one.dtype), str(other.dtype)),
     ):
-        if found != expected:
+        if found != expected and (sizes or what != "size"):
             raise DataError(f"slices differ in {what}", path=path, found=found, expected=f"{expected} {where}")
 
 

@@ -269,7 +269,23 @@ def test_masks_of_another_size(notebook, data_dir, listing):
 
 def test_one_mask_of_another_size(notebook, data_dir, listing):
     tifffile.imwrite(notebook / "label/3.tif", np.zeros((61, 47), np.uint8))
-    assert_refused(notebook, r"3\.tif: slices differ in size", data_dir, listing)
+    message = r"3\.tif: a mask differs from its image in size; found 61 x 47 pixels; expected 61 x 48 pixels"
+    assert_refused(notebook, message, data_dir, listing)
+
+
+def test_slices_of_different_sizes_are_one_dataset(notebook, twelve, data_dir):
+    for folder in ("train", "label"):
+        for name, rows, columns in (("3.tif", 50, 48), ("7.tif", 61, 30)):
+            page = tifffile.imread(notebook / folder / name)[:rows, :columns]
+            tifffile.imwrite(notebook / folder / name, np.maximum(page, 1) if folder == "train" else page)
+    train, _ = import_source(notebook, "cells")
+    assert train.images.shape == (12, 61, 48)
+    np.testing.assert_array_equal(train.labels[3, :50], twelve[1][3, :50])
+    np.testing.assert_array_equal(train.labels[3, 50:], 128)
+    np.testing.assert_array_equal(train.labels[7, :, 30:], 128)
+    np.testing.assert_array_equal(train.labels[0], twelve[1][0])
+    said = next(check.message for check in train.info.checks if check.name == "cells: images")
+    assert said.endswith("; of 3 sizes, the smallest 50 x 48: padded, which is ignored")
 
 
 def test_masks_of_other_numbers(notebook, data_dir, listing):
