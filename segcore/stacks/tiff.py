@@ -24,6 +24,15 @@ _NANOMETRES = {"nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 
 _NANOMETRES |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00B5m": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3}
 
 
+_COLOURS = {
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.PALETTE,
+}
+_MOST_STAINS = 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Form:
     """What the header of a TIFF page says its grey slice will be."""
@@ -55,12 +64,12 @@ def open_tiff(path: Path) -> StackReader:
         if not single:
             page = pages[z]
             assert isinstance(page, tifffile.TiffPage)
-            return _tiff_grey(page)
+            return _grey_of(page.asarray(), page, lookup=not tiff.is_imagej)
         page = pages.first
         file = tiff.filehandle
         file.seek(page.dataoffsets[0] + z * page.nbytes)
         raw = np.frombuffer(file.read(page.nbytes), dtype=tiff.byteorder + page.dtype.char)  # type: ignore[union-attr]
-        return np.asarray(raw.reshape(page.shape), dtype=form.dtype)
+        return _grey_of(raw.reshape(page.shape), page, lookup=False)
 
     return StackReader(
         path=path,
@@ -135,6 +144,7 @@ def _tiff_form(tiff: tifffile.TiffFile, path: Path) -> tuple[_Form, int]:
                 found=f"axes {axes}, type {page.dtype}",
                 expected="height x width, perhaps with colours",
             )
+        _check_colours(page, path, z, image_j=tiff.is_imagej, alone=len(tiff.pages) == 1)
         form = _Form(height=page.imagelength, width=page.imagewidth, dtype=_grey_type(page))
         reasonable(path, form.height, form.width)
         first = first or form
@@ -142,6 +152,33 @@ def _tiff_form(tiff: tifffile.TiffFile, path: Path) -> tuple[_Form, int]:
         _check_segments(page, path, z, end)
     assert first is not None
     return first, _plane_count(tiff, path)
+
+
+def _check_colours(page: tifffile.TiffPage, path: Path, z: int, *, image_j: bool, alone: bool) -> None:
+    """Refuses what would be read as something else than it is, with the reason."""
+    kind = page.photometric
+    turned = kind == tifffile.PHOTOMETRIC.YCBCR and page.compression == tifffile.COMPRESSION.JPEG  # decoded as RGB
+    if kind not in _COLOURS and not turned:
+        name = getattr(kind, "name", str(kind))
+        raise DataError(
+            f"page {z} has colours that are not read", path=path, found=name, expected="grey, a palette of greys or RGB"
+        )
+    if page.axes == "SYX" and alone:
+        raise DataError(
+            "three or four planes of colour, or slices that were saved as colours",
+            path=path,
+            found=f"one page of {page.samplesperpixel} planes",
+            expected="a page for each slice (in tifffile, photometric='minisblack'), or colours pixel by pixel",
+        )
+    if kind == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None and not image_j:
+        red, green, blue = np.asarray(page.colormap)
+        if (red != green).any() or (green != blue).any():
+            raise DataError(
+                f"page {z} has a lookup table of colours, under which different values can look alike",
+                path=path,
+                found="a palette that is not grey",
+                expected="the values themselves: grey, or saved by ImageJ",
+            )
 
 
 def _grey_type(page: tifffile.TiffPage) -> np.dtype[Any]:
@@ -185,13 +222,21 @@ def _plane_count(tiff: tifffile.TiffFile, path: Path) -> int:
                 found=f"{count} pages",
                 expected=f"{said['channels'] * said['frames'] * said['slices']} as its OME header says",
             )
-    # One dimension alone is the stack, whatever it is called: many programs name it wrongly.
-    if sum(size > 1 for size in said.values()) > 1:
+    shape = tuple((tiff.shaped_metadata or [{}])[0].get("shape", ()))
+    planes = [side for side in shape[: -3 if tiff.pages.first.samplesperpixel > 1 else -2] if side > 1]
+    if len(planes) > 1:
+        raise DataError(
+            "not one stack of slices", path=path, found=f"shape {' x '.join(map(str, shape))}", expected="Z x H x W"
+        )
+    # One dimension alone is the stack, whatever it is called: many programs name it wrongly. But few channels are
+    # stains of one slice.
+    if sum(size > 1 for size in said.values()) > 1 or 1 < said["channels"] <= _MOST_STAINS:
         raise DataError(
             "not one stack of slices",
             path=path,
             found=f"{said['channels']} channels, {said['frames']} frames, {said['slices']} slices",
-            expected="slices only, one channel and one time point",
+            expected="slices only, one channel and one time point (if these are slices, ImageJ renames them: "
+            "Image > Hyperstacks > Stack to Hyperstack)",
         )
     return count
 
@@ -202,24 +247,38 @@ def _image_j_single(tiff: tifffile.TiffFile, path: Path, count: int) -> bool:
         return False
     page = tiff.pages.first
     needed = page.dataoffsets[0] + count * page.nbytes
-    if len(tiff.pages) > 1 or not page.is_contiguous or page.ndim != 2 or needed > tiff.filehandle.size:
+    if page.ndim != 2:
+        raise DataError(
+            "an ImageJ stack of colours with a single header is not read", path=path, found=f"{count} slices in RGB",
+            expected="the stack as 8 or 16 bits of grey",
+        )  # fmt: skip
+    if len(tiff.pages) > 1 or not page.is_contiguous or needed > tiff.filehandle.size:
         raise DataError("truncated TIFF file", path=path, found=f"{len(tiff.pages)} pages", expected=f"{count} slices")
     return True
 
 
-def _tiff_grey(page: tifffile.TiffPage) -> Page:
-    values = page.asarray()
+def _grey_of(values: Page, page: tifffile.TiffPage, *, lookup: bool) -> Page:
+    """A slice in grey, the brighter the higher, from what a page holds.
+
+    Args:
+        values: of the page.
+        page: says what they mean.
+        lookup: whether a palette is one; ImageJ's is how it shows the values.
+    """
     form = _grey_type(page)
     if page.axes == "SYX":
         values = np.moveaxis(values, 0, -1)
-    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None and lookup:
         colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return np.asarray(luminance(colours[np.newaxis])[0][values])
     if values.dtype.kind == "b":
         values = values.astype(np.uint8) * np.uint8(255)
         return np.uint8(255) - values if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE else values
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.kind == "u":
-        values = values.dtype.type(2**page.bitspersample - 1) - values
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        if values.dtype.kind == "u":
+            values = values.dtype.type(2**page.bitspersample - 1) - values
+        else:
+            values = ~values if values.dtype.kind == "i" else -values
     return np.ascontiguousarray(luminance(values), dtype=form)
 
 

@@ -126,6 +126,55 @@ def test_palette_of_a_tiff_is_looked_up(tmp_path):
     np.testing.assert_array_equal(read_all(tmp_path / "a.tif")[0], 255 - indices)
 
 
+LUT = np.zeros((3, 256), np.uint16)
+LUT[0], LUT[1] = np.arange(256) << 8, np.clip(2 * np.arange(256) - 256, 0, 255) << 8
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "expected"),
+    [
+        (noise(3, 6, 7), {"photometric": "miniswhite", "imagej": True, "metadata": {"axes": "ZYX"}}, lambda v: 255 - v),
+        (noise(3, 6, 7, dtype=np.uint16), {"photometric": "miniswhite"}, lambda v: 65535 - v),
+        (noise(3, 6, 7).astype(np.int16), {"photometric": "miniswhite"}, lambda v: -1 - v),
+        (noise(3, 6, 7).astype(np.float32), {"photometric": "miniswhite"}, lambda v: -v),
+        (noise(3, 6, 7), {"imagej": True, "colormap": LUT, "metadata": {"axes": "ZYX"}}, lambda v: v),
+        (noise(5, 1, 6, 7), {"photometric": "minisblack"}, lambda v: v[:, 0]),
+        (noise(3, 6, 7, 2), {"photometric": "minisblack", "extrasamples": ["unassalpha"]}, lambda v: v[..., 0]),
+        (noise(3, 6, 7, dtype=np.uint16) >> 4, {"photometric": "minisblack", "bitspersample": 12}, lambda v: v),
+    ],
+    ids=["imagej inverted", "u2 inverted", "i2 inverted", "f4 inverted", "imagej LUT", "one more axis", "alpha", "12"],
+)
+def test_what_a_tiff_means_is_what_is_read(tmp_path, values, options, expected):
+    tifffile.imwrite(tmp_path / "a.tif", values, **options)
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), expected(values))
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        (noise(3, 6, 7), {"photometric": "rgb", "planarconfig": "separate"}, "slices that were saved as colours"),
+        (noise(2, 5, 6, 7), {"photometric": "minisblack"}, "not one stack of slices; found shape 2 x 5 x 6 x 7"),
+        (noise(2, 6, 7), {"imagej": True, "metadata": {"axes": "CYX"}}, "found 2 channels, 1 frames, 1 slices"),
+        (noise(3, 6, 7), {"photometric": "palette", "colormap": LUT}, "a lookup table of colours"),
+        (noise(6, 7, 4), {"photometric": "separated"}, "colours that are not read; found SEPARATED"),
+        (noise(6, 7, 3), {"photometric": "ycbcr"}, "colours that are not read; found YCBCR"),
+        (noise(6, 7, 3), {"photometric": "cielab"}, "colours that are not read; found CIELAB"),
+    ],
+)
+def test_what_could_be_read_as_something_else_is_refused(tmp_path, values, options, message):
+    tifffile.imwrite(tmp_path / "a.tif", values, **options)
+    with pytest.raises(DataError, match=message):
+        open_stack(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_an_imagej_stack_with_a_single_header_is_no_negative(tmp_path, photometric):
+    pages = noise(4, 6, 7)
+    with tifffile.TiffWriter(tmp_path / "a.tif", imagej=True) as writer:
+        writer.write(pages, truncate=True, photometric=photometric, metadata={"axes": "ZYX"})
+    np.testing.assert_array_equal(read_all(tmp_path / "a.tif"), pages if photometric == "minisblack" else 255 - pages)
+
+
 def test_voxel_sizes_of_imagej_and_ome(tmp_path):
     pages = noise(3, 6, 7)
     tifffile.imwrite(
