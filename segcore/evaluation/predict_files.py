@@ -10,11 +10,23 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import ConfigError
+from segcore.data import unpacked
+from segcore.errors import ConfigError, DataError
 from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
-from segcore.stacks import StackReader, StackWriter, ZarrWriter, intensity_range, open_stack, to_uint8, without_padding
+from segcore.stacks import (
+    IMAGE_SUFFIXES,
+    VOLUME_SUFFIXES,
+    StackReader,
+    StackWriter,
+    ZarrWriter,
+    intensity_range,
+    is_container,
+    open_stack,
+    to_uint8,
+    without_padding,
+)
 from segcore.storage import atomic_folder
 
 PredictionFormat = Literal["tiff", "ome-zarr"]
@@ -24,7 +36,13 @@ PredictionFormat = Literal["tiff", "ome-zarr"]
 class PredictedFiles:
     """What was written: the probability (times 255) and the mask (255 is interior) in `folder`.
 
-    As `probability.tif` and `mask.tif`, or `probability.ome.zarr` and `mask.ome.zarr`.
+    As `probability.tif` and `mask.tif`, or `probability.ome.zarr` and `mask.ome.zarr`; of several stacks, or images of
+    different sizes, two for each, such as `img_07-mask.tif`.
+
+    Attributes:
+        folder: in which they are.
+        slices: of all of them.
+        threshold: above which a pixel of the mask is interior.
     """
 
     folder: Path
@@ -71,8 +89,8 @@ def predict_to_files(
 
     Args:
         run: with weights; with operating points if `threshold` names one.
-        source: whatever `open_stack` takes. More than 8 bits are
-            stretched to 8 as at import.
+        source: whatever `open_stack` takes, a folder of several of these or of images of different sizes, or a zip
+            of one of these. More than 8 bits are stretched to 8 as at import.
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
@@ -88,21 +106,59 @@ def predict_to_files(
     if format not in get_args(PredictionFormat):
         raise ConfigError("unknown format", found=format, expected=" or ".join(get_args(PredictionFormat)))
     value = threshold_value(run, threshold)
-    with open_stack(source) as stack, atomic_folder(folder) as making:
-        found = predict_stack(run, stack, device=device)
+    slices = 0
+    with atomic_folder(folder) as making, unpacked(source, folder.absolute().parent, progress=progress) as root:
+        for name, path in _inputs(root):
+            with open_stack(path) as stack:
+                slices += len(stack)
+                _predict_one(run, stack, making, name, value, device, format, progress)
+    return PredictedFiles(folder=folder, slices=slices, threshold=value)
 
-        def writer(name: str) -> StackWriter | ZarrWriter:
-            written, suffix = (StackWriter, ".tif") if format == "tiff" else (ZarrWriter, ".ome.zarr")
-            return written(
-                making / f"{name}{suffix}",
-                height=stack.height,
-                width=stack.width,
-                slices=len(stack),
-                voxel_size_nm=stack.voxel_size_nm,
-            )
 
-        with writer("probability") as probabilities, writer("mask") as masks:
-            for probability in progress.over(found, "predicting", len(stack)):
-                probabilities.write(probability)
-                masks.write(predicted_interior(probability, value).astype("uint8") * 255)
-        return PredictedFiles(folder=folder, slices=len(stack), threshold=value)
+def _inputs(root: Path) -> list[tuple[str, Path]]:
+    """What is predicted: one stack without a name, or several with names of their own."""
+    if not root.is_dir() or is_container(root):
+        return [("", root)]
+    there = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
+    if len(there) == 1 and there[0].is_dir() and not is_container(there[0]):
+        return _inputs(there[0])
+    try:
+        with open_stack(root):
+            return [("", root)]
+    except DataError:
+        names = [path.name.split(".")[0] for path in there]
+        several = [
+            (name if names.count(name) == 1 else path.name, path)
+            for name, path in zip(names, there, strict=True)
+            if (path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES) or is_container(path)
+        ]
+        if len(several) < 2:
+            raise
+        return several
+
+
+def _predict_one(
+    run: Run,
+    stack: StackReader,
+    folder: Path,
+    name: str,
+    threshold: float,
+    device: str,
+    format: PredictionFormat,
+    progress: Progress,
+) -> None:
+    def writer(what: str) -> StackWriter | ZarrWriter:
+        written, suffix = (StackWriter, ".tif") if format == "tiff" else (ZarrWriter, ".ome.zarr")
+        return written(
+            folder / f"{name}{'-' if name else ''}{what}{suffix}",
+            height=stack.height,
+            width=stack.width,
+            slices=len(stack),
+            voxel_size_nm=stack.voxel_size_nm,
+        )
+
+    found = predict_stack(run, stack, device=device)
+    with writer("probability") as probabilities, writer("mask") as masks:
+        for probability in progress.over(found, "predicting", len(stack)):
+            probabilities.write(probability)
+            masks.write(predicted_interior(probability, threshold).astype("uint8") * 255)

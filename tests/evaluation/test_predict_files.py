@@ -1,6 +1,8 @@
 """Applying a run to images of every kind; what is written is read back."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +68,26 @@ def test_numbered_images_of_a_folder_in_order(mid_grey_run, tmp_path):
         Image.fromarray(np.full((7, 5), grey, np.uint8)).save(tmp_path / "in" / f"{number}.png")
     applied(mid_grey_run, tmp_path / "in", tmp_path / "out")
     assert tifffile.imread(tmp_path / "out/mask.tif")[:, 0, 0].tolist() == [255, 0, 255]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_images_of_different_sizes_and_stacks_keep_their_names(mid_grey_run, tmp_path, listing, packed):
+    source = tmp_path / "in"
+    source.mkdir()
+    Image.fromarray(np.full((7, 5), 200, np.uint8)).save(source / "left.png")
+    Image.fromarray(np.full((9, 4), 20, np.uint8)).save(source / "right.png")
+    tifffile.imwrite(source / "several.tif", np.full((3, 6, 6), 130, np.uint8), photometric="minisblack")
+    (source / "README.md").write_text("what they are")
+    if packed:
+        source = Path(shutil.make_archive(str(tmp_path / "a"), "zip", source))
+    found = applied(mid_grey_run, source, tmp_path / "out")
+    assert found.slices == 5
+    assert listing(tmp_path / "out") == sorted(
+        f"{name}-{what}.tif" for name in ("left", "right", "several") for what in ("mask", "probability")
+    )
+    assert tifffile.imread(tmp_path / "out/right-mask.tif").shape[-2:] == (9, 4)
+    assert not tifffile.imread(tmp_path / "out/right-mask.tif").any()
+    assert tifffile.imread(tmp_path / "out/several-mask.tif").shape == (3, 6, 6)
 
 
 def test_16_bits_are_stretched(mid_grey_run, tmp_path):
