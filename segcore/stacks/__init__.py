@@ -32,12 +32,13 @@ from segcore.stacks.reduction import (
     write_reduced_prediction,
 )
 from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
-from segcore.stacks.volumes import VOLUME_SUFFIXES, file_of
+from segcore.stacks.volumes import HDF5_SUFFIXES, VOLUME_SUFFIXES, file_of
 from segcore.stacks.writing import StackWriter
 from segcore.stacks.writing_zarr import ZarrWriter
 
 __all__ = [
     "FEW_LEVELS",
+    "HDF5_SUFFIXES",
     "HOW",
     "IGNORE",
     "IMAGE_SUFFIXES",

@@ -34,9 +34,18 @@ class Importing:
 
 
 def start_import(
-    form: tuple[Any, ...], images: Any, masks: Any, name: str, only_check: bool, options: dict[str, Any]
+    form: tuple[Any, ...],
+    images: Any,
+    masks: Any,
+    inside: tuple[str, str],
+    name: str,
+    only_check: bool,
+    options: dict[str, Any],
 ) -> Importing:
-    """Starts it in a thread; what was uploaded is copied to a folder of this visit, and goes when it is done."""
+    """Starts it in a thread; what was uploaded is copied to a folder of this visit, and goes when it is done.
+
+    `inside` says where images and masks are in uploaded HDF5 files that hold several stacks.
+    """
     checks: list[Check] = []
     task = check_source if only_check else import_source
     if isinstance(images, str):
@@ -56,8 +65,8 @@ def start_import(
 
     def by_upload(progress: Progress) -> Any:
         try:
-            source = uploads.copy(images, folder / "images", progress)
-            labels = uploads.copy(masks, folder / "masks", progress) if masks else None
+            source = _inside(uploads.copy(images, folder / "images", progress), inside[0])
+            labels = _inside(uploads.copy(masks, folder / "masks", progress), inside[1]) if masks else None
             limit = uploads.MOST_UNPACKED_BYTES
             return task(
                 source, name, labels=labels, unpack_limit=limit, progress=progress, checks=checks, **options
@@ -66,3 +75,7 @@ def start_import(
             shutil.rmtree(folder, ignore_errors=True)
 
     return Importing(form=form, only_check=only_check, work=Work(by_upload), checks=checks, naming=naming)
+
+
+def _inside(file: Path, path: str) -> Path:
+    return Path(f"{file}:{path}") if path else file

@@ -14,7 +14,7 @@ from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
 from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, UnlabelledSlices
 from segcore.errors import SegcoreError
-from segcore.stacks import VoxelSize
+from segcore.stacks import HDF5_SUFFIXES, VoxelSize
 from segcore.storage import read_only, safe_name
 
 _KINDS: dict[LabelsAre, str] = {
@@ -55,6 +55,7 @@ def import_section() -> None:
         masks = right.file_uploader(
             "Masks, if they are not in the zip", uploads.SUFFIXES, accept_multiple_files=True, key="import masks"
         )
+        inside = (_inside(left, "images", images), _inside(right, "masks", masks))
     else:
         images = left.text_input(
             "Path of the images, folder or zip", key="import path", placeholder="/data/stack.tif"
@@ -62,6 +63,7 @@ def import_section() -> None:
         masks = right.text_input(
             "Path of the masks, if they are elsewhere", key="import masks path", placeholder="/data/masks.tif"
         ).strip()
+        inside = ("", "")  # it is part of the path
     left, right = st.columns(2)  # a new row, so that a narrow window keeps the order
     name = left.text_input(
         "Name of the dataset", key="import name", help="Letters, digits, '.', '_' and '-'.", placeholder="my-stack"
@@ -83,7 +85,7 @@ def import_section() -> None:
     )  # fmt: skip
     label_options = _label_options(polarity, white_from)
     voxel = _voxel()
-    form = (way, _of_files(images), _of_files(masks), name, title, label_options, voxel)
+    form = (way, _of_files(images), _of_files(masks), inside, name, title, label_options, voxel)
     state: Importing | None = st.session_state.get("import")
     if state is not None and state.work.state == "running":
         background.show(state.work, "import", also=partial(_so_far, state))
@@ -99,10 +101,21 @@ def import_section() -> None:
     if checking or keeping:
         options: dict[str, Any] = {"label_options": label_options}
         options |= {} if checking else {"voxel_size_nm": voxel, "title": title}
-        st.session_state["import"] = start_import(form, images, masks, name or "unnamed", checking, options)
+        st.session_state["import"] = start_import(form, images, masks, inside, name or "unnamed", checking, options)
         st.rerun()
     if state is not None and state.form == form:
         _came_of(state)
+
+
+def _inside(column: Any, what: str, files: Any) -> str:
+    """Where the stack is in an HDF5 file, which can hold several; asked for only where there is such a file."""
+    if len(files) != 1 or not files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
+        return ""
+    said: str = column.text_input(
+        f"Path of the {what} inside the file (if it holds several)", key=f"import {what} inside",
+        placeholder="volumes/raw", help="What the file holds is listed when it is checked.",
+    )  # fmt: skip
+    return said.strip()
 
 
 def _label_options(polarity: Any, white_from: float | None) -> LabelOptions | None:
