@@ -20,7 +20,7 @@ from segcore.data.dataset import (
 )
 from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
-from segcore.data.importing import check_source, import_source
+from segcore.data.importing import Preview, check_source, import_source
 from segcore.data.label_kinds import ClassValues, LabelsAre
 from segcore.data.label_reading import LabelOptions, UnlabelledSlices
 from segcore.data.synthetic import make_stack
@@ -38,6 +38,7 @@ __all__ = [
     "Fetchable",
     "LabelOptions",
     "LabelsAre",
+    "Preview",
     "UnlabelledSlices",
     "check_source",
     "data_root",

@@ -7,7 +7,11 @@ import math
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.data.checking import Checks, Ready, checked
@@ -16,8 +20,28 @@ from segcore.data.label_reading import LabelOptions
 from segcore.data.source_parts import beside, parts_of
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import Page, StackReader, VoxelSize, file_of
+from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader, VoxelSize, file_of, to_uint8
 from segcore.storage import safe_name
+
+_PREVIEW_PX = 1024
+_PREVIEWED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a slice of a dataset to be would look like.
+
+    Attributes:
+        dataset: its name.
+        slice_name: of the slice, from near the middle of the stack.
+        image: (H, W) uint8, thinned out to at most about 1024 pixels a side.
+        label: (H, W) uint8 as in `segcore.stacks.label`, or None without labels.
+    """
+
+    dataset: str
+    slice_name: str
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8] | None
 
 
 def import_source(
@@ -96,10 +120,11 @@ def check_source(
     unpack_limit: int = MAX_UNPACKED_BYTES,
     progress: Progress = SILENT,
     checks: list[Check] | None = None,
+    previews: list[Preview] | None = None,
 ) -> list[Check]:
     """The checks of `import_source`, and that every slice can be read, without installing anything.
 
-    The first check that fails is the last in the list.
+    The first check that fails is the last in the list. To `previews`, if given, one of each dataset is added.
     """
     checks = [] if checks is None else checks
     recorder = Checks(checks, progress)
@@ -110,11 +135,34 @@ def check_source(
                     for z in progress.over(range(len(part.images)), f"reading {part.name}", len(part.images)):
                         part.images.read(z)
                     say(f"{len(part.images)} slices")
+                if previews is not None:
+                    previews.append(_preview(part))
     except SegcoreError as error:
         # The error that arrives here names the file as the user knows it, inside the zip.
         failed = checks.pop().name if checks and not checks[-1].passed else "source"
         checks.append(Check(name=failed, passed=False, message=str(error)))
     return checks
+
+
+def _preview(part: Ready) -> Preview:
+    z = len(part.images) // 2
+    label = None
+    if part.labels is not None:
+        # One that shows both classes, if there is any near the middle.
+        for near in sorted(range(len(part.labels)), key=lambda other: abs(other - z))[:_PREVIEWED]:
+            label = part.labels.read(near)
+            if {MEMBRANE, INTERIOR} <= set(np.unique(label).tolist()):
+                z = near
+                break
+        else:
+            label = part.labels.read(z)
+    step = -(-max(part.images.height, part.images.width) // _PREVIEW_PX)
+    return Preview(
+        dataset=part.name,
+        slice_name=part.images.names[z],
+        image=to_uint8(part.images.read(z), *part.intensity_range)[::step, ::step],
+        label=None if label is None else label[::step, ::step],
+    )
 
 
 def _check_voxel_size(size: VoxelSize | None) -> None:

@@ -402,9 +402,17 @@ def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell
     assert not bugs(test)
     assert not (data_dir / "mine").exists()
     assert "passed" in text_of(test)
+    assert len(test.image) == 2  # the slice, and its membrane
+    assert "recognised: black is membrane" in text_of(test).replace("\\", "")
+    # A guess is turned round by one click, which checks again.
+    waited(next(one for one in test.button if one.label.startswith("It is the other way round")).click().run())
+    assert not bugs(test)
+    assert "polarity** passed: declared: membrane-white" in text_of(test).replace("\\", "")
+    assert not (data_dir / "mine").exists()
+    test.selectbox(key="import polarity").set_value("auto").run()
     waited(next(one for one in test.button if one.label == "Check and import").click().run())
     assert not bugs(test)
-    assert (data_dir / "mine" / "dataset.json").is_file()
+    np.testing.assert_array_equal(tifffile.imread(data_dir / "mine" / "labels.tif"), labels)
 
 
 def test_labels_of_classes_are_imported_by_the_values_that_are_typed(data_dir, models_dir, tmp_path, cell_stack):

@@ -100,6 +100,18 @@ def test_checks_are_data(notebook, data_dir):
     assert not data_dir.exists()
 
 
+def test_a_preview_shows_a_slice_with_both_classes(notebook, twelve, data_dir):
+    for z in range(3, 9):
+        tifffile.imwrite(notebook / f"label/{z}.tif", np.full_like(twelve[1][z], 255))
+    previews = []
+    checks = check_source(notebook, "cells", unlabelled_slices="keep", previews=previews)
+    assert all(check.passed for check in checks)
+    assert [(one.dataset, one.slice_name) for one in previews] == [("cells", "9.tif"), ("cells-test", "6.tif")]
+    np.testing.assert_array_equal(previews[0].image, twelve[0][9])
+    np.testing.assert_array_equal(previews[0].label, twelve[1][9])
+    assert previews[1].label is None
+
+
 def test_a_zip_of_it_is_the_same(notebook, tmp_path, data_dir, listing):
     plain = import_source(notebook, "plain")
     packed = import_source(zipped(notebook, tmp_path / "nb.zip"), "packed")

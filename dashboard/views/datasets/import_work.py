@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dashboard import scratch, uploads
 from dashboard.background import Work
-from segcore.data import Check, check_source, import_source
+from segcore.data import Check, Preview, check_source, import_source
 from segcore.progress import Progress
 
 
@@ -24,6 +25,7 @@ class Importing:
         work: makes the datasets, or nothing.
         checks: those made so far.
         naming: writes messages with the names the visitor knows.
+        previews: of what would be installed, once all was checked.
     """
 
     form: tuple[Any, ...]
@@ -31,6 +33,7 @@ class Importing:
     work: Work
     checks: list[Check]
     naming: Callable[[str], str]
+    previews: list[Preview]
 
 
 def start_import(
@@ -47,7 +50,14 @@ def start_import(
     `inside` says where images and masks are in uploaded HDF5 files that hold several stacks.
     """
     checks: list[Check] = []
-    task = check_source if only_check else import_source
+    previews: list[Preview] = []
+    task: Callable[..., Any] = import_source
+    if only_check:
+        task = partial(check_source, previews=previews)
+
+    def made(work: Work, naming: Callable[[str], str]) -> Importing:
+        return Importing(form=form, only_check=only_check, work=work, checks=checks, naming=naming, previews=previews)
+
     if isinstance(images, str):
         places = [Path(one).expanduser() if one else None for one in (images, masks)]
 
@@ -55,7 +65,7 @@ def start_import(
             assert places[0] is not None
             return task(places[0], name, labels=places[1], progress=progress, checks=checks, **options)
 
-        return Importing(form=form, only_check=only_check, work=Work(by_path), checks=checks, naming=str)
+        return made(Work(by_path), str)
     folder = scratch.new_folder()
 
     def naming(text: str) -> str:
@@ -74,7 +84,7 @@ def start_import(
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    return Importing(form=form, only_check=only_check, work=Work(by_upload), checks=checks, naming=naming)
+    return made(Work(by_upload), naming)
 
 
 def _inside(file: Path, path: str) -> Path:

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import background, uploads, words
+from dashboard.figures import membrane_overlay
 from dashboard.state import names_of_datasets
 from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
-from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, UnlabelledSlices
+from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, Preview, UnlabelledSlices
 from segcore.errors import SegcoreError
 from segcore.stacks import HDF5_SUFFIXES, VoxelSize
 from segcore.storage import read_only, safe_name
@@ -28,6 +29,8 @@ _UNLABELLED: dict[UnlabelledSlices, str] = {
     "ignore": "ignore them",
     "keep": "keep them: they are right",
 }
+_AGAIN = "import check again"
+_GUESSED = re.compile(r"^recognised: (black|white) is membrane")
 _SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
 
 
@@ -94,6 +97,7 @@ def import_section() -> None:
     check, keep = st.columns(2)
     ready = bool(images) and voxel != "unfinished" and label_options is not None
     checking = check.button("Check only", disabled=not ready, width="stretch")
+    checking = st.session_state.pop(_AGAIN, False) or checking
     keeping = keep.button(
         "Check and import", disabled=not (ready and named), type="primary", width="stretch",
         help=None if ready and named else "Needs images and a name.",
@@ -237,6 +241,9 @@ def _came_of(state: Importing) -> None:
     else:
         st.success("All checks passed. Nothing was imported yet.", icon=":material/check_circle:")
     _so_far(state)
+    for preview in state.previews:
+        _show(preview)
+    _turned_round(state)
     suggested = [found for check in failed if (found := _SUGGESTED.search(check.message))]
     if suggested:
         value = float(suggested[0][1])
@@ -244,3 +251,31 @@ def _came_of(state: Importing) -> None:
             f"Count {value:g} and more as white", icon=":material/tune:",
             on_click=st.session_state.__setitem__, args=("import threshold", value),
         )  # fmt: skip
+
+
+def _show(preview: Preview) -> None:
+    """The image, and what would be membrane in it."""
+    shown = {"Image": preview.image}
+    if preview.label is not None:
+        shown["Membrane in the label, in orange"] = membrane_overlay(preview.image, preview.label)
+    st.markdown(f"**{words.plain(preview.dataset)}**, slice {words.plain(preview.slice_name)}")
+    for column, (title, picture) in zip(st.columns(2), shown.items(), strict=False):
+        column.image(picture, caption=title, width="stretch")
+
+
+def _turned_round(state: Importing) -> None:
+    """A guess of what is membrane, which one click turns round."""
+    guessed = next((found for check in state.checks if (found := _GUESSED.search(check.message))), None)
+    if guessed is None or not state.only_check:
+        return
+    membrane = guessed[1]
+    other = "black" if membrane == "white" else "white"
+
+    def turn_round() -> None:
+        st.session_state["import polarity"] = f"{'interior' if other == 'black' else 'membrane'}-white"
+        st.session_state[_AGAIN] = True
+
+    st.button(
+        f"It is the other way round: {other} is membrane", icon=":material/swap_vert:", on_click=turn_round,
+        help=f"Mask and image say that {membrane} is membrane. If the picture shows otherwise, turn it round.",
+    )  # fmt: skip
