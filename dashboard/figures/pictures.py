@@ -17,7 +17,7 @@ from segcore.stacks import MEMBRANE, Truth
 Grey = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
 
-MISSED, FALSE, FORGIVEN, LABEL = map(rgb, (colours.MISSED, colours.FALSE, colours.FORGIVEN, colours.ORANGE))
+MISSED, FALSE, FORGIVEN, LABEL = map(rgb, (colours.MISSED, colours.FALSE, colours.FORGIVEN, colours.LABEL))
 RED = (220, 30, 30)
 TINT = 0.75
 
@@ -69,7 +69,7 @@ def notebook_pictures(label: Grey, probability: Grey, threshold: float) -> tuple
 
 
 def membrane_overlay(image: Grey, label: Grey) -> Rgb:
-    """The image with membrane tinted orange."""
+    """The image with membrane tinted in the colour of labels, as in the viewer."""
     found = _rgb(image)
     _tint(found, label == MEMBRANE, LABEL, 0.5)
     return found

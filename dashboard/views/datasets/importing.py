@@ -257,7 +257,7 @@ def _show(preview: Preview) -> None:
     """The image, and what would be membrane in it."""
     shown = {"Image": preview.image}
     if preview.label is not None:
-        shown["Membrane in the label, in orange"] = membrane_overlay(preview.image, preview.label)
+        shown["With the membrane of its label"] = membrane_overlay(preview.image, preview.label)
     st.markdown(f"**{words.plain(preview.dataset)}**, slice {words.plain(preview.slice_name)}")
     for column, (title, picture) in zip(st.columns(2), shown.items(), strict=False):
         column.image(picture, caption=title, width="stretch")
