@@ -17,7 +17,8 @@ from segcore.stacks import MEMBRANE, Truth
 Grey = NDArray[np.uint8]
 Rgb = NDArray[np.uint8]
 
-MISSED, FALSE, FORGIVEN, LABEL = map(rgb, (colours.MISSED, colours.FALSE, colours.FORGIVEN, colours.LABEL))
+MISSED, FALSE, FORGIVEN = map(rgb, (colours.MISSED, colours.FALSE, colours.FORGIVEN))
+LABEL, PREDICTION = rgb(colours.LABEL), rgb(colours.PREDICTION)
 RED = (220, 30, 30)
 TINT = 0.75
 
@@ -68,10 +69,10 @@ def notebook_pictures(label: Grey, probability: Grey, threshold: float) -> tuple
     return mask_picture(predicted), label, wrong
 
 
-def membrane_overlay(image: Grey, label: Grey) -> Rgb:
-    """The image with membrane tinted in the colour of labels, as in the viewer."""
+def membrane_overlay(image: Grey, label: Grey, *, predicted: bool = False) -> Rgb:
+    """The image with the membrane of a label, or of a prediction, tinted in the colour that the viewer gives it."""
     found = _rgb(image)
-    _tint(found, label == MEMBRANE, LABEL, 0.5)
+    _tint(found, label == MEMBRANE, PREDICTION if predicted else LABEL, 0.5)
     return found
 
 

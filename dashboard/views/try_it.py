@@ -182,7 +182,7 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
         f"**{words.plain(done.names[z])}** ({z + 1} of {slices}), {height} × {width} pixels: {share} called interior "
         f"at threshold {threshold:.3f}" + (f" · read from {words.plain(done.was)}" if done.was else "")
     )
-    overlay = membrane_overlay(image, mask_picture(interior))
+    overlay = membrane_overlay(image, mask_picture(interior), predicted=True)
     shown = {"Image": image, "Probability": probability, "Mask": mask_picture(interior), "Overlay": overlay}
     for column, (title, picture) in zip(st.columns(4), shown.items(), strict=True):
         with column:
@@ -227,7 +227,7 @@ _CAPTIONS = {
     "Image": "Image",
     "Probability": "Probability of interior",
     "Mask": "Mask at the threshold",
-    "Overlay": "Membrane in orange",
+    "Overlay": "Predicted membrane in pink",
 }
 
 
