@@ -17,7 +17,7 @@ from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
 from segcore.data.checking import Checks, Ready, checked
 from segcore.data.dataset import Check, Dataset, data_root, install
 from segcore.data.label_reading import LabelOptions
-from segcore.data.source_parts import beside, parts_of
+from segcore.data.source_parts import beside, is_pattern, parts_of
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
 from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader, VoxelSize, file_of, to_uint8
@@ -186,10 +186,12 @@ def _opened(
 ) -> Iterator[list[Ready]]:
     """The parts of a source, checked and open; the recorder's list grows as checks are made."""
     with ExitStack() as stack:
-        root = stack.enter_context(unpacked(source, data_root(), limit=limit, progress=recorder.progress))
+        root = source
+        if not is_pattern(source):
+            root = stack.enter_context(unpacked(source, data_root(), limit=limit, progress=recorder.progress))
         if labels is not None and root != source and file_of(root / labels).exists():
             labels = root / labels
-        elif labels is not None:
+        elif labels is not None and not is_pattern(labels):
             labels = stack.enter_context(unpacked(labels, data_root(), limit=limit, progress=recorder.progress))
         with recorder.of("source") as say:
             parts = parts_of(root, name, labels)

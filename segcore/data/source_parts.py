@@ -45,13 +45,15 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     """The datasets that a source makes: NAME, and perhaps NAME-test of images to be tested on.
 
     Args:
-        root: a file, or a folder that is laid out as `import_source` says.
+        root: a file, a folder that is laid out as `import_source` says, or a pattern such as `sub-*/micr/*.png`.
         name: of the first.
         labels: where its masks are, if that was said.
 
     Raises:
         DataError: if no telling what is what.
     """
+    if is_pattern(root):
+        return [_matching(name, root, labels)]
     if not root.is_dir() or is_container(root):
         return [_pair(name, root, labels)]
     try:
@@ -81,6 +83,40 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     if volumes:
         return _parts_of_stacks(root, name, labels, files)
     return _parts_of_files(root, name, labels)
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path stands for the files whose names match it."""
+    return not path.exists() and any(sign in str(path) for sign in "*?[")
+
+
+def _matching(name: str, images: Path, masks: Path | None) -> Part:
+    """The files of a pattern, perhaps in several folders, with those of another one."""
+    found = _files_of(images)
+    if masks is None:
+        return Part(name=name, images=tuple(found))
+    others = _files_of(masks) if is_pattern(masks) else [masks / one for one in picture_names(masks)]
+    mine, theirs = {path.name: path for path in found}, {path.name: path for path in others}
+    pairs = paired_by_stem(list(mine), list(theirs))
+    if pairs is None or len(mine) < len(found) or len(theirs) < len(others):
+        raise DataError(
+            "the images and masks of these patterns do not pair up by their names",
+            path=images,
+            found=f"{len(found)} images such as {found[0].name}, {len(others)} masks"
+            + (f" such as {others[0].name}" if others else ""),
+            expected="a mask for each image, whose name begins with that of the image",
+        )
+    return Part(
+        name=name, images=tuple(mine[one] for one, _ in pairs), labels=tuple(theirs[other] for _, other in pairs)
+    )
+
+
+def _files_of(pattern: Path) -> list[Path]:
+    fixed = next(parent for parent in pattern.parents if not any(sign in str(parent) for sign in "*?["))
+    found = sorted(path for path in fixed.glob(str(pattern.relative_to(fixed))) if path.is_file())
+    if not found:
+        raise DataError("no file has a name of this pattern", path=pattern, expected="one that some files have")
+    return found
 
 
 def _is_read(path: Path) -> bool:

@@ -59,17 +59,27 @@ _BEGINNING = re.compile(rf"^(?:{_WHAT_IT_IS})[-_. ]+", re.IGNORECASE)
 def paired_by_stem(names: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]] | None:
     """Pairs of names that are the same but for words that say what a file is (`a3f.png` with `a3f_mask.png`).
 
+    Failing that, a name goes with the one that begins with it (`s1_TEM.png` with `s1_TEM_seg-myelin-manual.png`).
     Pairs come in the order of their numbers, or of the names where numbers give none. None if there is a name without
     another one, or with several.
     """
-    one, other = ({_common_stem(name): name for name in group} for group in (names, others))
-    if len(one) < len(names) or len(other) < len(others) or one.keys() != other.keys():
+    if len(names) != len(others):
         return None
+    one, other = ({_common_stem(name): name for name in group} for group in (names, others))
+    if len(one) == len(names) and one.keys() == other.keys():
+        partner = {name: other[stem] for stem, name in one.items()}
+    else:
+        longer = {name: [more for more in others if more.startswith(Path(name).stem)] for name in names}
+        if any(len(found) != 1 for found in longer.values()) or len({found[0] for found in longer.values()}) < len(
+            names
+        ):
+            return None
+        partner = {name: found[0] for name, found in longer.items()}
     try:
         ordered = in_number_order(names, Path())
     except DataError:
         ordered = sorted(names)
-    return [(name, other[_common_stem(name)]) for name in ordered]
+    return [(name, partner[name]) for name in ordered]
 
 
 def _common_stem(name: str) -> str:

@@ -54,6 +54,25 @@ def test_a_layout_is_taken_without_an_option(tmp_path, data_dir, cell_stack, ima
     np.testing.assert_array_equal(dataset.labels, labels[order])
 
 
+def test_a_pattern_names_the_files_of_many_folders(tmp_path, data_dir, cell_stack):
+    """As BIDS has them: a folder for each animal, and one file a class."""
+    images, labels = (stack[:4] for stack in cell_stack)
+    for z, (image, label) in enumerate(zip(images, labels, strict=True)):
+        where, name = f"sub-{z // 2}/micr", f"sub-{z // 2}_sample-{z}_TEM"
+        write(tmp_path / where, [image], [f"{name}.png"])
+        for kind, mask in (("axon", label), ("myelin", 255 - label)):
+            write(tmp_path / "derivatives/labels" / where, [mask], [f"{name}_seg-{kind}-manual.png"])
+    masks = tmp_path / "derivatives/labels/*/micr/*_seg-myelin-manual.png"
+    (dataset,) = import_source(tmp_path / "sub-*/micr/*.png", "mine", labels=masks)
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.labels, labels)
+    assert dataset.info.slice_names[3] == "sub-1_sample-3_TEM.png"
+    with pytest.raises(DataError, match=r"found 4 images such as sub-0_sample-0_TEM\.png, 8 masks"):
+        import_source(tmp_path / "sub-*/micr/*.png", "other", labels=tmp_path / "derivatives/labels/*/micr/*.png")
+    with pytest.raises(DataError, match="no file has a name of this pattern"):
+        import_source(tmp_path / "sub-*/*.png", "other")
+
+
 def test_tests_of_their_own(tmp_path, data_dir, cell_stack):
     images, labels = (stack[:5] for stack in cell_stack)
     names = [f"{z}.png" for z in range(5)]
