@@ -70,9 +70,8 @@ def paired_by_stem(names: Sequence[str], others: Sequence[str]) -> list[tuple[st
         partner = {name: other[stem] for stem, name in one.items()}
     else:
         longer = {name: [more for more in others if more.startswith(Path(name).stem)] for name in names}
-        if any(len(found) != 1 for found in longer.values()) or len({found[0] for found in longer.values()}) < len(
-            names
-        ):
+        chosen = {found[0] for found in longer.values() if len(found) == 1}
+        if len(chosen) < len(names):
             return None
         partner = {name: found[0] for name, found in longer.items()}
     try:
