@@ -14,6 +14,7 @@ from streamlit.errors import FragmentHandledException
 from dashboard import words
 from dashboard.state import Result, evaluated_parts, leak_audit, load_result
 from segcore.errors import SegcoreError
+from segcore.evaluation import collapse
 from segcore.runs import Run, slice_ranges
 
 _LOG = logging.getLogger(__name__)
@@ -47,12 +48,13 @@ def guarded() -> Iterator[None]:
 
 
 def about_result(result: Result) -> None:
-    """The leak mark of an evaluation in plain words, and whether its images are invented."""
+    """What has to be known of an evaluation: that the model collapsed, a leak, and whether its images are invented."""
     facts = result.facts
+    _collapsed(result)
     if result.leaks:
         seen = facts.get("trained_on") or []
         st.error(
-            f"**These figures leak.** {_slices(len(seen))} of the {words.PARTS[result.part]} slices shown here (or "
+            f"**These figures leak.** {_slices(len(seen))} of the {words.SLICES[result.part]} slices shown here (or "
             f"turned copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
             f"{_unseen(result)}",
             icon=":material/warning:",
@@ -65,6 +67,18 @@ def about_result(result: Result) -> None:
         )
     if facts.get("synthetic"):
         synthetic()
+
+
+def _collapsed(result: Result) -> None:
+    """At the threshold the run chose for the fewest wrong pixels, or its only one."""
+    points = result.summary["operating_points"]
+    point = points.get("pixel") or next(iter(points.values()))
+    said = collapse(point["pooled"]["confusion"])
+    if said:
+        st.error(
+            f"**The model collapsed.** At threshold {point['threshold']:.3f} {said}. Other figures mean little then.",
+            icon=":material/error:",
+        )
 
 
 def _unseen(result: Result) -> str:

@@ -50,6 +50,8 @@ HELP = {
     "recall": "Of the pixels that really are this class, the share that was predicted as such.",
 }
 
+SLICES = {"test": "test", "validation": "validation", "train": "training", "all": "labelled"}
+"""What the slices of a part are called."""
 PARTS = {"test": "test", "validation": "validation", "train": "training", "gap": "left out", "all": "all"}
 """What slices are used for, in a word."""
 

@@ -53,7 +53,7 @@ def _matrices(selection: Selection, result: Result, matrix: Confusion, first: in
         help=words.HELP["wrong"],
     )
     st.caption(
-        f"{counted} {words.PARTS[result.part]} slices of {words.plain(result.dataset)} counted together, threshold "
+        f"{counted} {words.SLICES[result.part]} slices of {words.plain(result.dataset)} counted together, threshold "
         f"{selection.threshold:.3f}{forgiven}."
     )
     counts = matrix.counts

@@ -48,7 +48,7 @@ def page() -> None:
 def _numbers(selection: Selection, result: Result, found: MeasuresAt) -> None:
     beyond = f" at least {selection.tolerance} px from a true boundary" if selection.tolerance else ""
     number = len(result.evaluation.slices)
-    which = "labelled" if result.part == "all" else words.PARTS[result.part]
+    which = words.SLICES[result.part]
     one = found.each[result.evaluation.slices.index(selection.z)]
     with st.container(gap="xxsmall"):
         for title, matrix in (

@@ -97,7 +97,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
     number = len(result.evaluation.slices)
     forgiven = f", {words.forgiven(tolerance)}" if tolerance else ""
     st.subheader(
-        f"{'One of the' if number == 1 else number} {words.PARTS[result.part]} slices of "
+        f"{'One of the' if number == 1 else number} {words.SLICES[result.part]} slices of "
         f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     point = "topology" if "topology" in result.points else next(iter(result.points))

@@ -23,6 +23,7 @@ from segcore.progress import SILENT, Progress, Say
 from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader, VoxelSize, file_of, to_uint8
 from segcore.storage import safe_name
 
+_LEAST_NM = 0.1
 _PREVIEW_PX = 1024
 _PREVIEWED = 20
 
@@ -168,6 +169,10 @@ def _preview(part: Ready) -> Preview:
 def _check_voxel_size(size: VoxelSize | None) -> None:
     if size is not None and not (len(size) == 3 and all(math.isfinite(side) and side > 0 for side in size)):
         raise DataError("the voxel size is no size", found=size, expected="Z Y X in nanometres, each above 0")
+    if size is not None and min(size) < _LEAST_NM:
+        raise DataError(
+            "the voxel size is smaller than an atom", found=size, expected="Z Y X in nanometres, not in micrometres"
+        )
 
 
 def _counted(part: Ready, say: Say) -> StackReader:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from segcore.data.fitting import misfit
 from segcore.data.label_kinds import ClassValues, LabelsAre, interior_of_instances, look_like_instances
 from segcore.data.mask_values import MaskValues, TooManyValues, two_values
 from segcore.data.polarity import interior_is_white
@@ -18,6 +19,8 @@ from segcore.stacks import IGNORE, INTERIOR, MEMBRANE, Page, StackReader, paddin
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
 UnlabelledSlices = Literal["ask", "ignore", "keep"]
+
+_MUCH_MEMBRANE = 0.6
 
 Say = Callable[[str], None]
 Recorded = Callable[[str], AbstractContextManager[Say]]
@@ -96,7 +99,10 @@ def read_labels(
     """
     labels = _of_kind(images, raw, options, check, progress)
     with check("labelled slices") as say:
-        return _without_unlabelled(images, labels, options.unlabelled_slices, say, progress)
+        labels = _without_unlabelled(images, labels, options.unlabelled_slices, say, progress)
+    with check("masks fit their images") as say:
+        say(misfit(images, labels) or "nothing speaks against it")
+    return labels
 
 
 def _of_kind(
@@ -114,8 +120,15 @@ def _of_kind(
                 values = two_values(raw, threshold=options.threshold_labels, ignore=ignore, progress=progress)
                 say(values.message)
             except TooManyValues as error:
-                if kind == "membrane-mask" or not error.may_be_numbers or not look_like_instances(raw):
+                if kind == "membrane-mask" or not error.may_be_numbers:
                     raise
+                if not look_like_instances(raw):
+                    raise DataError(
+                        "the masks are no masks: their values differ from pixel to pixel, as in a grey image",
+                        path=raw.path,
+                        found=error.found,
+                        expected="masks alone; are images and masks exchanged, or was the mask drawn onto the image?",
+                    ) from error
                 say("no mask: more than two values, each over areas of its own")
     if values is not None:
         with check("polarity") as say:
@@ -169,6 +182,7 @@ def _without_unlabelled(
 ) -> StackReader:
     """The labels, with what is padding of the images ignored, and slices that nobody labelled as told."""
     one_class: dict[int, str] = {}
+    membrane: dict[int, float] = {}
     labelled, ignored_px, unlabelled_px, blank = 0, 0, 0, 0
     ignoring = _ignoring(images, labels)
     for z in progress.over(range(len(labels)), "looking at the labels", len(labels)):
@@ -177,11 +191,14 @@ def _without_unlabelled(
         of_membrane, of_interior = int(counts[MEMBRANE]), int(counts[INTERIOR])
         if of_membrane and of_interior:
             labelled += 1
+            membrane[z] = of_membrane / (of_membrane + of_interior)
         elif of_membrane or of_interior:
             one_class[z] = "membrane" if of_membrane else "interior"
             unlabelled_px += of_membrane + of_interior
         else:
             blank += 1
+    if blank == len(labels):
+        raise DataError("the images are blank everywhere", path=images.path, found=f"{blank} slices", expected="tissue")
     if not labelled:
         raise DataError(
             "no slice holds both classes",
@@ -208,8 +225,20 @@ def _without_unlabelled(
     if ignored_px:
         share = 100 * ignored_px / (len(labels) * labels.height * labels.width)
         said.append(f"{share:.2f} % of the pixels are ignored: not learned from, and in no figure")
+    said += _odd_shares(labels, membrane)
     say("; ".join(said))
     return ignoring
+
+
+def _odd_shares(labels: StackReader, membrane: dict[int, float]) -> list[str]:
+    """A warning of slices with far more membrane than the others, or where all of them have much."""
+    usual = float(np.median(list(membrane.values())))
+    odd = [f"{labels.names[z]} ({100 * share:.0f} %)" for z, share in membrane.items() if share > 0.5 > usual + 0.1]
+    if odd:
+        return [f"WARNING: much more membrane than in the others ({100 * usual:.0f} %), as if inverted: {_listed(odd)}"]
+    if usual > _MUCH_MEMBRANE:
+        return [f"WARNING: {100 * usual:.0f} % of a slice is membrane; is this what the labels say?"]
+    return []
 
 
 def _ignoring(images: StackReader, labels: StackReader, slices: Collection[int] = ()) -> StackReader:
@@ -235,5 +264,8 @@ def _ignoring(images: StackReader, labels: StackReader, slices: Collection[int] 
 
 
 def _named(labels: StackReader, classes: dict[int, str]) -> str:
-    shown = ", ".join(f"{labels.names[z]} ({name})" for z, name in list(classes.items())[:5])
-    return shown + (f" and {len(classes) - 5} more" if len(classes) > 5 else "")
+    return _listed([f"{labels.names[z]} ({name})" for z, name in classes.items()])
+
+
+def _listed(words: list[str]) -> str:
+    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")

@@ -76,6 +76,9 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
         raise DataError("there are masks but no images", path=root, expected="a folder train/ or images/ beside them")
     if len(folders) == 1 and not files:
         return parts_of(next(iter(folders.values())), name, labels)
+    packed = [path for path in visible if path.suffix.lower() == ".zip"]
+    if packed and not files:
+        raise DataError("a zip in a zip, or in a folder", path=packed[0], expected="the inner one, or its files")
     if not files and folders:
         expected = "train/, label/ and perhaps test/, or images/ and masks/"
         raise DataError("no folder of images is known here", path=root, found=", ".join(folders), expected=expected)

@@ -7,12 +7,13 @@ from segcore.evaluation.evaluating import Evaluated, evaluate
 from segcore.evaluation.folder import read_evaluation, write_evaluation
 from segcore.evaluation.measured import Evaluation, summary
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
-from segcore.evaluation.report import evaluation_json, evaluation_text, run_overview, write_card
+from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import score
 
 __all__ = [
     "Evaluated",
     "Evaluation",
+    "collapse",
     "evaluate",
     "evaluation_json",
     "evaluation_text",

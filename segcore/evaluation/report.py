@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -12,7 +13,7 @@ from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import evaluation_object, summary
-from segcore.measures import mean_over_slices
+from segcore.measures import Confusion, mean_over_slices
 from segcore.presets import preset
 from segcore.runs import Run, slice_ranges
 from segcore.storage import atomic_file
@@ -102,6 +103,7 @@ def evaluation_text(found: Evaluated) -> str:
         f"({len(found.evaluation.slices)}), {found.point} threshold "
         f"{point['threshold']:.3f}",
         *_warnings(found),
+        *([f"COLLAPSED: {said}"] if (said := collapse(counts)) else []),
         "",
         f"wrong pixels       {pooled['wrong_percent']:.2f} %   {pooled['wrong_pixels']:,} of {pixels:,}",
         f"                   {tolerant}",
@@ -129,6 +131,17 @@ def evaluation_text(found: Evaluated) -> str:
 
 def _text(value: float | None, digits: int = 4) -> str:
     return "not defined" if value is None else f"{value:.{digits}f}"
+
+
+def collapse(cells: Mapping[str, int]) -> str:
+    """A sentence that says so where nearly all pixels of a confusion matrix were called one class; or nothing."""
+    name = Confusion.from_cells(cells).one_class_for_all
+    if name is None:
+        return ""
+    other = "interior" if name == "membrane" else "membrane"
+    hit = cells[f"{other}_as_{other}"]
+    labelled = hit + cells[f"{other}_as_{name}"]
+    return f"nearly everything was called {name}: {hit:,} of {labelled:,} pixels of {other} were found"
 
 
 def _warnings(found: Evaluated) -> list[str]:

@@ -5,6 +5,7 @@ A new measure is a property of `Confusion` and, to be kept, printed and shown by
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,11 @@ class Confusion:
 
     counts: NDArray[np.int64]
 
+    @classmethod
+    def from_cells(cls, cells: Mapping[str, int]) -> Confusion:
+        """A single matrix from its cells by name, as `pixel_measures` gives them."""
+        return cls(np.array([[cells[f"{true}_as_{said}"] for said in CLASSES] for true in CLASSES], dtype=np.int64))
+
     def __getitem__(self, position: int) -> Confusion:
         """One slice."""
         return Confusion(self.counts[position])
@@ -74,6 +80,20 @@ class Confusion:
     def wrong_percent(self) -> NDArray[np.float64]:
         """Wrong pixels in percent of all pixels."""
         return ratio(100 * self.wrong_pixels, self.pixels)
+
+    @property
+    def one_class_for_all(self) -> ClassName | None:
+        """The class that nearly everything was called, of a single matrix: a model that collapsed.
+
+        That is, fewer than a thousandth of the pixels were called the other class, and a hundred times fewer than the
+        label has of it. None where both were found, or the label itself has next to nothing of one.
+        """
+        for index, name in enumerate(CLASSES):
+            other = 1 - index
+            called, labelled = int(self.counts[:, other].sum()), int(self.counts[other].sum())
+            if 1000 * called < int(self.pixels) <= 1000 * labelled and 100 * called < labelled:
+                return name
+        return None
 
     def percent(self, of: Whole = "all") -> NDArray[np.float64]:
         """Every cell in percent, shaped like `counts`; nan where the whole has no pixels.

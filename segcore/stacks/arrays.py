@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from segcore.stacks.stack import StackReader, VoxelSize, page_names, reasonable,
 NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "micron": 1e3, "micrometer": 1e3, "mm": 1e6,
       "millimeter": 1e6, "angstrom": 0.1, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9}  # fmt: skip
 """Nanometres in units of length, by the names that files give them."""
+_RAW = re.compile(r"raw|image|volume$|data$", re.IGNORECASE)
 
 
 def is_stack(shape: Sequence[int], kind: str) -> bool:
@@ -35,12 +37,17 @@ def chosen(place: Path, inside: str, stacks: Mapping[str, Any]) -> str:
     name = inside.strip("/") or (next(iter(stacks)) if len(stacks) == 1 else "")
     if name in stacks:
         return name
+    if not stacks:
+        raise DataError(
+            "there is no stack of numbers in this file", path=place, expected="an array of slices, (Z, H, W)"
+        )
+    likely = next((one for one in stacks if _RAW.search(one)), next(iter(stacks)))
     listed = [f"{one} ({size_text(array.shape)} {array.dtype})" for one, array in list(stacks.items())[:12]]
     raise DataError(
         f"there is no stack {name} in this file" if name else "there are several stacks in this file",
         path=place,
-        found=", ".join(listed) or "no stack of numbers",
-        expected=f"{place.name}:{next(iter(stacks))}" if stacks else "an array of slices, (Z, H, W)",
+        found=", ".join(listed),
+        expected=f"a path inside it, such as {place.name}:{likely}",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from segcore.errors import DataError
 from segcore.stacks.numbering import in_number_order
@@ -48,6 +48,8 @@ _VOLUMES: tuple[tuple[tuple[str, ...], Callable[[Path], StackReader]], ...] = (
     ((".nii", ".nii.gz"), open_nifti),
 )
 
+_ORIENTATION, _TURNED_FROM = 0x0112, 4
+"""The EXIF tag of a picture's orientation, and the last of its values that keeps height and width."""
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
@@ -112,9 +114,13 @@ def image_files(folder: Path) -> list[Path]:
 def picture_names(folder: Path) -> list[str]:
     """The names of the images in a folder, hidden files left out, in no order."""
     try:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+        there = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES]
+        lost = next((path for path in there if path.is_symlink() and not path.exists()), None)
+        files = [path for path in there if path.is_file()]
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path=folder, expected="a folder you may read") from error
+    if lost is not None:
+        raise DataError("a link to a file that is not there", path=lost, expected="the image itself")
     return [path.name for path in files if not path.name.startswith(".")]
 
 
@@ -161,12 +167,18 @@ def open_pictures(files: Sequence[Path], *, smaller: Literal["refused", "zero", 
 
 
 def _open_picture(path: Path) -> StackReader:
+    # As a camera or a viewer says that it is to be turned. Of other formats the whole file would have to be read.
+    turned = path.suffix.lower() in (".jpg", ".jpeg", ".webp")
+
     def header() -> tuple[int, int, str, int]:
         with warnings.catch_warnings():
             # A damaged file ends in one line, not in what Pillow thinks of it as well.
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
-                return image.height, image.width, image.mode, getattr(image, "n_frames", 1)
+                height, width = image.height, image.width
+                if turned and image.getexif().get(_ORIENTATION, 1) > _TURNED_FROM:
+                    height, width = width, height
+                return height, width, image.mode, getattr(image, "n_frames", 1)
 
     height, width, mode, frames = decoded(path, header, "no image that can be read")
     if frames != 1:
@@ -174,7 +186,8 @@ def _open_picture(path: Path) -> StackReader:
     reasonable(path, height, width)
 
     def load(_: int) -> Page:
-        with Image.open(path) as image:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened) if turned else opened
             if mode in _PILLOW_TYPES:
                 return np.asarray(image).astype(_PILLOW_TYPES[mode])
             # Indices of a palette are no brightness; a bilevel image becomes 0 and 255.

@@ -102,7 +102,7 @@ def open_npy(path: Path) -> StackReader:
 
 
 def open_mrc(path: Path) -> StackReader:
-    """Opens an MRC volume as a memory map. Bytes are signed, unless IMOD says that it wrote them without a sign.
+    """Opens an MRC volume as a memory map. Bytes are signed, unless IMOD or the range in the header says otherwise.
 
     Raises:
         DataError: if it cannot be read, or is no volume of numbers.
@@ -112,7 +112,8 @@ def open_mrc(path: Path) -> StackReader:
     file = decoded(path, lambda: mrcfile.mmap(path, mode="r"), "no MRC file that can be read")
     array = file.data
     stamp, flags = np.frombuffer(file.header.tobytes()[152:160], np.int32)
-    if array.dtype == np.int8 and stamp == _IMOD and not flags & 1:
+    unsigned = not flags & 1 if stamp == _IMOD else file.header.dmin >= 0 and file.header.dmax > 127
+    if array.dtype == np.int8 and unsigned:
         array = array.view(np.uint8)
     size = file.voxel_size
     voxels = voxel_size((size.z, size.y, size.x), NM["angstrom"])

@@ -65,7 +65,7 @@ def _opened(path: Path, array: Any, image: Mapping[str, Any] | None) -> StackRea
     if len(axes) != len(array.shape):
         axes = ["z", "y", "x"][-len(array.shape) :]
     more = [place for place, axis in enumerate(axes) if axis not in ("z", "y", "x")]
-    kept = [side for place, side in enumerate(array.shape) if place not in more]
+    kept = [array.shape[axes.index(axis)] for axis in "zyx" if axis in axes]
     if any(array.shape[place] != 1 for place in more) or not is_stack(kept, array.dtype.kind):
         raise DataError(
             "no stack of slices",
@@ -74,9 +74,12 @@ def _opened(path: Path, array: Any, image: Mapping[str, Any] | None) -> StackRea
             expected="numbers, (Z, H, W) or (H, W)",
         )
 
+    turned = "x" in axes and "y" in axes and axes.index("x") < axes.index("y")
+
     def page(source: Any, z: int) -> Any:
         place = tuple(0 if at in more else z if axes[at] == "z" else slice(None) for at in range(len(axes)))
-        return np.asarray(source[place])
+        found = np.asarray(source[place])
+        return found.T if turned else found
 
     return array_reader(path, array, page=page, shape=kept, voxel_size_nm=_voxel_size(image, array, axes))
 

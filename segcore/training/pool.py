@@ -32,8 +32,9 @@ class Pool:
     """What was written.
 
     Attributes:
-        folder: holds `images.npy` (N, H, W) float32 0..1, `labels.npy` (N, H, W) uint8 with 1 for
-            interior, `copies.csv` with the source slice and parameters of each copy, `preview.png`.
+        folder: holds `images.npy` (N, H, W) float32 0..1, `labels.npy` (N, H, W) uint8 with 0 for membrane, 1 for
+            interior and 2 for what is to be ignored, `copies.csv` with the source slice and parameters of each copy,
+            and `preview.png`.
         copies: N.
         originals: how many of them, the first ones, are the slices as they are.
     """

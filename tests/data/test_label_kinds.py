@@ -207,6 +207,23 @@ def test_values_to_ignore_among_classes_and_numbers():
     assert far.tolist() == [[255, 255, IGNORE, IGNORE, 255, 255]]
 
 
+def test_masks_that_were_inverted_in_some_slices_are_named(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    labels[[1, 4]] = 255 - labels[[1, 4]]
+    found = said(bring(images, labels, polarity="interior-white"), "labelled slices")
+    assert "WARNING: much more membrane than in the others (" in found
+    assert "as if inverted: 001 (" in found
+    assert "004 (" in found
+
+
+def test_masks_of_other_images_are_doubted(bring):
+    images, numbers = tissue()
+    labels = np.stack([interior_of_instances(page, 3) for page in numbers])
+    found = said(bring(images, labels[:, ::-1, ::-1], polarity="interior-white"), "masks fit their images")
+    assert found.startswith("WARNING: membrane and interior are equally bright")
+
+
 def test_padding_of_the_images_is_ignored(bring):
     images, numbers = tissue()
     labels = np.stack([interior_of_instances(page, 3) for page in numbers])

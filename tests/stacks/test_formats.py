@@ -103,6 +103,30 @@ def test_png_of_every_mode(tmp_path, mode, dtype):
     np.testing.assert_array_equal(read_all(tmp_path / "a.png")[0], grey)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path, orientation):
+    page = np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.ones((8, 8), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(page).save(tmp_path / "a.jpg", quality=100, exif=exif)
+    with open_stack(tmp_path / "a.jpg") as stack:
+        found = stack.read(0)
+    # 1 is as it lies; the others are its turns and mirror images.
+    expected = {
+        1: page, 2: page[:, ::-1], 3: page[::-1, ::-1], 4: page[::-1], 5: page.T, 6: np.rot90(page, -1),
+        7: page[::-1, ::-1].T, 8: np.rot90(page),
+    }[orientation]  # fmt: skip
+    np.testing.assert_allclose(found.astype(int), expected, atol=2)
+
+
+def test_a_link_to_nothing_is_no_slice_less(tmp_path):
+    for z in range(3):
+        Image.fromarray(noise(5, 6)).save(tmp_path / f"{z}.png")
+    (tmp_path / "3.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(DataError, match=r"3\.png: a link to a file that is not there"):
+        open_stack(tmp_path)
+
+
 def test_bilevel_pictures_are_0_and_255(tmp_path):
     mask = noise(9, 17) > 127
     Image.fromarray(mask).save(tmp_path / "a.png")

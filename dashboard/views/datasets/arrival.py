@@ -55,5 +55,7 @@ def show_checks(checks: Sequence[Check], naming: Callable[[str], str] = str) -> 
     for check in checks:
         icon = ":green[:material/check_circle:]" if check.passed else ":red[:material/cancel:]"
         mark = "passed" if check.passed else "failed"
+        if check.passed and "WARNING" in check.message:
+            icon, mark = ":orange[:material/warning:]", "passed, but look"
         lines.append(f"{icon} **{words.plain(check.name)}** {mark}: {in_the_form(naming(check.message))}")
     st.markdown("  \n".join(lines))
