@@ -584,8 +584,8 @@ def bad_image(kind, folder):
     elif kind == "picture of text":
         path = folder / "bad.png"
         path.write_text("no picture")
-    elif kind == "mixed sizes":
-        path = numbered(folder / "mixed", [pair(1)[0][0], pair(1)[0][0][:, :-1]])
+    elif kind == "mixed types":
+        path = numbered(folder / "mixed", [pair(1)[0][0], pair(1)[0][0].astype(np.uint16)])
     elif kind == "names that collide":
         path = numbered(folder / "names", pair(2)[0])
         shutil.copy(path / "1.png", path / "01.png")
@@ -597,7 +597,7 @@ def bad_image(kind, folder):
 
 BAD_IMAGES = (
     "missing", "text", "empty", "truncated", "cut", "cut and compressed", "no pages", "folder without images",
-    "picture of text", "mixed sizes", "names that collide", "not a number",
+    "picture of text", "mixed types", "names that collide", "not a number",
 )  # fmt: skip
 
 
@@ -608,7 +608,8 @@ def test_bad_images(kind, tmp_path, refused, run, world):
     if kind != "not a number":  # Masks are checked before pixels are read.
         refused(["import", path, "--name", "new", "--labels", world / "labels.tif"], path)
     refused(["import", world / "images.tif", "--name", "new", "--labels", path], path)
-    refused(["predict", "first", path, tmp_path / "out/deep"], path)
+    if kind not in ("mixed types", "names that collide"):  # no stack, but images that are predicted one by one
+        refused(["predict", "first", path, tmp_path / "out/deep"], path)
     refused(["fetch", "isbi2012", "--from", path], path)
 
 
