@@ -107,18 +107,21 @@ def predict_to_files(
         raise ConfigError("unknown format", found=format, expected=" or ".join(get_args(PredictionFormat)))
     value = threshold_value(run, threshold)
     slices = 0
-    with atomic_folder(folder) as making, unpacked(source, folder.absolute().parent, progress=progress) as root:
-        for name, path in _inputs(root):
-            with open_stack(path) as stack:
-                slices += len(stack)
-                _predict_one(run, stack, making, name, value, device, format, progress)
+    with unpacked(source, folder.absolute().parent, progress=progress) as root:
+        inputs = _inputs(root)  # what cannot be read is told before anything is written
+        with atomic_folder(folder) as making:
+            for name, path in inputs:
+                with open_stack(path) as stack:
+                    slices += len(stack)
+                    _predict_one(run, stack, making, name, value, device, format, progress)
     return PredictedFiles(folder=folder, slices=slices, threshold=value)
 
 
 def _inputs(root: Path) -> list[tuple[str, Path]]:
     """What is predicted: one stack without a name, or several with names of their own."""
     if not root.is_dir() or is_container(root):
-        return [("", root)]
+        with open_stack(root):
+            return [("", root)]
     there = [path for path in sorted(root.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
     if len(there) == 1 and there[0].is_dir() and not is_container(there[0]):
         return _inputs(there[0])
