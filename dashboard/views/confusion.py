@@ -58,7 +58,7 @@ def _matrices(selection: Selection, result: Result, matrix: Confusion, first: in
     )
     counts = matrix.counts
     shares = {
-        "Percent of all pixels": matrix.percent(),
+        "Percent of all labelled pixels": matrix.percent(),
         "Percent of each labelled class": matrix.percent("row"),
         "Percent of each predicted class": matrix.percent("column"),
     }
@@ -117,7 +117,7 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
     rows = st.columns(2), st.columns(2)
     with rows[0][0]:
         show_chart(
-            sweep_chart("wrong", "Wrong pixels by threshold", "percent of all pixels"),
+            sweep_chart("wrong", "Wrong pixels by threshold", "percent of all labelled pixels"),
             key="sweep wrong", name="wrong-by-threshold", description="Wrong pixels by threshold",
         )  # fmt: skip
     with rows[0][1]:

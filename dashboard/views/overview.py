@@ -81,7 +81,7 @@ def _run(run: Run) -> None:
             for title, indices in (
                 ("**Training slices**", run.split.train),
                 ("**Validation**", run.split.validation),
-                ("**Left out between**", run.split.gap),
+                ("**Left out**", run.split.gap),
                 ("**Test**", run.split.test),
             )
             if indices
@@ -141,7 +141,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
     with left:
         _worst_and_best(result, found, threshold, tolerance)
     with right:
-        confusion_tables({"Confusion matrix, percent of all pixels": matrix.percent()}, matrix.counts)
+        confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
         events = result.summary["events"]
         st.markdown(
             f"Neurites in these slices: **{words.count(result.summary['neurites'])}**. At the "

@@ -3,8 +3,8 @@
 In: batches of images and labels, and settings. Out: batches of the same kind, and the records to make them again.
 Needs PyTorch. May use no other room."""
 
-from segcore.augmentation.augment import AugmentedBatch, apply, apply_tensors
+from segcore.augmentation.augment import AugmentedBatch, apply
 from segcore.augmentation.transform import Transform, draw, support_px
 from segcore.augmentation.warp import sent
 
-__all__ = ["AugmentedBatch", "Transform", "apply", "apply_tensors", "draw", "sent", "support_px"]
+__all__ = ["AugmentedBatch", "Transform", "apply", "draw", "sent", "support_px"]

@@ -54,6 +54,7 @@ def apply(
     weights: Tensor | None = None,
     counted: Tensor | None = None,
     size: tuple[int, int] | None = None,
+    as_tensors: bool = False,
 ) -> AugmentedBatch:
     """Applies one transform to each image of a batch, and to all that belongs to it alike.
 
@@ -64,33 +65,20 @@ def apply(
         weights: (N, 1, H, W) float32 weights of pixels, or None.
         counted: (N, 1, H, W) bool, false where the label is to be ignored, or None.
         size: height and width of the result, cut from the centre; the input's if None.
+        as_tensors: as a GPU does it, also where they are in memory; nothing is waited for then.
 
     Returns:
         The batch, on the device of `images`.
     """
     batch = AugmentedBatch(images=images, labels=labels, weights=weights, counted=counted)
     height, width = size or images.shape[-2:]
-    if images.device.type != "cpu" or max(*images.shape[-2:], height, width) > LARGEST_PX:
+    if as_tensors or images.device.type != "cpu" or max(*images.shape[-2:], height, width) > LARGEST_PX:
         return _applied(batch, transforms, height, width)
     shape = (len(transforms), 1, height, width)
     made = {name: layer.new_empty(shape) for name, layer in batch.layers.items()}
     sources, results = ([layer.numpy()[:, 0] for layer in layers.values()] for layers in (batch.layers, made))
     _in_threads(lambda n: _fill_arrays([s[n] for s in sources], transforms[n], [r[n] for r in results]), shape[0])
     return AugmentedBatch(**made)
-
-
-def apply_tensors(
-    images: Tensor,
-    labels: Tensor,
-    transforms: Sequence[Transform],
-    *,
-    weights: Tensor | None = None,
-    counted: Tensor | None = None,
-    size: tuple[int, int] | None = None,
-) -> AugmentedBatch:
-    """The same as `apply`, as a GPU does it, on any device; nothing is waited for."""
-    batch = AugmentedBatch(images=images, labels=labels, weights=weights, counted=counted)
-    return _applied(batch, transforms, *(size or images.shape[-2:]))
 
 
 def _applied(batch: AugmentedBatch, transforms: Sequence[Transform], height: int, width: int) -> AugmentedBatch:

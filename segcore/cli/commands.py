@@ -157,7 +157,8 @@ def split(options: Any) -> None:
             print(f"fold {fold}")
         for part in ("train", "gap", "validation", "test"):
             indices = getattr(made, part)
-            print(f"{part:<11}{len(indices):>4} slices  {slice_ranges(indices)}")
+            name = "left out" if part == "gap" else part
+            print(f"{name:<11}{len(indices):>4} slices  {slice_ranges(indices)}")
         if made.pool:
             held = sum(copy.part == "validation" for copy in made.pool)
             print(

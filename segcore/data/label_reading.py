@@ -198,7 +198,12 @@ def _without_unlabelled(
         else:
             blank += 1
     if blank == len(labels):
-        raise DataError("the images are blank everywhere", path=images.path, found=f"{blank} slices", expected="tissue")
+        raise DataError(
+            "no pixel is left to learn from",
+            path=images.path,
+            found=f"{blank} slices whose images are blank, or whose labels are ignored",
+            expected="tissue with labels",
+        )
     if not labelled:
         raise DataError(
             "no slice holds both classes",
@@ -215,8 +220,8 @@ def _without_unlabelled(
         )
     said = [f"{labelled} of {len(labels)} hold both classes"]
     if one_class:
-        what = "ignored" if wanted == "ignore" else "kept"
-        said.append(f"{what}, though of one class only: {_named(labels, one_class)}")
+        what = "ignored, as they hold" if wanted == "ignore" else "kept, though they hold"
+        said.append(f"{what} one class only: {_named(labels, one_class)}")
     if blank:
         said.append(f"{blank} with nothing but what is ignored are left out")
     if wanted == "ignore":

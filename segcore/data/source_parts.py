@@ -10,10 +10,10 @@ from pathlib import Path
 from segcore.errors import DataError
 from segcore.stacks import (
     IMAGE_SUFFIXES,
-    VOLUME_SUFFIXES,
     image_files,
     in_number_order,
     is_container,
+    is_read,
     open_stack,
     paired_by_stem,
     picture_names,
@@ -63,7 +63,7 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     containers = [path for path in visible if is_container(path)]
     folders = {path.name.lower(): path for path in visible if path.is_dir() and path not in containers}
     # What else lies there, a README or Thumbs.db, is no reason not to look further.
-    files = [path for path in visible if path.is_file() and _is_read(path)] + containers
+    files = [path for path in visible if is_read(path)]
     masks = labels or _first(folders, _LABEL_FOLDERS)
     images = _first(folders, _IMAGE_FOLDERS)
     if "train" in folders:
@@ -120,10 +120,6 @@ def _files_of(pattern: Path) -> list[Path]:
     if not found:
         raise DataError("no file has a name of this pattern", path=pattern, expected="one that some files have")
     return found
-
-
-def _is_read(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES or path.name.lower().endswith(".nii.gz")
 
 
 def beside(images: Path) -> Path | None:

@@ -16,13 +16,12 @@ from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
 from segcore.stacks import (
-    IMAGE_SUFFIXES,
-    VOLUME_SUFFIXES,
     StackReader,
     StackWriter,
     ZarrWriter,
     intensity_range,
     is_container,
+    is_read,
     open_stack,
     to_uint8,
     without_padding,
@@ -133,7 +132,7 @@ def _inputs(root: Path) -> list[tuple[str, Path]]:
         several = [
             (name if names.count(name) == 1 else path.name, path)
             for name, path in zip(names, there, strict=True)
-            if (path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES) or is_container(path)
+            if is_read(path)
         ]
         if len(several) < 2:
             raise

@@ -198,7 +198,10 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "",
         "| part | slices, counted from 0 |",
         "|---|---|",
-        *(f"| {part} | {slice_ranges(getattr(run.split, part))} |" for part in ("train", "gap", "validation", "test")),
+        *(
+            f"| {'left out' if part == 'gap' else part} | {slice_ranges(getattr(run.split, part))} |"
+            for part in ("train", "gap", "validation", "test")
+        ),
         "",
         _leak_sentence(run),
         "",

@@ -78,7 +78,7 @@ class Confusion:
 
     @property
     def wrong_percent(self) -> NDArray[np.float64]:
-        """Wrong pixels in percent of all pixels."""
+        """Wrong pixels in percent of all that count."""
         return ratio(100 * self.wrong_pixels, self.pixels)
 
     @property

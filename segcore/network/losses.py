@@ -52,12 +52,15 @@ def segmentation_loss(
 
 
 def _entropy(logits: Tensor, target: Tensor, weights: Tensor | None, counted: Tensor | None) -> Tensor:
-    """The mean over the pixels that count, 0 where none does."""
+    """The mean over images of the mean over the pixels that count, 0 where none does.
+
+    Image by image, so that processes which share a batch take the step that one takes with all of it.
+    """
     if counted is None:
         return F.binary_cross_entropy_with_logits(logits, target, weight=weights)
     weights = counted.float() if weights is None else weights * counted
-    total = F.binary_cross_entropy_with_logits(logits, target, weight=weights, reduction="sum")
-    return total / counted.sum().clamp_min(1)
+    each = F.binary_cross_entropy_with_logits(logits, target, weight=weights, reduction="none")
+    return (each.sum((1, 2, 3)) / counted.sum((1, 2, 3)).clamp_min(1)).mean()
 
 
 def dice_loss(probability: Tensor, target: Tensor, *, squared: bool, smooth: float) -> Tensor:

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from segcore.errors import DataError
 from segcore.stacks.stack import StackReader, VoxelSize, page_names, reasonable, size_text
 
-NM = {"nm": 1.0, "nanometer": 1.0, "um": 1e3, "µm": 1e3, "micron": 1e3, "micrometer": 1e3, "mm": 1e6,
-      "millimeter": 1e6, "angstrom": 0.1, "cm": 1e7, "centimeter": 1e7, "m": 1e9, "meter": 1e9}  # fmt: skip
-"""Nanometres in units of length, by the names that files give them."""
 _RAW = re.compile(r"raw|image|volume$|data$", re.IGNORECASE)
 
 
@@ -58,6 +56,7 @@ def array_reader(
     voxel_size_nm: VoxelSize | None = None,
     page: Callable[[Any, int], Any] | None = None,
     shape: Sequence[int] | None = None,
+    dtype: npt.DTypeLike | None = None,
     close: Callable[[], None] | None = None,
 ) -> StackReader:
     """A stack of an array that is indexed like NumPy's, a slice at a time.
@@ -68,12 +67,13 @@ def array_reader(
         voxel_size_nm: (z, y, x).
         page: reads slice z of the array, where that is not `array[z]`.
         shape: of the stack, where the array's axes have another order.
+        dtype: of the pages, where it is not the array's.
         close: closes the file.
     """
     shape = tuple(array.shape if shape is None else shape)
     count, height, width = shape if len(shape) == 3 else (1, *shape)
     reasonable(path, height, width)
-    native = np.dtype(array.dtype).newbyteorder("=")
+    native = np.dtype(array.dtype if dtype is None else dtype).newbyteorder("=")
     single = len(shape) == 2
 
     def load(z: int) -> Any:
@@ -90,12 +90,3 @@ def array_reader(
         voxel_size_nm=voxel_size_nm,
         close=close,
     )
-
-
-def voxel_size(sides: Any, unit_nm: float = 1.0) -> VoxelSize | None:
-    """(z, y, x) in nm of three numbers in a unit; None unless all are above 0."""
-    try:
-        z, y, x = (float(side) * unit_nm for side in sides)
-    except (TypeError, ValueError):
-        return None
-    return (z, y, x) if min(z, y, x) > 0 and np.isfinite([z, y, x]).all() else None

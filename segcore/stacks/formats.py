@@ -21,6 +21,7 @@ from segcore.stacks.volumes import (
     HDF5_SUFFIXES,
     MRC_SUFFIXES,
     NRRD_SUFFIXES,
+    VOLUME_SUFFIXES,
     file_of,
     open_hdf5,
     open_mrc,
@@ -90,6 +91,12 @@ def is_container(path: Path) -> bool:
     """Whether a path is that of a Zarr or an N5, or goes on inside one: a folder that is one file to its users."""
     place = file_of(path)
     return place.is_dir() and (is_zarr(place) or place.suffix.lower() == ".n5")
+
+
+def is_read(path: Path) -> bool:
+    """Whether a file is of a kind that is read, by its name, or a folder is a container that is."""
+    by_name = path.suffix.lower() in IMAGE_SUFFIXES | VOLUME_SUFFIXES or path.name.lower().endswith(".nii.gz")
+    return is_container(path) or (by_name and path.is_file())
 
 
 def _not_read(path: Path) -> DataError:

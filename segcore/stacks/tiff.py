@@ -16,13 +16,10 @@ import tifffile
 
 from segcore.errors import DataError
 from segcore.stacks.stack import Page, StackReader, VoxelSize, decoded, luminance, page_names, reasonable, same_form
+from segcore.stacks.units import nanometres, voxel_size
 
 # What tifffile logs about a damaged file reaches the user as a DataError instead.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
-
-_NANOMETRES = {"nm": 1.0, "nanometer": 1.0, "nanometre": 1.0, "pm": 1e-3, "Å": 0.1, "A": 0.1, "mm": 1e6}
-_NANOMETRES |= {"um": 1e3, "µm": 1e3, "μm": 1e3, "\\u00B5m": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3}
-
 
 _COLOURS = {
     tifffile.PHOTOMETRIC.MINISBLACK,
@@ -66,9 +63,10 @@ def open_tiff(path: Path) -> StackReader:
             assert isinstance(page, tifffile.TiffPage)
             return _grey_of(page.asarray(), page, lookup=not tiff.is_imagej)
         page = pages.first
+        assert page.dtype is not None
         file = tiff.filehandle
         file.seek(page.dataoffsets[0] + z * page.nbytes)
-        raw = np.frombuffer(file.read(page.nbytes), dtype=tiff.byteorder + page.dtype.char)  # type: ignore[union-attr]
+        raw = np.frombuffer(file.read(page.nbytes), dtype=tiff.byteorder + page.dtype.char)
         return _grey_of(raw.reshape(page.shape), page, lookup=False)
 
     return StackReader(
@@ -294,19 +292,15 @@ def _voxel_size(tiff: tifffile.TiffFile) -> VoxelSize | None:
         if tiff.is_ome:
             pixels = _ome_pixels(tiff)
             sizes = [
-                float(pixels[f"PhysicalSize{axis}"]) * _NANOMETRES[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
+                float(pixels[f"PhysicalSize{axis}"]) * (nanometres(pixels.get(f"PhysicalSize{axis}Unit", "µm")) or 0)
                 for axis in "ZYX"
             ]
         elif tiff.is_imagej:
             said = tiff.imagej_metadata or {}
-            unit = _NANOMETRES[str(said["unit"])]
+            unit = nanometres(said["unit"]) or 0
             tags = tiff.pages.first.tags
             per_pixel = [tags[name].value for name in ("YResolution", "XResolution")]
             sizes = [float(said["spacing"]) * unit, *(below / above * unit for above, below in per_pixel)]
         elif tiff.shaped_metadata:
             sizes = [float(size) for size in tiff.shaped_metadata[0]["voxel_size_nm"]]
-    if len(sizes) != 3 or not all(np.isfinite(size) and size > 0 for size in sizes):
-        return None
-    # Resolutions are stored as ratios of integers, so 4 nm may come back as 3.9999999.
-    z, y, x = (float(f"{size:.6g}") for size in sizes)
-    return z, y, x
+    return voxel_size(sizes)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import DataError
-from segcore.stacks.arrays import NM, array_reader, chosen, is_stack, voxel_size
+from segcore.stacks.arrays import array_reader, chosen, is_stack
 from segcore.stacks.stack import StackReader, decoded
+from segcore.stacks.units import nanometres, voxel_size
 
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf"})
 MRC_SUFFIXES = frozenset({".mrc", ".rec", ".map", ".st"})
@@ -23,6 +24,9 @@ _INSIDE = re.compile(r"(.*\.(?:h5|hdf5|hdf|zarr|n5)):(.+)", re.IGNORECASE | re.D
 
 _IMOD = 1146047817
 """What IMOD writes into its MRC headers ("IMOD")."""
+_NRRD_PLACES = ("domain", "space", "???", "none")
+"""Kinds of axes along which places differ, and not the values of one."""
+_NRRD_SKIPS = {"byte skip", "byteskip", "line skip", "lineskip"}
 
 
 def file_of(path: Path) -> Path:
@@ -110,14 +114,18 @@ def open_mrc(path: Path) -> StackReader:
     import mrcfile
 
     file = decoded(path, lambda: mrcfile.mmap(path, mode="r"), "no MRC file that can be read")
-    array = file.data
-    stamp, flags = np.frombuffer(file.header.tobytes()[152:160], np.int32)
-    unsigned = not flags & 1 if stamp == _IMOD else file.header.dmin >= 0 and file.header.dmax > 127
-    if array.dtype == np.int8 and unsigned:
-        array = array.view(np.uint8)
-    size = file.voxel_size
-    voxels = voxel_size((size.z, size.y, size.x), NM["angstrom"])
-    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels, close=file.close)
+    try:
+        array = file.data
+        stamp, flags = np.frombuffer(file.header.tobytes()[152:160], np.int32)
+        unsigned = not flags & 1 if stamp == _IMOD else file.header.dmin >= 0 and file.header.dmax > 127
+        if array.dtype == np.int8 and unsigned:
+            array = array.view(np.uint8)
+        size = file.voxel_size
+        voxels = voxel_size((size.z, size.y, size.x), nanometres("angstrom"))
+        return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels, close=file.close)
+    except BaseException:
+        file.close()
+        raise
 
 
 def open_nrrd(path: Path) -> StackReader:
@@ -133,18 +141,28 @@ def open_nrrd(path: Path) -> StackReader:
     with decoded(path, lambda: path.open("rb"), "cannot be read") as file:
         header = decoded(path, lambda: nrrd.read_header(file), "no NRRD file that can be read")
         start = file.tell()
-    raw = header.get("encoding") == "raw" and "data file" not in header and "datafile" not in header
-    if raw:
+    colours = [kind for kind in header.get("kinds", []) if kind not in _NRRD_PLACES]
+    if colours:
+        found = ", ".join(colours)
+        raise DataError("a NRRD of more than one value a pixel", path=path, found=found, expected="grey values")
+    elsewhere = header.get("data file", header.get("datafile"))
+    if isinstance(elsewhere, str) and not (path.parent / elsewhere).exists():
+        raise DataError(
+            "the file with the data is missing", path=path.parent / elsewhere, expected=f"it beside {path.name}"
+        )
+    if header.get("encoding") == "raw" and elsewhere is None and not _NRRD_SKIPS & header.keys():
+        # The library reads files as a whole; which type a header means it says to itself alone.
         kind = np.dtype(nrrd.reader._determine_datatype(header))
         shape = tuple(int(side) for side in header["sizes"][::-1])
         array = decoded(path, lambda: np.memmap(path, kind, "r", start, shape), "damaged NRRD file")
     else:
         array = decoded(path, lambda: nrrd.read(str(path), index_order="C")[0], "damaged NRRD file")
-    unit = NM.get(str((header.get("space units") or header.get("units") or ["nm"])[0]).strip('"').lower())
-    directions, spacings = header.get("space directions"), header.get("spacings")
-    sides = np.linalg.norm(directions, axis=1)[::-1] if directions is not None else spacings
-    sides = sides[::-1] if directions is None and spacings is not None else sides
-    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxel_size(sides, unit) if unit else None)
+    sides = header.get("spacings")
+    if header.get("space directions") is not None:
+        sides = np.linalg.norm(header["space directions"], axis=1)
+    units = header.get("space units") or header.get("units") or [""]
+    voxels = None if sides is None else voxel_size(sides[::-1], nanometres(units[0]))
+    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels)
 
 
 def open_nifti(path: Path) -> StackReader:
@@ -159,34 +177,15 @@ def open_nifti(path: Path) -> StackReader:
     array = image.dataobj
     if not is_stack(array.shape, np.dtype(array.dtype).kind) or len(array.shape) != 3:
         raise _no_stack(path, array)
-    scaled = bool((array.slope, array.inter) not in ((1.0, 0.0), (None, None)))
-    unit = NM.get(image.header.get_xyzt_units()[0])
-    sides = image.header.get_zooms()[:3][::-1]
-
-    def page(volume: Any, z: int) -> Any:
-        plane = np.asarray(volume[:, :, z]).T
-        return plane if scaled else plane.astype(array.dtype, copy=False)
-
-    reader = array_reader(
+    scaled = (array.slope, array.inter) not in ((1.0, 0.0), (None, None))
+    return array_reader(
         path,
-        array if not scaled else _Scaled(array),
-        voxel_size_nm=voxel_size(sides, unit) if unit else None,
-        page=page,
+        array,
+        voxel_size_nm=voxel_size(image.header.get_zooms()[::-1], nanometres(image.header.get_xyzt_units()[0])),
+        page=lambda volume, z: np.asarray(volume[:, :, z]).T,
         shape=array.shape[::-1],
+        dtype=np.float64 if scaled else None,
     )
-    return reader
-
-
-class _Scaled:
-    """A NIfTI array whose numbers are multiplied as they are read, which makes them floats."""
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-        self.shape = array.shape
-        self.dtype = np.dtype(np.float64)
-
-    def __getitem__(self, place: Any) -> Any:
-        return np.asarray(self._array[place], dtype=self.dtype)
 
 
 def _a_stack(path: Path, array: Any) -> Any:

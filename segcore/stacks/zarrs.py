@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import DataError
-from segcore.stacks.arrays import NM, array_reader, chosen, is_stack, voxel_size
+from segcore.stacks.arrays import array_reader, chosen, is_stack
 from segcore.stacks.stack import StackReader, VoxelSize, decoded, size_text
+from segcore.stacks.units import nanometres, voxel_size
 from segcore.stacks.volumes import file_of, inside_of
 
 _MARKS = (".zgroup", ".zarray", "zarr.json")
@@ -44,7 +45,7 @@ def open_zarr(path: Path) -> StackReader:
     except KeyError:
         group = None
     if isinstance(group, zarr.Group) and (image := _image_of(group)) is not None:
-        return _opened(path, group[str(image["datasets"][0]["path"])], image)
+        return decoded(path, lambda: _opened(path, group[str(image["datasets"][0]["path"])], image), "damaged OME-Zarr")
     stacks = {
         name: array
         for name, array in sorted(decoded(place, lambda: list(root.members(max_depth=None)), "damaged Zarr"))
@@ -73,7 +74,6 @@ def _opened(path: Path, array: Any, image: Mapping[str, Any] | None) -> StackRea
             found=f"{size_text(array.shape)} {array.dtype}" + (f", axes {' '.join(axes)}" if image else ""),
             expected="numbers, (Z, H, W) or (H, W)",
         )
-
     turned = "x" in axes and "y" in axes and axes.index("x") < axes.index("y")
 
     def page(source: Any, z: int) -> Any:
@@ -93,6 +93,6 @@ def _voxel_size(image: Mapping[str, Any] | None, array: Any, axes: list[str]) ->
         return None
     sides = {}
     for axis, side in zip(image["axes"], scale, strict=True):
-        unit = NM.get(str(axis.get("unit", "")).lower()) if isinstance(axis, Mapping) else None
-        sides[axis["name"] if isinstance(axis, Mapping) else axis] = side * unit if unit else 0
+        if isinstance(axis, Mapping):  # before version 0.4 an axis was its name alone, without a unit
+            sides[axis["name"]] = side * (nanometres(axis.get("unit")) or 0)
     return voxel_size([sides.get(axis, 0) for axis in "zyx"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segcore.augmentation import sent
-from segcore.training.window import Window
+from segcore.training.window import Window, mirrored
 
 _SHARE = 0.25
 """Of the device's free memory that slices may take."""
@@ -53,8 +53,8 @@ class ResidentSlices:
         _, height, width = self._stacks[0].shape
         numbers = sent(np.array([(z, one.top, one.left) for z, one in zip(sources, windows, strict=True)]), device)
         z, top, left = numbers.T[..., None]
-        rows = _mirrored(top + torch.arange(windows[0].height, device=device), height)
-        columns = _mirrored(left + torch.arange(windows[0].width, device=device), width)
+        rows = mirrored(top + torch.arange(windows[0].height, device=device), height)
+        columns = mirrored(left + torch.arange(windows[0].width, device=device), width)
         return [stack[z[:, :, None], rows[:, :, None], columns[:, None, :]][:, None] for stack in self._stacks]
 
     def _bring(self, source: int) -> None:
@@ -62,8 +62,3 @@ class ResidentSlices:
             for stack, page in zip(self._stacks, self._layers(source), strict=True):
                 stack[source].copy_(sent(np.array(page), stack.device))
             self._there.add(source)
-
-
-def _mirrored(indices: Tensor, length: int) -> Tensor:
-    around = indices % (2 * length)
-    return torch.minimum(around, 2 * length - 1 - around)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from segcore.augmentation import AugmentedBatch, Transform, apply, apply_tensors, draw, sent, support_px
+from segcore.augmentation import AugmentedBatch, Transform, apply, draw, sent, support_px
 from segcore.config import AugmentConfig, RunConfig
 from segcore.network import boundary_weights
 from segcore.runs import Split, spread
@@ -104,7 +104,7 @@ class BatchMaker:
 
     Args:
         images: (Z, H, W) uint8, in memory or mapped.
-        labels: (Z, H, W) uint8, 0 for membrane.
+        labels: (Z, H, W) uint8, as in `segcore.stacks.label`.
         config: of the run.
         device: where batches are made.
         scratch: folder on whose disk boundary weights, and slices whose padding was filled, are kept; the system's for
@@ -112,8 +112,7 @@ class BatchMaker:
         resident: whether slices stay on the device; None where it is a GPU that has the memory.
 
     Where a slice has padding, the image goes on as the mirror image of what lies beside it, and the label is ignored.
-    Slices stay on a GPU
-    that has the memory; batches are then cut and varied there, and the host waits for nothing.
+    Slices stay on a GPU that has the memory; batches are then cut and varied there, and the host waits for nothing.
     """
 
     def __init__(
@@ -161,10 +160,15 @@ class BatchMaker:
         if self._config.augment.border == "black" and patch_px:
             inside = sent(np.stack([window.inside((height, width)) for window in windows])[:, None], self._device)
             images, labels = images * inside, labels & inside
-        made = apply if self._resident is None else apply_tensors
-        transforms = [sample.transform for sample in samples]
-        weighted = weights[0].float() if weights else None
-        return made(images, labels, transforms, weights=weighted, counted=counted, size=size)
+        return apply(
+            images,
+            labels,
+            [sample.transform for sample in samples],
+            weights=weights[0].float() if weights else None,
+            counted=counted,
+            size=size,
+            as_tensors=self._resident is not None,
+        )
 
     def _cut(self, sources: Sequence[int], windows: Sequence[Window]) -> list[Tensor]:
         """Of each layer a batch on the device, (N, 1, h, w)."""

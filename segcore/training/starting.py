@@ -34,6 +34,7 @@ from segcore.runs import (
     spread,
     versions,
 )
+from segcore.stacks import IGNORE
 from segcore.storage import storage_errors
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
@@ -232,6 +233,8 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> Operati
     slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
     log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))
     images, labels = zip(*(tissue_pair(dataset.images, dataset.labels, index) for index in slices), strict=True)
+    if all(len(set(np.unique(label).tolist()) - {IGNORE}) < 2 for label in labels):
+        log.warning("the validation slices hold one class only: the thresholds were chosen on nothing that tells")
     probability = np.stack(list(predict(model, images, run.config.prediction)))
     chosen = choose_thresholds(probability, np.stack(labels))
     return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)

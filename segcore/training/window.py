@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+
+Indices = TypeVar("Indices", NDArray[np.int64], Tensor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ class Window:
     def of(self, page: NDArray[Any]) -> NDArray[Any]:
         """The window's part of a page (H, W), mirrored at its border."""
         # One axis after the other: indices of both at once take twice as long.
-        return page.take(_mirrored(self._rows, page.shape[0]), 0).take(_mirrored(self._columns, page.shape[1]), 1)
+        return page.take(mirrored(self._rows, page.shape[0]), 0).take(mirrored(self._columns, page.shape[1]), 1)
 
     def inside(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """(height, width), true where the window lies inside a slice of `shape`."""
@@ -53,6 +56,7 @@ class Window:
         return np.arange(self.left, self.left + self.width)
 
 
-def _mirrored(indices: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+def mirrored(indices: Indices, length: int) -> Indices:
+    """Places in a row of that length, for places that may lie beyond its ends, where it goes on as its mirror image."""
     around = indices % (2 * length)
-    return np.minimum(around, 2 * length - 1 - around)
+    return (2 * length - 1 - abs(2 * around - 2 * length + 1)) // 2

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augmentation.augment import apply, apply_tensors
+from segcore.augmentation.augment import apply
 from segcore.augmentation.transform import Transform, draw, support_px
 from segcore.config import AugmentConfig
 
@@ -392,7 +392,8 @@ def test_arrays_and_tensors_make_the_same_copies():
     image = torch.rand(len(many), 1, 96, 80)
     for transforms in (many, [*many[:-1], Transform(angle_deg=9, border="black")]):
         one, other = (
-            make(image, image > 0.5, transforms, weights=image, size=(64, 72)) for make in (apply, apply_tensors)
+            apply(image, image > 0.5, transforms, weights=image, size=(64, 72), as_tensors=as_tensors)
+            for as_tensors in (False, True)
         )
         torch.testing.assert_close(one.images, other.images, atol=5e-4, rtol=0)
         torch.testing.assert_close(one.weights, other.weights, atol=5e-4, rtol=0)
@@ -401,6 +402,6 @@ def test_arrays_and_tensors_make_the_same_copies():
 
 def test_tensors_that_are_not_varied_stay_as_they_are():
     image = torch.rand(3, 1, 20, 24)
-    made = apply_tensors(image, image > 0.5, [Transform()] * 3)
+    made = apply(image, image > 0.5, [Transform()] * 3, as_tensors=True)
     assert torch.equal(made.images, image)
     assert torch.equal(made.labels, image > 0.5)

@@ -328,7 +328,7 @@ def test_the_confusion_page_shows_what_the_command_line_prints(app, browse):
     counts = printed["confusion"]
     missed = cells["membrane_as_interior"]
     for column, whole in (
-        ("percent of all pixels", printed["pixels"]),
+        ("percent of all labelled pixels", printed["pixels"]),
         ("percent of each labelled class", counts["membrane_as_interior"] + counts["membrane_as_membrane"]),
         ("percent of each predicted class", counts["membrane_as_interior"] + counts["interior_as_interior"]),
     ):

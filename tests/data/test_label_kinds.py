@@ -160,7 +160,7 @@ def test_slices_that_nobody_labelled_are_ignored(bring):
     np.testing.assert_array_equal(dataset.labels[1], IGNORE)
     np.testing.assert_array_equal(dataset.labels[0], labels[0])
     assert said(dataset, "labelled slices") == (
-        "4 of 6 hold both classes; ignored, though of one class only: 001 (interior), 004 (interior); "
+        "4 of 6 hold both classes; ignored, as they hold one class only: 001 (interior), 004 (interior); "
         "33.33 % of the pixels are ignored: not learned from, and in no figure"
     )
     split = make_split(6, SplitConfig(test_fraction=0.25, gap=0), left_out=dataset.info.unlabelled_slices)

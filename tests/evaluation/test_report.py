@@ -106,7 +106,7 @@ def test_the_card(mid_grey_run, cells, found):
         "Trained and measured on synthetic images. Its figures say nothing about real tissue.",
         "Round cells: 12 slices of 45 x 52 pixels, voxels of 50 x 4 x 4 nm",
         "| train | 0-5 |",
-        "| gap | 6 |",
+        "| left out | 6 |",
         "| validation | 7 |",
         "| test | 8-11 |",
         "no validation or test slice, and no copy of one, was trained on",

@@ -163,6 +163,21 @@ def test_what_is_ignored_changes_nothing(kind, weighted):
     assert found[0][2] == found[1][2] == training_counts(*part).tolist()
 
 
+@pytest.mark.parametrize("kind", ["dice", "jaccard", "bce", "bce+dice"])
+def test_the_loss_of_a_batch_is_the_mean_of_its_images_whatever_is_ignored(kind):
+    torch.manual_seed(0)
+    logits, labels = torch.randn(3, 1, 6, 8), torch.rand(3, 1, 6, 8) > 0.4
+    counted = torch.ones_like(labels)
+    counted[0, ..., 1:], counted[1, :, :2] = False, False
+    config = LossConfig(kind=kind)
+    together = segmentation_loss(logits, labels, config, None, counted)
+    apart = [
+        segmentation_loss(logits[n : n + 1], labels[n : n + 1], config, None, counted[n : n + 1]).item()
+        for n in range(3)
+    ]
+    assert together.item() == pytest.approx(sum(apart) / 3, rel=1e-5)
+
+
 def test_a_batch_of_which_nothing_counts_has_no_gradient():
     logits = torch.randn(1, 1, 4, 4, requires_grad=True)
     nothing = torch.zeros(1, 1, 4, 4, dtype=torch.bool)

@@ -229,6 +229,38 @@ def test_axes_in_another_order_are_turned(tmp_path, side):
         np.testing.assert_array_equal(stack.read(3), values[3])
 
 
+@pytest.mark.parametrize(
+    "image", [{"axes": [], "datasets": [{"path": "0"}]}, {"axes": []}, {"axes": 3, "datasets": [{"path": "there"}]}]
+)
+def test_an_ome_zarr_without_what_it_speaks_of(tmp_path, image):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    group.create_array("there", data=volume())
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
+    with pytest.raises(DataError, match="damaged OME-Zarr"):
+        open_stack(tmp_path / "a.zarr")
+
+
+def test_a_nrrd_without_a_unit_has_no_size(tmp_path):
+    nrrd.write(str(tmp_path / "a.nrrd"), volume().T, {"spacings": [4.0, 4.0, 50.0]})
+    with open_stack(tmp_path / "a.nrrd") as stack:
+        assert stack.voxel_size_nm is None
+
+
+def test_a_nrrd_of_colours_is_no_stack(tmp_path):
+    nrrd.write(str(tmp_path / "a.nrrd"), np.zeros((3, 20, 30), np.uint8), {"kinds": ["RGB-color", "domain", "domain"]})
+    with pytest.raises(DataError, match="more than one value a pixel; found RGB-color"):
+        open_stack(tmp_path / "a.nrrd")
+
+
+def test_a_nrrd_whose_data_are_elsewhere(tmp_path):
+    nrrd.write(str(tmp_path / "a.nhdr"), volume().T, {"encoding": "raw"})
+    with open_stack(tmp_path / "a.nhdr") as stack:
+        np.testing.assert_array_equal(stack.read(1), volume()[1])
+    (tmp_path / "a.raw").unlink()
+    with pytest.raises(DataError, match=r"a\.raw: the file with the data is missing; expected it beside a\.nhdr"):
+        open_stack(tmp_path / "a.nhdr")
+
+
 def test_bytes_of_mrc_whose_header_says_that_they_have_no_sign(tmp_path):
     mrc(tmp_path / "a.mrc", volume().view(np.int8))
     data = bytearray((tmp_path / "a.mrc").read_bytes())
