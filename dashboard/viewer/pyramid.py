@@ -2,8 +2,8 @@
 
 Beside the mean of image, label and probability a coarse tile has, for each block, the peak and the trough of
 `segcore.stacks.reduction`. With a tolerance these are over the pixels beyond it, `near_peak`, `near_trough` over those
-within, and `interior` says where there is interior beyond it; without one the label does. Where anything of the label
-is to be ignored, `ignored` is its share.
+within, and `interior` says where there is interior beyond it; without one the label does. Where anything of the labels
+is to be ignored, `ignored` is its share, and the label says membrane there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.stacks import HOW, IGNORE, INTERIOR, How, Plane, extremes, reduced
+from segcore.stacks import HOW, IGNORE, INTERIOR, MEMBRANE, How, Plane, extremes, reduced
 
 Window = tuple[int, int, int, int]
 Read = Callable[[str, Window], Plane]
@@ -29,7 +29,14 @@ _HOW: dict[str, How] = HOW | {
 
 
 def coarse_planes(
-    read: Read, layer: str, level: int, window: Window, tolerance: int, pause: Callable[[], None] = lambda: None
+    read: Read,
+    layer: str,
+    level: int,
+    window: Window,
+    tolerance: int,
+    *,
+    ignores: bool = False,
+    pause: Callable[[], None] = lambda: None,
 ) -> dict[str, Plane]:
     """The planes of a coarse tile, from the pixels under it.
 
@@ -38,6 +45,7 @@ def coarse_planes(
             raises LookupError.
         layer: one of these, or `bundle` for all that there are, with the extremes.
         window: (top, bottom, left, right) in pixels.
+        ignores: whether anything of the labels is to be ignored, here or elsewhere.
         pause: called every few milliseconds.
     """
     top, bottom, left, right = window
@@ -46,13 +54,13 @@ def coarse_planes(
     bands: dict[str, list[Plane]] = {}
     for start in range(top, bottom, height):
         pause()
-        planes = _planes(read, layer, (start, min(start + height, bottom), left, right), tolerance)
+        planes = _planes(read, layer, (start, min(start + height, bottom), left, right), tolerance, ignores)
         for name, plane in planes.items():
             bands.setdefault(name, []).append(reduced(plane, level, _HOW[name]))
     return {name: np.concatenate(parts) for name, parts in bands.items()}
 
 
-def _planes(read: Read, layer: str, window: Window, tolerance: int) -> dict[str, Plane]:
+def _planes(read: Read, layer: str, window: Window, tolerance: int, ignores: bool) -> dict[str, Plane]:
     if layer != "bundle":
         return {layer: read(layer, window)}
     planes = {"image": read("image", window)}
@@ -61,9 +69,11 @@ def _planes(read: Read, layer: str, window: Window, tolerance: int) -> dict[str,
         planes["probability"] = probability
     if label is not None:
         planes["label"] = label
-        ignored = np.equal(label, IGNORE)
-        if ignored.any():
+        if ignores:
+            ignored = np.equal(label, IGNORE)
             planes["ignored"] = np.negative(ignored.view(np.uint8))
+            # Where the mean is above 0 there is interior, as everywhere.
+            planes["label"] = np.where(ignored, np.uint8(MEMBRANE), label)
     if label is not None and probability is not None:
         counted: dict[str, NDArray[np.bool_] | None] = {"": None}
         if tolerance:

@@ -65,7 +65,7 @@ def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> pyramid.Win
 
 
 def _key(layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int) -> str:
-    planes = "with interior" if tolerance else ""
+    planes = ("with interior" if tolerance else "") + ("with ignored" if layers.ignores else "")
     return (
         f"{layers.images.path}|{layers.version}|{layers.probability}|{layer}|{z}|{level}|{window}|{tolerance}{planes}"
     )
@@ -93,7 +93,8 @@ def _coarse(
         }
 
     def make() -> Mapping[str, Plane]:
-        return pyramid.coarse_planes(read, layer, level, window, tolerance, partial(TURNS.pause, wish))
+        pause = partial(TURNS.pause, wish)
+        return pyramid.coarse_planes(read, layer, level, window, tolerance, ignores=layers.ignores, pause=pause)
 
     # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
     on_disk = level >= 2 and layer == "bundle"
@@ -105,8 +106,8 @@ def _reduced_planes(
 ) -> dict[str, tuple[StackFile, int, How]]:
     """What all planes of a tile can be made of in no time, with the page and how; empty if there is not all of it."""
     bundle = layer == "bundle"
-    if level < LEVEL or (tolerance and bundle):
-        return {}
+    if level < LEVEL or (bundle and (tolerance or layers.ignores)):
+        return {}  # what is beyond a tolerance, and what is to be ignored, is not kept
     there = {"image": z}
     if layers.labels is not None:
         there["label"] = z

@@ -16,7 +16,7 @@ from scipy import ndimage
 from segcore.data import install
 from segcore.evaluation import score, write_evaluation
 from segcore.measures import PixelEvidence, threshold_after
-from segcore.stacks import StackWriter, array_stack
+from segcore.stacks import IGNORE, StackWriter, array_stack
 
 pytestmark = pytest.mark.browser
 
@@ -44,13 +44,18 @@ def stack(slices: int, height: int, width: int, seed: int) -> tuple[np.ndarray, 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory):
-    """`cells` is small, `wide` has levels, `bare` has no labels; the run `net` was evaluated on the first two."""
+    """`cells` is small, `wide` has levels, `partly` too, and labels that are to be ignored in part; `bare` has none.
+
+    The run `net` was evaluated on the first three.
+    """
     root = tmp_path_factory.mktemp("viewer")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGCORE_DATA_DIR", str(root / "data"))
         found = {"root": root}
-        for name, shape in (("cells", (8, 300, 420)), ("wide", (2, 700, 1100))):
+        for name, shape in (("cells", (8, 300, 420)), ("wide", (2, 700, 1100)), ("partly", (1, 700, 1100))):
             images, labels, predictions = stack(*shape, seed=1)
+            if name == "partly":
+                labels[:, :, 300:800] = IGNORE
             install(name, array_stack(images), array_stack(labels), voxel_size_nm=(50, 4, 4))
             folder = root / f"models/net/evaluation/{name}"
             folder.mkdir(parents=True)
@@ -439,7 +444,7 @@ def test_at_the_ends_of_the_threshold_one_class_is_wrong_and_the_other_right(
         assert {tuple(one) for one in shown[at[:, 0], at[:, 1]].tolist()} == {colour[expected]}, name
 
 
-@pytest.mark.parametrize("dataset", ["cells", "wide"])
+@pytest.mark.parametrize("dataset", ["cells", "wide", "partly"])
 def test_downloads_hold_every_wrong_pixel(open_page, world, tmp_path, dataset):
     page = open_page(f"dataset={dataset}")
     page.keys("1")  # errors alone
@@ -462,6 +467,43 @@ def test_downloads_hold_every_wrong_pixel(open_page, world, tmp_path, dataset):
     assert count(picture, MISSED) == found.missed_membrane
     assert count(picture, FALSE) == found.false_membrane
     assert count(picture, NEAR) == all_wrong.wrong_pixels - found.wrong_pixels
+
+
+@pytest.mark.parametrize("tolerance", [0, 2])
+@pytest.mark.parametrize("width", [700, 1280])
+def test_what_is_ignored_is_striped_and_never_wrong(open_page, world, tmp_path, width, tolerance):
+    """In a coarse view as well as with every pixel."""
+    page = open_page("dataset=partly", viewport={"width": width, "height": 700})
+    assert "ignored (striped): in no figure" in page.root.inner_text()
+    page.slide("opacity", 100)
+    page.slide("tolerance", tolerance)
+    page.settled()
+    evidence = world["partly"][3]
+    assert page.data("wrong") == str(int(evidence.confusion(0.5, tolerance).wrong_pixels[0]))
+    x, _, scale = page.view()
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    readout = page.root.locator('[data-at="readout"]')
+    page.page.wait_for_function("e => e.textContent.includes('label')", arg=readout.element_handle())
+    assert "label ignored" in readout.inner_text()
+    assert "px away" not in readout.inner_text()
+    page.page.mouse.move(0, 0)
+    shown = tmp_path / "shown.png"
+    page.root.locator('[data-at="canvas"]').screenshot(path=shown)
+    picture = colours(shown)
+    rows = slice(picture.shape[0] // 3, 2 * picture.shape[0] // 3)
+
+    def columns(first: int, last: int) -> np.ndarray:
+        left, right = (round(box["width"] / 2 + (column - x) * scale) for column in (first, last))
+        return picture[rows, left:right].astype(int)
+
+    # Well inside of what is ignored, and well outside. Where the view is not one to one, stripes run into their ground.
+    inside, outside = columns(340, 760), columns(20, 260)
+    assert np.ptp(inside, axis=2).max() <= 16  # grey
+    assert np.ptp(outside, axis=2).max() > 100
+    ignored, counted = ((np.abs(part - (0x8A, 0x8F, 0x98)) <= 3).all(axis=2).mean() for part in (inside, outside))
+    assert ignored > 0.05
+    assert ignored > 10 * counted
 
 
 def test_panes_share_one_view(open_page, artefacts):

@@ -42,7 +42,7 @@ class Painter {
     const key = `${last}/${tolerance}`;
     if (tile.derived.get("codes of") === key) return tile.derived.get("codes");
     const codes = tile.derived.get("codes") ?? new Uint8Array(tile.height * tile.width);
-    const { truth, label, probability, peak, trough, interior } = tile.planes;
+    const { truth, label, ignored, probability, peak, trough, interior } = tile.planes;
     const { near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
     const labelled = Boolean(truth || label),
       predicted = Boolean(probability);
@@ -61,6 +61,7 @@ class Painter {
       for (let i = 0; i < codes.length; i++) {
         const mostly = label ? label[i] >> 7 : 0;
         codes[i] = table[(mostly << 11) | (5 << 8) | (probability ? probability[i] : 0)] & ~ERROR;
+        if (ignored && ignored[i] > 127) codes[i] &= ~TRUE_MEMBRANE;
       }
       // A block can hold both errors; the one that merges neurites shows.
       // Above the threshold 1 lies nothing: all interior is false membrane, and its trough, 255 also where there is
@@ -153,14 +154,14 @@ class Painter {
   }
 
   base(tile, style, last) {
-    const { image, label, truth, probability } = tile.planes;
+    const { image, label, truth, ignored, probability } = tile.planes;
     if (style.base === "image" && image) return image;
     if (style.base === "probability" && probability) return probability;
     const plane = new Uint8Array(tile.height * tile.width);
     if (style.base === "prediction" && probability) {
       for (let i = 0; i < plane.length; i++) plane[i] = probability[i] > last ? 255 : 0;
     } else if (style.base === "label" && (label || truth)) {
-      if (label) plane.set(label);
+      if (label) for (let i = 0; i < plane.length; i++) plane[i] = ignored && ignored[i] > 127 ? 200 : label[i];
       else for (let i = 0; i < plane.length; i++) plane[i] = truth[i] === IGNORED ? 200 : truth[i] >> 3 ? 255 : 0;
     } else {
       plane.fill(style.base === "blank" ? 246 : 128);

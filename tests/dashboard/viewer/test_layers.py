@@ -22,13 +22,13 @@ from dashboard.viewer.addresses import routes
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, open_layers
-from dashboard.viewer.tiles import coarsest_is_kept, tile
+from dashboard.viewer.tiles import IGNORED, coarsest_is_kept, tile
 from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wish
 from segcore.data import install, installed, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import read_evaluation, score, write_evaluation
 from segcore.measures import boundary_distance
-from segcore.stacks import StackWriter, array_stack, reduced
+from segcore.stacks import IGNORE, StackWriter, Truth, array_stack, reduced
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
 EVALUATED = (1, 3)
@@ -57,6 +57,8 @@ def roots(tmp_path_factory: pytest.TempPathFactory):
     images = rng.integers(0, 256, (SLICES, HEIGHT, WIDTH), dtype=np.uint8)
     coarse = rng.random((SLICES, HEIGHT // 20, WIDTH // 20)) < 0.7
     labels = np.repeat(np.repeat(coarse, 20, axis=1), 20, axis=2).astype(np.uint8) * 255
+    labels[:, 90:170, 200:530] = IGNORE
+    labels[:, 600:, 1000:] = IGNORE
     install("big", array_stack(images), array_stack(labels))
     install("bare", array_stack(images[:2, :90, :80]))
     probability = rng.integers(0, 256, (len(EVALUATED), HEIGHT, WIDTH), dtype=np.uint8)
@@ -113,10 +115,11 @@ def tile_path(layer: str, z: int = 1, level: int = 0, ty: int = 0, tx: int = 0, 
 @pytest.mark.parametrize("z", EVALUATED)
 def test_tiles_are_the_files(get, roots, z):
     dataset = open_dataset("big")
+    truth = Truth.of(dataset.labels[z])
     whole = {
         "image": dataset.images[z],
         "label": dataset.labels[z],
-        "distance": boundary_distance(dataset.labels[z] > 0),
+        "distance": np.where(truth.counted, boundary_distance(truth.interior, truth.counted), IGNORED),
         "probability": tifffile.imread(roots / "models/net/evaluation/big/probability.tif")[EVALUATED.index(z)],
     }
     for layer, expected in whole.items():
@@ -135,7 +138,9 @@ def test_a_bundle_is_all_layers_in_one(get):
     for layer in ("image", "probability"):
         np.testing.assert_array_equal(bundle.plane(layer), get(tile_path(layer, 3, 0, 1, 2)).plane())
     truth = bundle.plane("truth")
-    np.testing.assert_array_equal((truth >> 3) * 255, get(tile_path("label", 3, 0, 1, 2)).plane())
+    label = np.where(truth == IGNORED, IGNORE, (truth >> 3) * 255)
+    np.testing.assert_array_equal(label, get(tile_path("label", 3, 0, 1, 2)).plane())
+    assert (label == IGNORE).any()
     np.testing.assert_array_equal(truth & 7, get(tile_path("distance", 3, 0, 1, 2)).plane())
 
 
@@ -151,12 +156,13 @@ def test_what_there_is_not_is_left_out(get):
 @pytest.mark.parametrize("threshold", [0, 3, 127, 254])
 def test_coarse_levels_keep_every_error(get, threshold, tolerance):
     dataset = open_dataset("big")
-    interior, distance = dataset.labels[1] > 0, boundary_distance(dataset.labels[1] > 0)
+    truth = Truth.of(dataset.labels[1])
+    interior, distance = truth.interior, boundary_distance(truth.interior, truth.counted)
     probability = np.block(
         [[get(tile_path("probability", 1, 0, ty, tx)).plane() for tx in range(3)] for ty in range(2)]
     )
     wrong = {
-        "missed": ~interior & (probability > threshold) & (distance >= tolerance),
+        "missed": ~interior & truth.counted & (probability > threshold) & (distance >= tolerance),
         "false": interior & (probability <= threshold) & (distance >= tolerance),
     }
     answer = get(tile_path("bundle", 1, 2) + f"?tolerance={tolerance}")
@@ -186,6 +192,17 @@ def test_coarse_pictures_show_a_block_as_wrong_where_one_of_its_pixels_is(roots,
         blocks = pixels.reshape(pixels.shape[0] // 4, 4, -1, 4).any(axis=(1, 3)) & left
         np.testing.assert_array_equal((coarse == tint[name]).all(axis=2), blocks, err_msg=name)
         left &= ~blocks
+
+
+def test_a_coarse_tile_knows_what_is_ignored_wherever_it_is(roots):
+    """Also where it is in some of the bands only that a tile is made of, and in whole slices without any."""
+    layers, dataset = open_layers("big", "net", "test"), open_dataset("big")
+    for z in range(SLICES):
+        planes = tile(layers, "bundle", z, 2, 0, 0)
+        assert len({plane.shape for plane in planes.values()}) == 1
+        share = reduced((dataset.labels[z] == IGNORE).astype(np.uint8) * 255, 2, "mean")
+        np.testing.assert_array_equal(planes["ignored"], share)
+        np.testing.assert_array_equal(planes["label"][share == 255], 0)
 
 
 def tile_by_tile(layers: Layers, layer: str, z: int) -> np.ndarray:
