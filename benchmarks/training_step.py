@@ -13,18 +13,20 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from segcore.augmentation import AugmentedBatch
 from segcore.config import LossConfig, RunConfig, override
 from segcore.network import segmentation_loss
 from segcore.presets import preset
 from segcore.runs import make_split
-from segcore.training import Learner, Machine, epoch_samples, launch
+from segcore.training import BatchMaker, Learner, Machine, Sample, epoch_samples, launch
 
 
 class PlainUNet(nn.Module):
@@ -72,11 +74,14 @@ def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[],
     return step
 
 
+def stack() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Noise, and stripes as its labels."""
+    images = np.random.default_rng(0).integers(0, 256, (30, 512, 512), np.uint8)
+    return images, np.broadcast_to((np.arange(512) // 24 % 4 > 0).astype(np.uint8) * 255, images.shape)
+
+
 def learner_of(config: RunConfig, device: str) -> Learner:
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (30, 512, 512), np.uint8)
-    stripes = np.broadcast_to((np.arange(512) // 24 % 4 > 0).astype(np.uint8) * 255, images.shape)
-    learner = Learner(launch(Machine(accelerator=device), config.train), config, images, stripes)
+    learner = Learner(launch(Machine(accelerator=device), config.train), config, *stack())
     learner.model.train()
     return learner
 
@@ -90,19 +95,29 @@ def whole_step(learner: Learner, config: RunConfig) -> Callable[[], None]:
         for samples in [epoch_samples(split, config, epoch)]
         for start in range(0, len(samples) - size + 1, size)
     )
-    return lambda: void(learner.step(next(batches), 1e-4))
+    return lambda: _done(learner.step(next(batches), 1e-4))
 
 
-def ready_step(learner: Learner, config: RunConfig) -> Callable[[], None]:
+class _OneBatch(BatchMaker):
+    """The first batch that is asked for, whatever is asked for afterwards."""
+
+    _made: AugmentedBatch | None = None
+
+    def make(self, samples: Sequence[Sample], *, patch_px: int) -> AugmentedBatch:
+        self._made = self._made or super().make(samples, patch_px=patch_px)
+        return self._made
+
+
+def ready_step(config: RunConfig, device: str) -> Callable[[], None]:
     """The same on one batch that lies there ready."""
     samples = epoch_samples(make_split(30, config.split), config, 1)[: config.train.batch_size]
-    made = learner.batches.make(samples, patch_px=config.train.patch_px)
-    learner.batches.make = lambda samples, *, patch_px: made  # type: ignore[method-assign]
-    return lambda: void(learner.step(samples, 1e-4))
+    learner = learner_of(config, device)
+    learner.batches = _OneBatch(*stack(), config, learner.fabric.device)
+    return lambda: _done(learner.step(samples, 1e-4))
 
 
-def void(_: object) -> None:
-    pass
+def _done(_: object) -> None:
+    """What a step gives is not looked at, as that would wait for it."""
 
 
 def main() -> None:
@@ -121,7 +136,7 @@ def main() -> None:
     labels = torch.rand_like(images) > 0.2
     ways = {
         "segcore, end to end": whole_step(whole, config),
-        "segcore, on a ready batch": ready_step(learner_of(config, options.device), config),
+        "segcore, on a ready batch": ready_step(config, options.device),
         "plain PyTorch, float32": plain_step(PlainUNet(config.model.width), images, labels),
     }
     try:

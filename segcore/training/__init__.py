@@ -3,10 +3,9 @@
 In: a dataset and settings. Out: a finished or resumable run.
 Needs PyTorch. May use: augmentation, measures, network, data, runs, stacks."""
 
-from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.machine import Machine, is_lead_process, launch
 from segcore.training.pool import write_pool
-from segcore.training.sampling import BatchMaker, Sample, epoch_samples, validation_samples
+from segcore.training.sampling import BatchMaker, Sample, epoch_samples
 from segcore.training.speed import measure_speed
 from segcore.training.starting import conclude, resume, train
 from segcore.training.step import Learner
@@ -17,7 +16,6 @@ __all__ = [
     "Learner",
     "Machine",
     "Sample",
-    "choose_thresholds",
     "conclude",
     "epoch_report",
     "epoch_samples",
@@ -26,6 +24,5 @@ __all__ = [
     "measure_speed",
     "resume",
     "train",
-    "validation_samples",
     "write_pool",
 ]
