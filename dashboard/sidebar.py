@@ -42,7 +42,7 @@ WITHOUT_THRESHOLD = (*OWN_DATA, "training", "try_it")
 
 def run_app() -> None:
     """Draws the app for one run of the script."""
-    st.set_page_config(page_title="segcore", page_icon=":material/blur_on:", layout="wide")
+    st.set_page_config(page_title="segcore", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(Path(__file__).with_name("page.css"))
     read_address()
     page = st.navigation(

@@ -48,8 +48,8 @@ def page() -> None:
         st.info(f"Dataset {name} has no labels, so there are no pairs to vary. Choose another one in the sidebar.")
         return
     st.markdown(
-        "Training never shows the network the same picture twice: each time, a slice and its mask are turned, bent and "
-        "re-lit together. These copies are made by the very function that training uses."
+        "Augmentation makes varied copies of the slices to train on: image and mask are turned and bent together, and "
+        "the image's grey values are changed. These copies are made by the very function that training uses."
     )
     if selection.dataset.synthetic:
         notices.synthetic()

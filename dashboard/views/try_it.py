@@ -66,7 +66,7 @@ def page() -> None:
         st.info("There is no run to try yet. The Overview says how to get one.", icon=":material/info:")
         return
     run = selection.run
-    synthetic = ", which was trained on **synthetic** images only" if run.info.synthetic else ""
+    synthetic = ", which was trained on **synthetic** images only," if run.info.synthetic else ""
     st.markdown(
         f"Drop an image or a stack; run **{words.plain(run.name)}**{synthetic} says for each pixel how probably it is "
         "cell interior. Without labels nothing can be measured: look with care, above all if your microscope, stain or "

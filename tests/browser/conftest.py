@@ -69,7 +69,7 @@ def context_of(chromium) -> Iterator[Callable[..., object]]:
 
 @pytest.fixture
 def browse(context_of, request, artefacts):
-    """Opens pages of the app; at the end none may have raised an error or opened a dialog.
+    """Opens pages of the app; at the end none may have raised an error, opened a dialog or asked another server.
 
     Of a test that failed, what its pages showed then is kept.
     """
@@ -82,6 +82,8 @@ def browse(context_of, request, artefacts):
     def open_page(url: str, *, theme: str = "light", width: int = 1400):
         page = context_of(viewport={"width": width, "height": 1000}, color_scheme=theme).new_page()
         pages.append(page)
+        ours = ("data:", "blob:", "http://127.0.0.1:")
+        page.on("request", lambda request: None if request.url.startswith(ours) else errors.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", refuse)
         page.goto(url)
