@@ -30,7 +30,7 @@ from skimage.segmentation import watershed
 from segcore.config import RunConfig
 from segcore.data import make_stack
 from segcore.evaluation import score
-from segcore.measures import CHALLENGE_THRESHOLDS, components, predicted_interior, score_segments, thin
+from segcore.measures import CHALLENGE_THRESHOLDS, predicted_interior, score_segments, thin, true_neurites
 from segcore.network import UNet, keep_freed_memory, predict
 from segcore.presets import PRESETS
 
@@ -93,7 +93,7 @@ def v_rand_curves(labels: Path, probability: Path, slices: range) -> None:
     """Only V_Rand and V_Info at the eleven thresholds, by segcore."""
     true, predicted = np.load(labels, mmap_mode="r"), np.load(probability, mmap_mode="r")
     for z in slices:
-        neurites = components(np.asarray(true[z]) > 0)
+        neurites = true_neurites(np.asarray(true[z]) > 0)
         for threshold in CHALLENGE_THRESHOLDS:
             score_segments(neurites, thin(predicted_interior(np.asarray(predicted[z]), threshold)))
 

@@ -11,7 +11,18 @@ from typing import Protocol
 from segcore.data import unpacked
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import IMAGE_SUFFIXES, VOLUME_SUFFIXES, StackReader, open_stack
+from segcore.stacks import (
+    IMAGE_SUFFIXES,
+    VOLUME_SUFFIXES,
+    Axes,
+    StackReader,
+    in_number_order,
+    is_container,
+    open_pictures,
+    open_stack,
+    picture_names,
+    reordered,
+)
 from segcore.storage import storage_errors
 
 _USUAL = ("tif", "tiff", "zip", "png", "jpg", "jpeg")
@@ -74,21 +85,28 @@ def copy(files: Sequence[Upload], folder: Path, progress: Progress = SILENT) -> 
 
 
 @contextmanager
-def stack_in(path: Path, folder: Path, progress: Progress = SILENT) -> Iterator[StackReader]:
+def stack_in(
+    path: Path, folder: Path, inside: str = "", axes: Axes = "zyx", progress: Progress = SILENT
+) -> Iterator[StackReader]:
     """The images of an upload as one stack: a picture, a TIFF, several pictures, or a zip of one of these.
+
+    Smaller pictures are padded; `sizes` of the stack says how large each was.
 
     Args:
         path: where `copy` wrote it in `folder`.
+        inside: where the stack is in a file that can hold several.
+        axes: of the stack, in the order in which they lie in its file.
 
     Raises:
-        DataError: if they cannot be read, differ in size, or are more than `MOST_PIXELS` or `MOST_PIXELS_IN_ALL`.
+        DataError: if they cannot be read, or are more than `MOST_PIXELS` or `MOST_PIXELS_IN_ALL`.
         StorageError: if the disk refuses.
     """
     with (
         _errors_as_named(folder),
         unpacked(path, folder, limit=MOST_UNPACKED_BYTES, progress=progress) as place,
-        open_stack(_only_one(place)) as stack,
+        _opened(_only_one(place), inside) as opened,
     ):
+        stack = reordered(opened, axes)
         pixels = stack.height * stack.width
         if pixels > MOST_PIXELS:
             raise DataError(
@@ -103,6 +121,22 @@ def stack_in(path: Path, folder: Path, progress: Progress = SILENT) -> Iterator[
                 expected=f"at most {MOST_PIXELS_IN_ALL:,} pixels in all; `segcore predict` takes any",
             )
         yield stack
+
+
+def _opened(place: Path, inside: str) -> StackReader:
+    if not place.is_dir() or is_container(place):
+        return open_stack(within(place, inside))
+    names = picture_names(place)
+    try:
+        names = in_number_order(names, place)
+    except DataError:
+        names = sorted(names)  # any order will do, where nothing is told of neighbours
+    return open_pictures([place / name for name in names], smaller="zero") if names else open_stack(place)
+
+
+def within(file: Path, inside: str) -> Path:
+    """A path that goes on inside a file, if there is anything to go on with."""
+    return Path(f"{file}:{inside}") if inside else file
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
+from segcore.stacks import Axes
 from segcore.storage import read_only
 
 SYNTHETIC = "Synthetic: these images were drawn by a program. Figures on them say nothing about real tissue."
@@ -32,7 +33,8 @@ HELP = {
     "pixels of both.",
     "iou": "Intersection over union, from 0 to 1: the shared pixels, divided by those that either has.",
     "v_rand": "How well whole neurites are kept apart and together, from 0 to 1, as the ISBI 2012 challenge measures "
-    "it. Low values mean merges or splits. Mean over slices.",
+    "it. Low values mean merges or splits. Neurites are connected pieces of interior, or of one number where labels "
+    "number them. Mean over slices.",
     "v_info": "Like V_Rand, from information theory, 0 to 1. Small neurites weigh more in it. Mean over slices.",
     "pixel": "The threshold with the fewest wrong pixels on the validation slices.",
     "topology": "The threshold that keeps neurites apart best (highest V_Rand) on the validation slices.",
@@ -44,6 +46,7 @@ HELP = {
     "accuracy": "Share of pixels that are right, 0 to 1, at threshold 0.5.",
     "leak": "A slice leaks when the model was trained on it, or on a turned or mirrored copy of it. Slices are "
     "compared by their pixels, so another name does not hide it.",
+    "axes": "How a volume lies in its file. TIFF, HDF5 and Zarr mostly have the slices first; NRRD and NIfTI say it.",
     "calibration": "Of the pixels that got a probability of 0.8, 80 % should be interior. The curve shows how far "
     "that holds.",
     "precision": "Of the pixels predicted as this class, the share that really are.",
@@ -54,6 +57,16 @@ SLICES = {"test": "test", "validation": "validation", "train": "training", "all"
 """What the slices of a part are called."""
 PARTS = {"test": "test", "validation": "validation", "train": "training", "gap": "left out", "all": "all"}
 """What slices are used for, in a word."""
+
+AXES: dict[Axes, str] = {
+    "zyx": "z, y, x: slices first",
+    "yxz": "y, x, z: slices last",
+    "xyz": "x, y, z",
+    "zxy": "z, x, y",
+    "yzx": "y, z, x",
+    "xzy": "x, z, y",
+}
+"""How the axes of a volume can lie in its file."""
 
 PROTOCOLS = {
     "blocks": "Blocks: the last third is held out as test",

@@ -37,22 +37,29 @@ def grey_chart(interior: NDArray[np.int64], membrane: NDArray[np.int64] | None) 
 
 
 def slice_chart(
-    indices: Sequence[int], values: Sequence[float], colours: Sequence[str], title: str, unit: str, chosen: int
+    indices: Sequence[int],
+    values: Sequence[float],
+    colours: Sequence[str],
+    title: str,
+    unit: str,
+    chosen: int,
+    borders: Sequence[int] = (),
 ) -> go.Figure:
-    """A bar a slice, the chosen one marked."""
+    """A bar a slice, the chosen one marked, and a line where another volume begins."""
     figure = plotly().Figure()
     for colour in dict.fromkeys(colours):
         bars = [(z, value) for z, value, one in zip(indices, values, colours, strict=True) if one == colour]
         hover = "slice %{customdata[0]}: %{customdata[1]:.2f} " + unit
         _add_bars(figure, *zip(*bars, strict=True), colour=colour, hover=hover, outlined=len(indices) > MOST_BARS)
     _mark_slice(figure, chosen, 1.06 * max(values, default=1.0))
+    _mark_borders(figure, borders)
     figure.update_layout(barmode="overlay", bargap=0.1 if len(indices) < 200 else 0, showlegend=False)
     figure.update_xaxes(title="slice")
     figure.update_yaxes(title=unit, rangemode="tozero")
     return laid_out(figure, title, height=280)
 
 
-def split_chart(parts: Mapping[str, Sequence[int]], slices: int, chosen: int) -> go.Figure:
+def split_chart(parts: Mapping[str, Sequence[int]], slices: int, chosen: int, borders: Sequence[int] = ()) -> go.Figure:
     """The stack from its first slice to its last, coloured by what each slice was used for."""
     figure = plotly().Figure()
     for name, indices in parts.items():
@@ -63,6 +70,7 @@ def split_chart(parts: Mapping[str, Sequence[int]], slices: int, chosen: int) ->
                 outlined=slices > MOST_BARS,
             )  # fmt: skip
     _mark_slice(figure, chosen, 1.12)
+    _mark_borders(figure, borders)
     figure.update_layout(barmode="stack", bargap=0.06 if slices < 200 else 0, legend={"traceorder": "normal"})
     figure.update_xaxes(title="slice", range=[-0.6, slices - 0.4])
     figure.update_yaxes(visible=False, range=[0, 2.25], fixedrange=True)
@@ -98,6 +106,11 @@ def _add_bars(
         x=places[kept], y=heights[kept], name=name, mode="lines", line={"width": 0, "simplify": False}, fill="tozeroy",
         fillcolor=colour, customdata=np.repeat(known, 4, axis=0)[kept.ravel()], hovertemplate=hover,
     )  # fmt: skip
+
+
+def _mark_borders(figure: go.Figure, borders: Sequence[int]) -> None:
+    for border in borders:
+        figure.add_vline(x=border - 0.5, line={"color": GREY, "width": 1.5, "dash": "dash"})
 
 
 def _mark_slice(figure: go.Figure, chosen: int, height: float) -> None:

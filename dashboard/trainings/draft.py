@@ -95,6 +95,7 @@ def leak(planned: Draft, info: DatasetInfo, begun_with: Run | None) -> str:
         planned.config.split,
         seed=planned.config.train.seed,
         left_out=info.unlabelled_slices,
+        borders=info.borders,
     )
     found = audit_split(split, info.slice_fingerprints, begun_with.seen if begun_with else NOTHING)
     said = ["**This would leak.**"] if found.leaks else ["**This would flatter.**"] if found.chosen_on else []

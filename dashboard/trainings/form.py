@@ -218,7 +218,8 @@ def _folds(planned: Draft) -> dict[str, str]:
         slices = ""
         if info is not None:
             wanted = SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
-            slices = f": slices {slice_ranges(make_split(info.slices, wanted, left_out=info.unlabelled_slices).test)}"
+            made = make_split(info.slices, wanted, left_out=info.unlabelled_slices, borders=info.borders)
+            slices = f": slices {slice_ranges(made.test)}"
         titles[str(fold)] = f"{fold + 1} of {planned.config.split.folds}{slices}"
     return titles
 

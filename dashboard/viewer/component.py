@@ -173,6 +173,7 @@ def _data(
         "coarsest": layers.coarsest,
         "labelled": layers.labels is not None,
         "ignores": layers.ignores,
+        "borders": list(layers.borders),
         "predicted": layers.probability is not None,
         "most_tables": MOST_TABLES,
         "slices": [

@@ -83,6 +83,7 @@ class Layers:
         reduced: what is kept at an eighth of its size, by the name of the plane; empty for small slices.
         version: changes whenever a file changes.
         ignores: whether anything of the labels is to be ignored.
+        borders: the first slice of each volume but the first, where there are several.
     """
 
     images: StackFile
@@ -93,6 +94,7 @@ class Layers:
     reduced: Mapping[str, StackFile]
     version: str
     ignores: bool = False
+    borders: tuple[int, ...] = ()
 
     @property
     def slices(self) -> int:
@@ -122,7 +124,7 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     slices, height, width = stack.images.slices, stack.images.height, stack.images.width
     reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
     if run is None:
-        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version, stack.ignores)
+        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version, stack.ignores, stack.borders)
     folder = _evaluation(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
@@ -138,7 +140,9 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         )
     version = f"{stack.version}{_short(stamp)}"
     evidence = folder / "evidence.npz"
-    return Layers(stack.images, stack.labels, probability, pages, evidence, reduced, version, stack.ignores)
+    return Layers(
+        stack.images, stack.labels, probability, pages, evidence, reduced, version, stack.ignores, stack.borders
+    )
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class _Stack:
     labels: StackFile | None
     version: str
     ignores: bool
+    borders: tuple[int, ...]
 
 
 def _open_stack(dataset: str) -> _Stack:
@@ -170,7 +175,7 @@ def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> _Stack:
 
     images = file(opened.images)
     assert images is not None
-    return _Stack(images, file(opened.labels), _short(stamps), bool(info.ignored_percent))
+    return _Stack(images, file(opened.labels), _short(stamps), bool(info.ignored_percent), info.borders)
 
 
 def _reduced_stacks(folder: Path, planes: Sequence[str], slices: int, height: int, width: int) -> dict[str, StackFile]:

@@ -51,9 +51,12 @@ def _about(info: DatasetInfo) -> None:
     mark = " :violet-badge[synthetic]" if info.synthetic else ""
     st.subheader(f"{words.plain(info.title)}{mark}")
     labels = "with labels" if info.labelled else "without labels"
+    if info.numbered:
+        labels += " that number the neurites"
     if info.ignored_percent:
         share = sum(info.ignored_percent) / info.slices
-        labels += f" that leave {words.percent(share)} of the pixels out of learning and of all figures"
+        labels += " and" if info.numbered else " that"
+        labels += f" leave {words.percent(share)} of the pixels out of learning and of all figures"
     if info.unlabelled_slices:
         labels += f" (slices {slice_ranges(info.unlabelled_slices)} as a whole)"
     st.markdown(

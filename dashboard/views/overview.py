@@ -89,6 +89,10 @@ def _run(run: Run) -> None:
     )
 
 
+def _counted_by(result: Result) -> str:
+    return " (connected pieces of one number in a slice)" if result.facts.get("numbered") else ""
+
+
 def _results(result: Result, threshold: float, tolerance: int) -> None:
     notices.about_result(result)
     found = measures_at(result, threshold, tolerance)
@@ -144,7 +148,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
         events = result.summary["events"]
         st.markdown(
-            f"Neurites in these slices: **{words.count(result.summary['neurites'])}**. At the "
+            f"Neurites in these slices: **{words.count(result.summary['neurites'])}**{_counted_by(result)}. At the "
             f"{events['operating_point']} threshold, **{words.count(events['splits'])}** places where one is split and "
             f"**{words.count(events['merges'])}** where some are merged."
         )

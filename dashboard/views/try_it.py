@@ -18,7 +18,18 @@ from dashboard.state import current
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
 from segcore.runs import Run
-from segcore.stacks import StackWriter, VoxelSize, intensity_range, map_stack, to_uint8, without_padding
+from segcore.stacks import (
+    HDF5_SUFFIXES,
+    TIFF_SUFFIXES,
+    VOLUME_SUFFIXES,
+    Axes,
+    StackWriter,
+    VoxelSize,
+    intensity_range,
+    map_stack,
+    to_uint8,
+    without_padding,
+)
 from segcore.storage import read_only
 
 _STATE = "try it"
@@ -49,12 +60,14 @@ class Tried:
     Attributes:
         names: of the slices.
         shape: slices, height and width.
+        sizes: height and width of each slice before smaller ones were padded.
         voxel_nm: (z, y, x), where the file says.
         was: how the file was read, in words.
     """
 
     names: tuple[str, ...]
     shape: tuple[int, int, int]
+    sizes: tuple[tuple[int, int], ...]
     voxel_nm: VoxelSize | None
     was: str
 
@@ -73,7 +86,7 @@ def page() -> None:
         f"pixel size differ from those of {words.plain(run.info.dataset)}."
     )
     files = st.file_uploader(
-        "Image, multi-page TIFF, several images of one size, or a zip of them",
+        "Image, stack or volume, several images, or a zip of them",
         uploads.SUFFIXES,
         accept_multiple_files=True,
         key="try it files",
@@ -84,6 +97,7 @@ def page() -> None:
         ":material/lock: Your files and what the model makes of them are deleted from the server when you close this "
         "page." + (" That is why this works in read-only mode, too." if read_only() else "")
     )
+    inside, axes = _how_it_is_read(files)
     attempt: Attempt | None = st.session_state.get(_STATE)
     if attempt is not None and (attempt.run != (run.name, run.info.started) or not attempt.folder.is_dir()):
         _forget()
@@ -96,8 +110,26 @@ def page() -> None:
         if attempt is not None:
             _why_not(attempt)
         if files and st.button("Run the model", type="primary", icon=":material/play_arrow:"):
-            _start(run, files)
+            _start(run, files, inside, axes)
             st.rerun()
+
+
+def _how_it_is_read(files: list[Any]) -> tuple[str, Axes]:
+    """Where the stack is in a file that can hold several, and its axes; asked for of volumes alone."""
+    if len(files) != 1 or not files[0].name.lower().endswith((*VOLUME_SUFFIXES, ".gz", *TIFF_SUFFIXES)):
+        return "", "zyx"
+    left, right = st.columns(2)
+    inside = ""
+    if files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
+        inside = left.text_input(
+            "Path of the images inside the file (if it holds several)", key="try it inside", placeholder="volumes/raw",
+            on_change=_forget, help="What the file holds is listed when the model is run.",
+        ).strip()  # fmt: skip
+    axes: Axes = right.selectbox(
+        "Order of the axes", list(words.AXES), key="try it axes", format_func=words.AXES.__getitem__,
+        on_change=_forget, help=words.HELP["axes"],
+    )  # fmt: skip
+    return inside, axes
 
 
 def _why_not(attempt: Attempt) -> None:
@@ -108,11 +140,11 @@ def _why_not(attempt: Attempt) -> None:
         st.info("Cancelled. Nothing was kept.", icon=":material/info:")
 
 
-def _start(run: Run, files: list[Any]) -> None:
+def _start(run: Run, files: list[Any], inside: str, axes: Axes) -> None:
     _forget()
     visit = scratch.visit()
     folder = visit.folder()
-    work = visit.ends(Work(partial(_predict, run.name, files, folder)))
+    work = visit.ends(Work(partial(_predict, run.name, files, folder, inside, axes)))
     st.session_state[_STATE] = Attempt(run=(run.name, run.info.started), files=_ids(files), folder=folder, work=work)
 
 
@@ -134,10 +166,10 @@ def _forget() -> None:
         scratch.visit().drop(attempt.folder)
 
 
-def _predict(run: str, files: list[Any], folder: Path, progress: Progress) -> Tried:
+def _predict(run: str, files: list[Any], folder: Path, inside: str, axes: Axes, progress: Progress) -> Tried:
     """Predicts slice by slice. What was uploaded is not needed on disk any longer then."""
     uploaded = folder / "uploaded"
-    with uploads.stack_in(uploads.copy(files, uploaded, progress), uploaded, progress) as stack:
+    with uploads.stack_in(uploads.copy(files, uploaded, progress), uploaded, inside, axes, progress) as stack:
         progress.at("reading the range of grey values")
         low, high = intensity_range(stack)
         shape = (len(stack), stack.height, stack.width)
@@ -157,7 +189,7 @@ def _predict(run: str, files: list[Any], folder: Path, progress: Progress) -> Tr
                 images.write(page)
                 probabilities.write(worker.call(worker.predict, run, without_padding(page), check=look))
         was = f"{stack.dtype}, {low:.6g} shown as black and {high:.6g} as white" if stack.dtype != np.uint8 else ""
-        done = Tried(names=tuple(stack.names), shape=shape, voxel_nm=voxel, was=was)
+        done = Tried(names=tuple(stack.names), shape=shape, sizes=stack.sizes, voxel_nm=voxel, was=was)
     shutil.rmtree(uploaded, ignore_errors=True)
     return done
 
@@ -168,11 +200,14 @@ def _writer(path: Path, shape: tuple[int, int, int], voxel_nm: VoxelSize | None)
 
 
 def _show(run: Run, folder: Path, done: Tried) -> None:
-    slices, height, width = done.shape
+    slices = done.shape[0]
     z = st.slider("Slice of the upload", 0, slices - 1, 0, key="try it slice") if slices > 1 else 0
     threshold = _threshold(run)
-    image = np.array(map_stack(folder / "images.tif", *done.shape)[z])
-    probability = np.array(map_stack(folder / "probability.tif", *done.shape)[z])
+    height, width = done.sizes[z]
+    image, probability = (
+        np.array(map_stack(folder / file, *done.shape)[z, :height, :width])
+        for file in ("images.tif", "probability.tif")
+    )
     interior = predicted_interior(probability, threshold)
     called = int(interior.sum())
     share = (
@@ -193,7 +228,8 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
             )  # fmt: skip
     st.caption(
         "White is interior, black is membrane; grey in the probability is in between (255 times the probability, "
-        "rounded). Pictures have the size of the slice, TIFFs hold all slices."
+        "rounded). Pictures have the size of the slice, TIFFs hold all slices"
+        + (", the smaller ones padded below and to the right." if len({*done.sizes}) > 1 else ".")
     )
     with st.container(horizontal=True):
         for title, name, make in (

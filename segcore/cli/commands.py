@@ -107,6 +107,7 @@ def import_(options: Any) -> None:
         options.name,
         labels=options.labels,
         label_options=label_options,
+        axes=options.axes,
         voxel_size_nm=tuple(options.voxel_size_nm) if options.voxel_size_nm else None,
         progress=on_terminal(),
     )
@@ -133,7 +134,7 @@ def split(options: Any) -> None:
     from segcore.data import open_dataset
     from segcore.runs import audit_split, make_split, slice_ranges, split_to_dict
 
-    dataset = open_dataset(options.dataset)
+    info = open_dataset(options.dataset).info
     settings = list(options.settings)
     if options.protocol:
         settings.insert(0, f"split.protocol={options.protocol}")
@@ -142,8 +143,10 @@ def split(options: Any) -> None:
     results = []
     for fold in folds:
         chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
-        made = make_split(dataset.info.slices, chosen, seed=config.train.seed, left_out=dataset.info.unlabelled_slices)
-        results.append((fold, made, audit_split(made, dataset.info.slice_fingerprints)))
+        made = make_split(
+            info.slices, chosen, seed=config.train.seed, left_out=info.unlabelled_slices, borders=info.borders
+        )
+        results.append((fold, made, audit_split(made, info.slice_fingerprints)))
     if options.json:
         print_json(
             [
@@ -282,6 +285,7 @@ def predict(options: Any) -> None:
         threshold=_threshold(options.threshold),
         device=options.device,
         format=options.format,
+        axes=options.axes,
         progress=on_terminal(),
     )
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")

@@ -119,6 +119,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("output", type=_path, help="new folder for probability and mask")
     sub.add_argument("--format", default="tiff", help="tiff or ome-zarr (default: tiff)")
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
+    _axes(sub)
     _device(sub)
 
     _json(command("settings", "list every setting with its default and range, or their JSON schema", "settings"))
@@ -234,6 +235,7 @@ def _import(sub: argparse.ArgumentParser) -> None:
         help="which mask value is membrane: auto, interior-white or membrane-white (default: auto)",
     )
     sub.add_argument("--voxel-size-nm", type=float, nargs=3, metavar=("Z", "Y", "X"), help="size of a voxel, nm")
+    _axes(sub)
     sub.add_argument(
         "--threshold-labels", type=float, metavar="VALUE", help="masks that are nearly binary: VALUE and more is white"
     )
@@ -245,11 +247,11 @@ def _import(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--membrane-px", type=int, default=2, help="instances: width of the membrane drawn between two (default: 2)"
     )
-    sub.add_argument("--membrane-values", type=float, nargs="+", metavar="V", help="classes: these are membrane")
-    sub.add_argument("--interior-values", type=float, nargs="+", metavar="V", help="classes: these are interior")
+    sub.add_argument("--membrane-values", type=_number, nargs="+", metavar="V", help="classes: these are membrane")
+    sub.add_argument("--interior-values", type=_number, nargs="+", metavar="V", help="classes: these are interior")
     sub.add_argument(
         "--ignore-values",
-        type=float,
+        type=_number,
         nargs="+",
         metavar="V",
         help="these are neither: not learned from, and in no figure (of instances, 0 may be one)",
@@ -259,6 +261,23 @@ def _import(sub: argparse.ArgumentParser) -> None:
         default="ask",
         metavar="CHOICE",
         help="slices that hold one class only, as if nobody had labelled them: ignore them, or keep them",
+    )
+
+
+def _number(text: str) -> float:
+    """A value of a label: whole numbers as they are, as large ones are others as floats."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _axes(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--axes",
+        default="zyx",
+        metavar="ORDER",
+        help="what the axes of the images are, in the order of the file, such as yxz (default: zyx, slices first)",
     )
 
 

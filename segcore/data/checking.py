@@ -11,19 +11,26 @@ from typing import Literal
 import numpy as np
 
 from segcore.data.dataset import Check
+from segcore.data.label_doubts import listed
 from segcore.data.label_reading import LabelOptions, read_labels
 from segcore.data.source_parts import Part
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress
 from segcore.stacks import (
     FEW_LEVELS,
+    Axes,
     StackReader,
     Tissue,
+    channels_in,
     image_files,
     is_container,
+    missing_numbers,
+    open_joined,
     open_pictures,
     open_stack,
     paired_by_stem,
+    reordered,
+    slices_seem_last,
     tissue_of,
     unpaired,
 )
@@ -46,39 +53,49 @@ class Checks:
         except SegcoreError as error:
             self.done.append(Check(name=name, passed=False, message=str(error)))
             raise
-        self.done.append(Check(name=name, passed=True, message="; ".join(said)))
+        self.done.append(Check(name=name, passed=True, message="; ".join(filter(None, said))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A part that passed its checks: images, labels, and what to record."""
+    """A part that passed its checks: images, labels, perhaps the numbers of neurites, and what to record."""
 
     name: str
     images: StackReader
     labels: StackReader | None
+    numbers: StackReader | None
     intensity_range: tuple[float, float]
     checks: tuple[Check, ...]
 
 
-def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStack) -> Ready:
+def checked(part: Part, options: LabelOptions, axes: Axes, recorder: Checks, stack: ExitStack) -> Ready:
     """Opens and checks a part; its files are closed with `stack`.
+
+    Labels have the axes of the images, unless they fit without.
 
     Raises:
         DataError: for the first check that fails.
     """
     before = len(recorder.done)
     with recorder.of(f"{part.name}: images") as say:
-        images = stack.enter_context(_opened(part.images, "zero"))
+        images = reordered(stack.enter_context(_opened(part.images, "zero")), axes)
         say(_described(images))
-    labels = None
+        if images.path.is_dir() and len(images) > 1:
+            say(_order_of(images))
+        if axes == "zyx" and slices_seem_last(images):
+            say("WARNING: the last axis is by far the shortest, as if the slices lay along it; then --axes yxz")
+    labels = numbers = None
     if part.labels:
         with recorder.of(f"{part.name}: labels") as say:
             raw = stack.enter_context(_opened(part.labels, "edge"))
+            if (len(raw), raw.height, raw.width) != (len(images), images.height, images.width):
+                raw = reordered(raw, axes)
             say(_described(raw))
         with recorder.of(f"{part.name}: images and labels pair up") as say:
             _check_pairs(images, raw)
             say(f"{len(images)} pairs of equal size")
-        labels = read_labels(images, raw, options, lambda name: recorder.of(f"{part.name}: {name}"), recorder.progress)
+        read = read_labels(images, raw, options, lambda name: recorder.of(f"{part.name}: {name}"), recorder.progress)
+        labels, numbers = read.labels, read.numbers
     with recorder.of(f"{part.name}: intensities") as say:
         tissue = tissue_of(images)
         say("; ".join(_intensities(images, tissue)))
@@ -86,17 +103,40 @@ def checked(part: Part, options: LabelOptions, recorder: Checks, stack: ExitStac
         name=part.name,
         images=images,
         labels=labels,
+        numbers=numbers,
         intensity_range=(tissue.low, tissue.high),
         checks=tuple(recorder.done[before:]),
     )
 
 
 def _opened(paths: tuple[Path, ...], smaller: Literal["zero", "edge"]) -> StackReader:
-    """Images of different sizes are padded: with 0, which is known for padding, and masks with values they have."""
-    if len(paths) == 1 and paths[0].is_dir() and not is_container(paths[0]):
+    """Images of different sizes are padded: with 0, which is known for padding, and masks with values they have.
+
+    Several files are slices, or, where the first has several, volumes.
+    """
+    if len(paths) == 1:
+        if not paths[0].is_dir() or is_container(paths[0]):
+            return open_stack(paths[0])
         paths = tuple(image_files(paths[0]))
-        return open_pictures(paths, smaller=smaller)
-    return open_stack(paths[0]) if len(paths) == 1 else open_pictures(paths, smaller=smaller)
+    with open_stack(paths[0]) as first:
+        volumes = len(first) > 1 and not first.files
+    return open_joined(paths, smaller=smaller) if volumes else open_pictures(paths, smaller=smaller)
+
+
+def _order_of(images: StackReader) -> str:
+    """What the names of pictures say of their order, and what is missing in it."""
+    channels = channels_in(images.names)
+    if channels:
+        raise DataError(
+            "the names are of several channels of the same slices",
+            path=images.path,
+            found=" and ".join(channels),
+            expected=f"one of them, such as '{images.path.name}/*{channels[0]}*'",
+        )
+    if not any(character.isdecimal() for name in images.names for character in Path(name).stem):
+        return "in the order of their names, which have no numbers"
+    missing = [str(number) for number in missing_numbers(images.names)]
+    return f"WARNING: no slice has the number {listed(missing)}; those beside it count as neighbours" if missing else ""
 
 
 def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
@@ -119,6 +159,9 @@ def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
 
 def _described(stack: StackReader) -> str:
     said = f"{len(stack)} slices of {stack.height} x {stack.width} pixels, {stack.dtype}"
+    if stack.volumes:
+        volumes = ", ".join(f"{volume.name} ({volume.slices})" for volume in stack.volumes)
+        said += f"; {len(stack.volumes)} volumes, whose slices are no neighbours of each other's: {volumes}"
     if len(set(stack.sizes)) > 1:
         height, width = min(stack.sizes)
         said += f"; of {len(set(stack.sizes))} sizes, the smallest {height} x {width}: padded, which is ignored"
@@ -130,6 +173,9 @@ def _check_pairs(images: StackReader, labels: StackReader) -> None:
         raise DataError(
             "not as many masks as images", path=labels.path, found=len(labels), expected=f"{len(images)} masks"
         )
+    each, wanted = ([volume.slices for volume in stack.volumes] for stack in (labels, images))
+    if each != wanted:
+        raise DataError("the volumes of masks and images differ", path=labels.path, found=each, expected=wanted)
     size, expected = (f"{stack.height} x {stack.width} pixels" for stack in (labels, images))
     if size != expected:
         raise DataError("masks and images differ in size", path=labels.path, found=size, expected=expected)
@@ -138,7 +184,7 @@ def _check_pairs(images: StackReader, labels: StackReader) -> None:
             found, expected = (f"{height} x {width} pixels" for height, width in (its, mine))
             problem = "a mask differs from its image in size"
             raise DataError(problem, path=labels.path / name, found=found, expected=expected)
-    if images.path.is_dir() and labels.path.is_dir():
+    if images.path.is_dir() and labels.path.is_dir() and not images.volumes:
         z = unpaired(images.names, labels.names)
         if z is not None and paired_by_stem(images.names, labels.names) != list(
             zip(images.names, labels.names, strict=True)

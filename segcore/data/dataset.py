@@ -3,7 +3,8 @@
 data/<name>/dataset.json   the facts below
 data/<name>/images.tif     uint8 (Z, H, W), uncompressed
 data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane, 128 = ignore; only if labelled
-data/<name>/*-eighth.tif   both at an eighth of their size; only of large slices
+data/<name>/numbers.tif    uint32 (Z, H, W), whose piece a pixel is, 0 for nobody's; only if neurites are numbered
+data/<name>/*-eighth.tif   images and labels at an eighth of their size; only of large slices
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from segcore.stacks import (
     MEMBRANE,
     StackReader,
     StackWriter,
+    Volume,
     VoxelSize,
     map_stack,
     reduced_stacks,
@@ -40,7 +43,7 @@ from segcore.stacks import (
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
 FORMAT_VERSION = 1
-INFO, IMAGES, LABELS = "dataset.json", "images.tif", "labels.tif"
+INFO, IMAGES, LABELS, NUMBERS = "dataset.json", "images.tif", "labels.tif", "numbers.tif"
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +73,15 @@ class DatasetInfo:
         terms: what is known about its licence.
         citation: what to cite.
         slice_names: one a slice; a file name where there was one.
-        fingerprint: SHA-256 over shape and pixels of images and labels.
+        fingerprint: SHA-256 over shape and pixels of images and labels, and the numbers if there are any.
         slice_fingerprints: one a slice, of the source's pixels before they were stretched to 8 bits; equal for
             turned and mirrored copies. Empty for a blank slice, which is a copy of no other.
         intensity_range: the source's values that became 0 and 255.
         membrane_percent: membrane in percent of the labelled pixels of each slice, 0 where none is; empty without
             labels.
         ignored_percent: percent of each slice whose label is to be ignored; empty if nothing is.
+        numbered: whether the labels number the neurites.
+        volumes: what it is made of, if that is several volumes, one behind another.
         created: when it was installed, ISO 8601 in UTC.
         checks: what was checked at import.
     """
@@ -101,6 +106,13 @@ class DatasetInfo:
     created: str
     checks: tuple[Check, ...] = ()
     ignored_percent: tuple[float, ...] = ()
+    numbered: bool = False
+    volumes: tuple[Volume, ...] = ()
+
+    @property
+    def borders(self) -> tuple[int, ...]:
+        """The first slice of each volume but the first: it is no neighbour of the one before it."""
+        return tuple(accumulate(volume.slices for volume in self.volumes))[:-1]
 
     @property
     def unlabelled_slices(self) -> tuple[int, ...]:
@@ -125,6 +137,11 @@ class Dataset:
         """Labels, uint8 (Z, H, W) of 0 (membrane), 128 (ignore) and 255 (interior), or None without labels."""
         return self._map(LABELS) if self.info.labelled else None
 
+    @cached_property
+    def numbers(self) -> np.memmap[Any, np.dtype[np.uint32]] | None:
+        """Whose piece each pixel is, uint32 (Z, H, W), 0 for nobody's; None where neurites are not numbered."""
+        return self._map(NUMBERS, np.uint32) if self.info.numbered else None
+
     def image(self, z: int) -> npt.NDArray[np.uint8]:
         """A copy of one slice's grey values, uint8 (H, W).
 
@@ -143,8 +160,8 @@ class Dataset:
             raise DataError("a dataset without labels", path=self.folder, expected="a labelled one")
         return stored_page(self.labels, z)
 
-    def _map(self, file: str) -> np.memmap[Any, np.dtype[np.uint8]]:
-        return map_stack(self.folder / file, self.info.slices, self.info.height, self.info.width)
+    def _map(self, file: str, dtype: npt.DTypeLike = np.uint8) -> np.memmap[Any, np.dtype[Any]]:
+        return map_stack(self.folder / file, self.info.slices, self.info.height, self.info.width, dtype)
 
 
 def data_root() -> Path:
@@ -178,7 +195,7 @@ def open_dataset(name: str) -> Dataset:
         expected = f"one of {names}" if names else "one made by `fetch` or `import` first"
         raise DataError(f"there is no dataset {name}", path=data_root(), expected=expected)
     dataset = Dataset(info=_read_info(folder), folder=folder)
-    _ = dataset.images, dataset.labels
+    _ = dataset.images, dataset.labels, dataset.numbers
     return dataset
 
 
@@ -187,6 +204,7 @@ def install(
     images: StackReader,
     labels: StackReader | None = None,
     *,
+    numbers: StackReader | None = None,
     title: str = "",
     voxel_size_nm: VoxelSize | None = None,
     synthetic: bool = False,
@@ -203,6 +221,7 @@ def install(
         name: a safe folder name that is not taken.
         images: grey slices of any type, stretched to 8 bits by `intensity_range`.
         labels: as many 8-bit slices of the same size, 255 for interior, 0 for membrane and 128 for ignore.
+        numbers: as many slices of uint32, whose piece each pixel is, 0 for nobody's.
         voxel_size_nm: (z, y, x); what `images` says if not given.
         intensity_range: the source's values that became 0 and 255.
 
@@ -216,9 +235,10 @@ def install(
             f"there is already a dataset {name}", path=folder, expected="another name, or that folder removed first"
         )
     _check_pair(images, labels)
+    _check_pair(images, numbers)
     voxel_size_nm = voxel_size_nm or images.voxel_size_nm
     with atomic_folder(folder) as temporary:
-        facts = _write_pixels(temporary, images, labels, voxel_size_nm, intensity_range)
+        facts = _write_pixels(temporary, images, labels, numbers, voxel_size_nm, intensity_range)
         info = DatasetInfo(
             format_version=FORMAT_VERSION,
             name=name,
@@ -228,11 +248,13 @@ def install(
             width=images.width,
             voxel_size_nm=voxel_size_nm,
             labelled=labels is not None,
+            numbered=numbers is not None,
             synthetic=synthetic,
             source=source,
             terms=terms,
             citation=citation,
             slice_names=tuple(slice_names or images.names),
+            volumes=images.volumes,
             intensity_range=intensity_range,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             checks=tuple(checks),
@@ -304,12 +326,15 @@ def _write_pixels(
     folder: Path,
     images: StackReader,
     labels: StackReader | None,
+    numbers: StackReader | None,
     voxel_size_nm: VoxelSize | None,
     intensity_range: tuple[float, float],
 ) -> dict[str, Any]:
     """Streams the slices to disk; gives the fingerprints and the percentage of membrane."""
     shape = (len(images), images.height, images.width)
-    stacks = [images] if labels is None else [images, labels]
+    files_of = ((IMAGES, images, np.uint8), (LABELS, labels, np.uint8), (NUMBERS, numbers, np.uint32))
+    written = [(file, stack, dtype) for file, stack, dtype in files_of if stack is not None]
+    stacks = [stack for _, stack, _ in written]
     hashes = [hashlib.sha256(repr(shape).encode()) for _ in stacks]
     fingerprints: list[str] = []
     membrane: list[float] = []
@@ -318,7 +343,7 @@ def _write_pixels(
         write_reduced = files.enter_context(
             reduced_stacks(
                 folder,
-                ("image", "label")[: len(stacks)],
+                ("image",) if labels is None else ("image", "label"),
                 height=images.height,
                 width=images.width,
                 slices=len(images),
@@ -332,9 +357,10 @@ def _write_pixels(
                     width=images.width,
                     slices=len(images),
                     voxel_size_nm=voxel_size_nm,
+                    dtype=dtype,
                 )
             )
-            for file in (IMAGES, LABELS)[: len(stacks)]
+            for file, _, dtype in written
         ]
         for z in range(len(images)):
             pages = [stack.read(z) for stack in stacks]
@@ -394,6 +420,7 @@ def _read_info(folder: Path) -> DatasetInfo:
         or info.name != folder.name
         or (info.labelled and len(info.membrane_percent) != info.slices)
         or (len(info.ignored_percent) not in (0, info.slices))
+        or (info.volumes and sum(volume.slices for volume in info.volumes) != info.slices)
     ):
         raise DataError("damaged file (its parts disagree)", path=path, expected="as `import` or `fetch` wrote it")
     return info

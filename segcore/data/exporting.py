@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from PIL import Image
 from segcore.data.dataset import Dataset
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import StackWriter, ZarrWriter, page_names
+from segcore.stacks import StackWriter, ZarrWriter, page_names, stored_page
 from segcore.storage import atomic_folder
 
 Format = Literal["png", "tiff", "ome-zarr"]
@@ -27,7 +28,8 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
     The files are called 000.png, 001.png ... (or .tif) in the order of the slices, with as many
     digits as all need, and hold the stored 8-bit pixels; labels are 255 for interior, 0 for
     membrane and 128 for what is to be ignored. `ome-zarr` makes `train.ome.zarr` and so on, with
-    the voxel size in nanometres. The folders are written whole or not at all, and none may be there before.
+    the voxel size in nanometres. Numbers of neurites go to `numbers/` as TIFF of 32 bits, whatever the format. The
+    folders are written whole or not at all, and none may be there before.
 
     Returns:
         the folders made.
@@ -43,7 +45,8 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
     stacks = {"train": dataset.image, "label": dataset.label} if labelled else {"test": dataset.image}
     if format == "ome-zarr":
         stacks = {f"{folder}.ome.zarr": read for folder, read in stacks.items()}
-    for folder in stacks:
+    numbers = {} if dataset.numbers is None else {"numbers": partial(stored_page, dataset.numbers)}
+    for folder in (*stacks, *numbers):
         if (directory / folder).exists():
             raise DataError("there is already a folder", path=directory / folder, expected="a folder without it")
     made: list[Path] = []
@@ -53,6 +56,9 @@ def export(dataset: Dataset, directory: Path, format: Format = "png", *, progres
                 _write_zarr(directory / folder, dataset, read, progress)
             else:
                 _write(directory / folder, dataset.info.slices, read, format, progress)
+            made.append(directory / folder)
+        for folder, read_numbers in numbers.items():
+            _write(directory / folder, dataset.info.slices, read_numbers, "tiff", progress)
             made.append(directory / folder)
     except BaseException:
         for path in made:
@@ -77,7 +83,7 @@ def _write_zarr(
 def _write(
     folder: Path,
     slices: int,
-    read: Callable[[int], npt.NDArray[np.uint8]],
+    read: Callable[[int], npt.NDArray[Any]],
     format: Format,
     progress: Progress,
 ) -> None:
@@ -88,5 +94,6 @@ def _write(
             else:
                 page = read(z)
                 height, width = page.shape
-                with StackWriter(temporary / f"{name}.tif", height=height, width=width, slices=1) as writer:
+                file = temporary / f"{name}.tif"
+                with StackWriter(file, height=height, width=width, slices=1, dtype=page.dtype) as writer:
                     writer.write(page)

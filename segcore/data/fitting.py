@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,12 +24,13 @@ def misfit(images: StackReader, labels: StackReader) -> str:
         images: any type.
         labels: uint8 of `segcore.stacks.label`, as many of the same size.
     """
+    borders = {*accumulate(volume.slices for volume in images.volumes)}
     found: dict[int, list[float]] = {-1: [], 0: [], 1: []}
     for z in np.unique(np.linspace(0, len(images) - 1, _SAMPLED_SLICES).round().astype(int)).tolist():
         image = images.read(z)
         image = image.astype(np.float64) if image.dtype.kind != "f" else np.nan_to_num(image.astype(np.float64))
         for shift, contrasts in found.items():
-            if 0 <= z + shift < len(labels):
+            if 0 <= z + shift < len(labels) and max(z, z + shift) not in (borders if shift else ()):
                 contrast = _contrast(image, labels.read(z + shift))
                 if contrast is not None:
                     contrasts.append(contrast)

@@ -20,7 +20,7 @@ from segcore.data.label_reading import LabelOptions
 from segcore.data.source_parts import beside, is_pattern, parts_of
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader, VoxelSize, file_of, to_uint8
+from segcore.stacks import INTERIOR, MEMBRANE, Axes, Page, StackReader, VoxelSize, file_of, to_uint8
 from segcore.storage import safe_name
 
 _LEAST_NM = 0.1
@@ -51,6 +51,7 @@ def import_source(
     *,
     labels: Path | None = None,
     label_options: LabelOptions | None = None,
+    axes: Axes = "zyx",
     voxel_size_nm: VoxelSize | None = None,
     title: str = "",
     terms: str = "",
@@ -68,12 +69,14 @@ def import_source(
     folder of images and their masks (`img_0.tif`, `img_0_mask.tif`); or a zip of one of these.
     Where numbers in the names give no order, images and masks are paired by what is the same in
     their names. Images of more than 8 bits are stretched to 8 between two percentiles that are
-    recorded; masks become 255 for interior, 0 for membrane and 128 for what is to be ignored.
+    recorded; masks become 255 for interior, 0 for membrane and 128 for what is to be ignored. Of
+    numbered objects the numbers are kept, too.
 
     Args:
         labels: where the masks are, if the source does not say so itself. For a zip, first
             looked for inside it.
         label_options: what the masks hold, and how they are read.
+        axes: of images and labels, in the order in which they lie in their files.
         voxel_size_nm: (z, y, x); what the files say if not given.
         title, terms, citation: facts to record.
         unpack_limit: the most bytes a zip may unpack to.
@@ -88,7 +91,7 @@ def import_source(
     _check_voxel_size(voxel_size_nm)
     recorder = Checks([] if checks is None else checks, progress)
     made: list[Dataset] = []
-    with _opened(source, name, labels, label_options or LabelOptions(), unpack_limit, recorder) as ready:
+    with _opened(source, name, labels, label_options or LabelOptions(), axes, unpack_limit, recorder) as ready:
         try:
             for part in ready:
                 with progress.step(f"writing {part.name}", len(part.images)) as say:
@@ -96,6 +99,7 @@ def import_source(
                         part.name,
                         _counted(part, say),
                         part.labels,
+                        numbers=part.numbers,
                         title=title,
                         voxel_size_nm=voxel_size_nm,
                         source="imported from " + source.name.encode("utf-8", "backslashreplace").decode(),
@@ -118,6 +122,7 @@ def check_source(
     *,
     labels: Path | None = None,
     label_options: LabelOptions | None = None,
+    axes: Axes = "zyx",
     unpack_limit: int = MAX_UNPACKED_BYTES,
     progress: Progress = SILENT,
     checks: list[Check] | None = None,
@@ -130,7 +135,8 @@ def check_source(
     checks = [] if checks is None else checks
     recorder = Checks(checks, progress)
     try:
-        with _opened(Path(source), name, labels, label_options or LabelOptions(), unpack_limit, recorder) as ready:
+        options = label_options or LabelOptions()
+        with _opened(Path(source), name, labels, options, axes, unpack_limit, recorder) as ready:
             for part in ready:
                 with recorder.of(f"{part.name}: every slice can be read") as say:
                     for z in progress.over(range(len(part.images)), f"reading {part.name}", len(part.images)):
@@ -187,7 +193,13 @@ def _counted(part: Ready, say: Say) -> StackReader:
 
 @contextmanager
 def _opened(
-    source: Path, name: str, labels: Path | None, label_options: LabelOptions, limit: int, recorder: Checks
+    source: Path,
+    name: str,
+    labels: Path | None,
+    label_options: LabelOptions,
+    axes: Axes,
+    limit: int,
+    recorder: Checks,
 ) -> Iterator[list[Ready]]:
     """The parts of a source, checked and open; the recorder's list grows as checks are made."""
     with ExitStack() as stack:
@@ -218,4 +230,4 @@ def _opened(
             masks = beside(root) if not any(part.labels for part in parts) else None
             if masks is not None:
                 say(f"beside it lies {masks.name}, which --labels would take")
-        yield [checked(part, label_options, recorder, stack) for part in parts]
+        yield [checked(part, label_options, axes, recorder, stack) for part in parts]

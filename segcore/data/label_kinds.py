@@ -50,6 +50,43 @@ def interior_of_instances(numbers: Page, membrane_px: int, ignore: Collection[fl
     return label
 
 
+@dataclass(frozen=True)
+class KeptNumbers:
+    """Numbers of objects as uint32, 0 for none; and whether they are those of the file, or others in their order."""
+
+    stack: StackReader
+    kept: bool
+
+
+def numbers_of_instances(raw: StackReader, ignore: Collection[float] = ()) -> KeptNumbers:
+    """The numbers of objects in a type that holds those of most files.
+
+    Larger or negative ones, as segmentations of whole brains have, are replaced by 1, 2, 3 .. in their order, all of
+    them.
+
+    Args:
+        raw: whole numbers of any type.
+        ignore: numbers of what is no object; nor is 0.
+    """
+    ignored = np.array([0, *ignore])
+
+    def objects(page: Page) -> Page:
+        return np.where(np.isin(page, ignored), page.dtype.type(0), page)
+
+    if raw.dtype.kind == "u" and raw.dtype.itemsize <= np.dtype(np.uint32).itemsize:
+        return KeptNumbers(raw.mapped(lambda page: objects(page).astype(np.uint32), np.uint32), kept=True)
+    known = np.unique(np.concatenate([np.unique(objects(raw.read(z))) for z in range(len(raw))]))
+    known = known[known != 0]
+    if not known.size or (known[0] > 0 and known[-1] <= np.iinfo(np.uint32).max):
+        return KeptNumbers(raw.mapped(lambda page: objects(page).astype(np.uint32), np.uint32), kept=True)
+
+    def in_order(page: Page) -> Page:
+        page = objects(page)
+        return np.where(page == 0, 0, np.searchsorted(known, page) + 1).astype(np.uint32)
+
+    return KeptNumbers(raw.mapped(in_order, np.uint32), kept=False)
+
+
 def look_like_instances(labels: StackReader) -> bool:
     """Whether what has many values numbers objects: whole numbers that are the same over areas (of three slices)."""
     if labels.dtype.kind not in "ui":

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from segcore.data.fitting import misfit
-from segcore.data.label_kinds import ClassValues, LabelsAre, interior_of_instances, look_like_instances
+from segcore.data.label_doubts import SliceShares, doubts, listed, shares_of
+from segcore.data.label_kinds import (
+    ClassValues,
+    LabelsAre,
+    interior_of_instances,
+    look_like_instances,
+    numbers_of_instances,
+)
 from segcore.data.mask_values import MaskValues, TooManyValues, two_values
 from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError
@@ -19,8 +26,6 @@ from segcore.stacks import IGNORE, INTERIOR, MEMBRANE, Page, StackReader, paddin
 
 Polarity = Literal["auto", "interior-white", "membrane-white"]
 UnlabelledSlices = Literal["ask", "ignore", "keep"]
-
-_MUCH_MEMBRANE = 0.6
 
 Say = Callable[[str], None]
 Recorded = Callable[[str], AbstractContextManager[Say]]
@@ -82,10 +87,23 @@ class LabelOptions:
         return tuple(option for option, used in options.items() if used)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadLabels:
+    """Labels as they are kept.
+
+    Attributes:
+        labels: uint8 of `segcore.stacks.label`.
+        numbers: uint32, whose piece each pixel is, 0 for nobody's; None where neurites are not numbered.
+    """
+
+    labels: StackReader
+    numbers: StackReader | None = None
+
+
 def read_labels(
     images: StackReader, raw: StackReader, options: LabelOptions, check: Recorded, progress: Progress = SILENT
-) -> StackReader:
-    """Labels as uint8 of `segcore.stacks.label`; padding of the images is to be ignored.
+) -> ReadLabels:
+    """Labels of any kind; padding of the images is to be ignored.
 
     Args:
         images: whose labels they are.
@@ -97,22 +115,22 @@ def read_labels(
     Raises:
         DataError: if they cannot be read so, or something has to be said of them first.
     """
-    labels = _of_kind(images, raw, options, check, progress)
+    read = _of_kind(images, raw, options, check, progress)
     with check("labelled slices") as say:
-        labels = _without_unlabelled(images, labels, options.unlabelled_slices, say, progress)
+        labels = _without_unlabelled(images, read.labels, options.unlabelled_slices, say, progress)
     with check("masks fit their images") as say:
         say(misfit(images, labels) or "nothing speaks against it")
-    return labels
+    return replace(read, labels=labels)
 
 
 def _of_kind(
     images: StackReader, raw: StackReader, options: LabelOptions, check: Recorded, progress: Progress
-) -> StackReader:
+) -> ReadLabels:
     kind, ignore = options.kind, options.class_values.ignore
     if kind == "classes":
         with check("classes") as say:
             say(options.class_values.check(raw))
-        return raw.mapped(options.class_values.label_of, np.uint8)
+        return ReadLabels(labels=raw.mapped(options.class_values.label_of, np.uint8))
     values: MaskValues | None = None
     if kind != "instances":
         with check("two values in the masks") as say:
@@ -132,22 +150,24 @@ def _of_kind(
                 say("no mask: more than two values, each over areas of its own")
     if values is not None:
         with check("polarity") as say:
-            return _interior_white(images, raw, values, options.polarity, say)
+            return ReadLabels(labels=_interior_white(images, raw, values, options.polarity, say))
     with check("numbered objects") as say:
         _check_whole_numbers(raw)
+        numbers = numbers_of_instances(raw, ignore)
         membrane = [] if 0 in ignore else ["0"]
         said = " and ".join([*membrane, f"lines of {options.membrane_px} px between two numbers"])
         say(
             ("recognised" if kind == "auto" else "declared")
             + f": {said} are membrane, "
             + (f"{', '.join(f'{value:g}' for value in ignore)} is ignored, " if ignore else "")
-            + "the rest is interior; the numbers themselves are not kept"
+            + "the rest is interior; a neurite is a connected piece of one number in a slice"
+            + ("" if numbers.kept else "; the numbers were replaced by 1, 2, 3 .. in their order")
         )
 
     def drawn(page: Page) -> Page:
         return interior_of_instances(page, options.membrane_px, ignore)
 
-    return raw.mapped(drawn, np.uint8)
+    return ReadLabels(labels=raw.mapped(drawn, np.uint8), numbers=numbers.stack)
 
 
 def _check_whole_numbers(raw: StackReader) -> None:
@@ -182,16 +202,16 @@ def _without_unlabelled(
 ) -> StackReader:
     """The labels, with what is padding of the images ignored, and slices that nobody labelled as told."""
     one_class: dict[int, str] = {}
-    membrane: dict[int, float] = {}
-    labelled, ignored_px, unlabelled_px, blank = 0, 0, 0, 0
+    labelled: list[SliceShares] = []
+    ignored_px, unlabelled_px, blank = 0, 0, 0
     ignoring = _ignoring(images, labels)
     for z in progress.over(range(len(labels)), "looking at the labels", len(labels)):
-        counts = np.bincount(ignoring.read(z).ravel(), minlength=256)
+        label = ignoring.read(z)
+        counts = np.bincount(label.ravel(), minlength=256)
         ignored_px += int(counts[IGNORE])
         of_membrane, of_interior = int(counts[MEMBRANE]), int(counts[INTERIOR])
         if of_membrane and of_interior:
-            labelled += 1
-            membrane[z] = of_membrane / (of_membrane + of_interior)
+            labelled.append(shares_of(labels.names[z], label))
         elif of_membrane or of_interior:
             one_class[z] = "membrane" if of_membrane else "interior"
             unlabelled_px += of_membrane + of_interior
@@ -218,7 +238,7 @@ def _without_unlabelled(
             found=_named(labels, one_class),
             expected="--unlabelled-slices ignore, or keep if they are as they should be",
         )
-    said = [f"{labelled} of {len(labels)} hold both classes"]
+    said = [f"{len(labelled)} of {len(labels)} hold both classes"]
     if one_class:
         what = "ignored, as they hold" if wanted == "ignore" else "kept, though they hold"
         said.append(f"{what} one class only: {_named(labels, one_class)}")
@@ -230,20 +250,9 @@ def _without_unlabelled(
     if ignored_px:
         share = 100 * ignored_px / (len(labels) * labels.height * labels.width)
         said.append(f"{share:.2f} % of the pixels are ignored: not learned from, and in no figure")
-    said += _odd_shares(labels, membrane)
+    said += doubts(labelled)
     say("; ".join(said))
     return ignoring
-
-
-def _odd_shares(labels: StackReader, membrane: dict[int, float]) -> list[str]:
-    """A warning of slices with far more membrane than the others, or where all of them have much."""
-    usual = float(np.median(list(membrane.values())))
-    odd = [f"{labels.names[z]} ({100 * share:.0f} %)" for z, share in membrane.items() if share > 0.5 > usual + 0.1]
-    if odd:
-        return [f"WARNING: much more membrane than in the others ({100 * usual:.0f} %), as if inverted: {_listed(odd)}"]
-    if usual > _MUCH_MEMBRANE:
-        return [f"WARNING: {100 * usual:.0f} % of a slice is membrane; is this what the labels say?"]
-    return []
 
 
 def _ignoring(images: StackReader, labels: StackReader, slices: Collection[int] = ()) -> StackReader:
@@ -265,12 +274,9 @@ def _ignoring(images: StackReader, labels: StackReader, slices: Collection[int] 
         load=load,
         voxel_size_nm=labels.voxel_size_nm,
         close=labels.close,
+        volumes=labels.volumes,
     )
 
 
 def _named(labels: StackReader, classes: dict[int, str]) -> str:
-    return _listed([f"{labels.names[z]} ({name})" for z, name in classes.items()])
-
-
-def _listed(words: list[str]) -> str:
-    return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+    return listed([f"{labels.names[z]} ({name})" for z, name in classes.items()])

@@ -107,9 +107,10 @@ def two_values(
 def _counted(page: Page) -> dict[float, int]:
     if page.dtype == np.uint8:
         found = np.bincount(page.ravel(), minlength=256)
-        return {float(value): int(found[value]) for value in np.flatnonzero(found)}
+        return {int(value): int(found[value]) for value in np.flatnonzero(found)}
     values, numbers = np.unique(page, return_counts=True)
-    return dict(zip(values.astype(float).tolist(), numbers.tolist(), strict=True))
+    # Whole numbers stay whole: as floats, numbers of objects beyond 2 ** 53 would be one and the same.
+    return dict(zip(values.tolist(), numbers.tolist(), strict=True))
 
 
 def _by_side(counts: Counter[float], threshold: float) -> Counter[float]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from segcore.errors import DataError
 from segcore.stacks import (
     IMAGE_SUFFIXES,
+    file_of,
     image_files,
     in_number_order,
+    inside_of,
     is_container,
     is_read,
     open_stack,
@@ -34,7 +36,10 @@ _LABEL_WORD = re.compile(r"label|mask|truth|annot|segment|(?<![a-z])gt(?![a-z])"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One dataset to be: its name, and where its images and masks are: a stack, a folder, or files in order."""
+    """One dataset to be: its name, and where its images and masks are: a stack, a folder, or files in order.
+
+    Several files are a slice each, or a volume each.
+    """
 
     name: str
     images: tuple[Path, ...]
@@ -45,7 +50,8 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     """The datasets that a source makes: NAME, and perhaps NAME-test of images to be tested on.
 
     Args:
-        root: a file, a folder that is laid out as `import_source` says, or a pattern such as `sub-*/micr/*.png`.
+        root: a file, a folder that is laid out as `import_source` says, or a pattern such as `sub-*/micr/*.png` or
+            `sample_*.hdf:volumes/raw`.
         name: of the first.
         labels: where its masks are, if that was said.
 
@@ -99,14 +105,14 @@ def _matching(name: str, images: Path, masks: Path | None) -> Part:
     if masks is None:
         return Part(name=name, images=tuple(found))
     others = _files_of(masks) if is_pattern(masks) else [masks / one for one in picture_names(masks)]
-    mine, theirs = {path.name: path for path in found}, {path.name: path for path in others}
+    mine, theirs = ({file_of(path).name: path for path in group} for group in (found, others))
     pairs = paired_by_stem(list(mine), list(theirs))
     if pairs is None or len(mine) < len(found) or len(theirs) < len(others):
         raise DataError(
             "the images and masks of these patterns do not pair up by their names",
             path=images,
-            found=f"{len(found)} images such as {found[0].name}, {len(others)} masks"
-            + (f" such as {others[0].name}" if others else ""),
+            found=f"{len(found)} images such as {file_of(found[0]).name}, {len(others)} masks"
+            + (f" such as {file_of(others[0]).name}" if others else ""),
             expected="a mask for each image, whose name begins with that of the image",
         )
     return Part(
@@ -115,11 +121,13 @@ def _matching(name: str, images: Path, masks: Path | None) -> Part:
 
 
 def _files_of(pattern: Path) -> list[Path]:
-    fixed = next(parent for parent in pattern.parents if not any(sign in str(parent) for sign in "*?["))
-    found = sorted(path for path in fixed.glob(str(pattern.relative_to(fixed))) if path.is_file())
+    place, inside = file_of(pattern), inside_of(pattern)
+    fixed = next(parent for parent in place.parents if not any(sign in str(parent) for sign in "*?["))
+    there = sorted(fixed.glob(str(place.relative_to(fixed))))
+    found = [path for path in there if path.is_file() or is_container(path)]
     if not found:
         raise DataError("no file has a name of this pattern", path=pattern, expected="one that some files have")
-    return found
+    return [Path(f"{path}:{inside}") for path in found] if inside else found
 
 
 def beside(images: Path) -> Path | None:
@@ -210,7 +218,7 @@ def _parts_of_files(root: Path, name: str, labels: Path | None) -> list[Part]:
         return [mixed]
     try:
         files = image_files(root)
-        numbered = not any(_pages(path) > 1 for path in files[:4])
+        numbered = not any(map(_is_volume, files[:4]))
     except DataError:
         files, numbered = [], True
     if numbered:
@@ -228,12 +236,18 @@ def _parts_of_stacks(root: Path, name: str, labels: Path | None, files: list[Pat
     images = [path for path in images if path not in tests]
     if len(masks) > 1 and labels is None:
         masks = [path for path in masks if "test" not in path.stem.lower()]
+    if labels is None and len(images) == len(masks) > 1 and len(tests) <= 1:
+        pairs = paired_by_stem([path.name for path in images], [path.name for path in masks])
+        if pairs is not None:
+            volumes = _of_files(name, root, root, pairs)
+            return [volumes] + [Part(name=f"{name}-test", images=(path,)) for path in tests]
     if len(images) != 1 or len(masks) > 1 or len(tests) > 1:
         raise DataError(
             "several stacks, and no telling which is which",
             path=root,
             found=", ".join(path.name for path in files),
-            expected="one stack of images, one of labels, and perhaps one of test images",
+            expected="one stack of images, one of labels, and perhaps one of test images; or several of each that pair "
+            "up by their names, such as a_raw.tif with a_labels.tif",
         )
     parts = [Part(name=name, images=(images[0],), labels=tuple(masks))]
     return parts + [Part(name=f"{name}-test", images=(path,)) for path in tests]
@@ -244,7 +258,7 @@ def _mixed(root: Path, name: str) -> Part | None:
     names = sorted(picture_names(root))
     masks = [one for one in names if _LABEL_WORD.search(Path(one).stem)]
     images = [one for one in names if one not in masks]
-    if not images or not masks or len(names) < 4 or _pages(root / images[0]) > 1:
+    if not images or not masks or len(names) < 4 or _is_volume(root / images[0]):
         return None
     pairs = paired_by_stem(images, masks)
     if pairs is None:
@@ -257,6 +271,7 @@ def _mixed(root: Path, name: str) -> Part | None:
     return _of_files(name, root, root, pairs)
 
 
-def _pages(path: Path) -> int:
+def _is_volume(path: Path) -> bool:
+    """Whether a file holds several slices by itself."""
     with open_stack(path) as stack:
-        return len(stack)
+        return len(stack) > 1 and not stack.files

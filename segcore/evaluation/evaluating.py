@@ -87,7 +87,7 @@ def evaluate(
     value = threshold_value(run, threshold)
     points = run.info.operating_points
     thresholds = {"chosen": value} if points is None else {"pixel": points.pixel, "topology": points.topology}
-    audit = run.audit_slices(slices, dataset.info.slice_fingerprints)
+    audit = run.audit_slices(slices, dataset.info.slice_fingerprints, dataset.info.borders)
     folder = run.evaluation(dataset.info.name, chosen_part)
     labels = dataset.folder / LABELS
     with _predicted(run, dataset, slices, folder, device, progress) as probability:
@@ -97,6 +97,7 @@ def evaluate(
             slices=slices,
             names=[dataset.info.slice_names[index] for index in slices],
             thresholds=thresholds,
+            numbers=dataset.numbers,
             notebook_confusion=run.config.evaluation.notebook_confusion,
             workers=workers,
             progress=progress,
@@ -104,7 +105,7 @@ def evaluate(
         point = threshold if isinstance(threshold, str) else "chosen"
         shown = found
         if point not in found.thresholds:
-            shown = add_point(found, point, value, probability, labels, workers=workers)
+            shown = add_point(found, point, value, probability, labels, numbers=dataset.numbers, workers=workers)
         facts = _facts(run, dataset, chosen_part, audit)
         write_evaluation(folder, found, facts, probability=probability, labels=labels)
     return Evaluated(
@@ -173,6 +174,7 @@ def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str
         "dataset": dataset.info.name,
         "dataset_fingerprint": dataset.info.fingerprint,
         "synthetic": dataset.info.synthetic,
+        "numbered": dataset.info.numbered,
         "part": part,
         "leaks": audit.leaks,
         "trained_on": list(audit.trained_on),

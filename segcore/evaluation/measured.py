@@ -58,7 +58,7 @@ class Evaluation:
         names: their file names.
         thresholds: the operating points, by name.
         evidence: the pixel table of every slice.
-        neurites: number of true neurites, 4-connected.
+        neurites: number of true neurites, as in `segcore.measures.true_neurites`.
         points: scores by name of the operating point.
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
         events: splits and merges at the operating point `events_at`, worst first within a slice.

@@ -16,6 +16,7 @@ from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
 from segcore.stacks import (
+    Axes,
     StackReader,
     StackWriter,
     ZarrWriter,
@@ -23,6 +24,7 @@ from segcore.stacks import (
     is_container,
     is_read,
     open_stack,
+    reordered,
     to_uint8,
     without_padding,
 )
@@ -82,6 +84,7 @@ def predict_to_files(
     threshold: str | float = "pixel",
     device: str = "auto",
     format: PredictionFormat = "tiff",
+    axes: Axes = "zyx",
     progress: Progress = SILENT,
 ) -> PredictedFiles:
     """Predicts every slice of `source`, one at a time.
@@ -94,6 +97,7 @@ def predict_to_files(
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
         format: of the files, `tiff` or `ome-zarr`.
+        axes: of the source, in the order in which they lie in its files.
         progress: told of every slice.
 
     Raises:
@@ -110,7 +114,8 @@ def predict_to_files(
         inputs = _inputs(root)  # what cannot be read is told before anything is written
         with atomic_folder(folder) as making:
             for name, path in inputs:
-                with open_stack(path) as stack:
+                with open_stack(path) as opened:
+                    stack = reordered(opened, axes)
                     slices += len(stack)
                     _predict_one(run, stack, making, name, value, device, format, progress)
     return PredictedFiles(folder=folder, slices=slices, threshold=value)

@@ -23,7 +23,6 @@ from segcore.measures import (
     PixelEvidence,
     SegmentationScore,
     binary_ssim,
-    components,
     count_evidence,
     find_events,
     index_sums,
@@ -31,9 +30,10 @@ from segcore.measures import (
     predicted_interior,
     score_segments,
     thin,
+    true_neurites,
 )
 from segcore.progress import SILENT, Progress
-from segcore.stacks import Stack, Truth, each_slice, paired
+from segcore.stacks import Numbers, Stack, Truth, each_slice, paired
 
 
 def score(
@@ -43,6 +43,7 @@ def score(
     slices: Sequence[int],
     names: Sequence[str],
     thresholds: Mapping[str, float],
+    numbers: Numbers | None = None,
     events_at: str = "topology",
     notebook_confusion: bool = False,
     workers: int = 0,
@@ -57,6 +58,7 @@ def score(
         names: their names, of the same length.
         thresholds: operating points by name, such as `{"pixel": 0.5, "topology": 0.7}`; a
             threshold from a user is one more of them.
+        numbers: of the neurites, of all slices of the dataset, if somebody numbered them.
         events_at: the operating point at which splits and merges are listed; the last one if there
             is none of that name.
         notebook_confusion: also add up what the notebook's confusion matrix did.
@@ -79,7 +81,7 @@ def score(
     events_at = events_at if events_at in thresholds else list(thresholds)[-1]
     first = next(iter(thresholds.values()))
     counts = np.zeros((len(slices), 2, PROBABILITY_VALUES, DISTANCE_BINS), np.int64)
-    with paired(probability, labels, slices) as read:
+    with paired(probability, labels, slices, numbers) as read:
 
         def measured(position: int) -> _SliceScore:
             truth, page = read(position)
@@ -112,16 +114,18 @@ def add_point(
     probability: Stack,
     labels: Stack,
     *,
+    numbers: Numbers | None = None,
     workers: int = 0,
     progress: Progress = SILENT,
 ) -> Evaluation:
     """The evaluation with one more operating point, from the same probabilities and labels."""
-    with paired(probability, labels, evaluation.slices) as read:
+    with paired(probability, labels, evaluation.slices, numbers) as read:
 
         def measured(position: int) -> PointScore:
             truth, page = read(position)
             prediction = truth.masked(predicted_interior(page, threshold))
-            return _point(truth.interior, prediction, score_segments(components(truth.interior), thin(prediction)))
+            neurites = true_neurites(truth.interior, truth.numbers)
+            return _point(truth.interior, prediction, score_segments(neurites, thin(prediction)))
 
         scores = each_slice(measured, len(evaluation.slices), workers, progress)
     return dataclasses.replace(
@@ -144,7 +148,7 @@ def _score_slice(
     truth: Truth, page: NDArray[np.uint8], thresholds: Mapping[str, float], events_at: str, z: int
 ) -> _SliceScore:
     """Prediction and label both end where the label is to be ignored."""
-    neurites = components(truth.interior)
+    neurites = true_neurites(truth.interior, truth.numbers)
     known: dict[int, SegmentationScore] = {}
     points: dict[str, PointScore] = {}
     events: list[Event] = []

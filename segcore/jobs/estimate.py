@@ -60,7 +60,9 @@ def train_seconds(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models
         return None
     train, pixels = config.train, dataset.height * dataset.width
     try:
-        split = make_split(dataset.slices, config.split, seed=train.seed, left_out=dataset.unlabelled_slices)
+        split = make_split(
+            dataset.slices, config.split, seed=train.seed, left_out=dataset.unlabelled_slices, borders=dataset.borders
+        )
     except ConfigError:
         return None
     looks = sum(copy.part == "validation" for copy in split.pool)

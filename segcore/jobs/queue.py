@@ -258,7 +258,9 @@ class JobQueue:
         info = open_dataset(dataset).info
         if not info.labelled:
             raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
-        make_split(info.slices, config.split, seed=config.train.seed, left_out=info.unlabelled_slices)
+        make_split(
+            info.slices, config.split, seed=config.train.seed, left_out=info.unlabelled_slices, borders=info.borders
+        )
         if started_from:
             self._check_architecture(started_from, config)
 

@@ -21,7 +21,7 @@ from segcore.measures.threshold_values import (
     predicted_interior,
     threshold_after,
 )
-from segcore.measures.topology import SegmentationScore, components, score_segments, thin
+from segcore.measures.topology import SegmentationScore, score_segments, thin, true_neurites
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
@@ -39,7 +39,6 @@ __all__ = [
     "binary_psnr_db",
     "binary_ssim",
     "boundary_distance",
-    "components",
     "count_evidence",
     "find_events",
     "index_sums",
@@ -51,4 +50,5 @@ __all__ = [
     "score_segments",
     "thin",
     "threshold_after",
+    "true_neurites",
 ]

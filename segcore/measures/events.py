@@ -24,7 +24,7 @@ class Event:
         kind: `split` or `merge`.
         slice: index of the slice.
         neurites: number of the neurite that was split, or of those merged, the largest overlap
-            first; numbers are those of `components(label)`.
+            first; numbers are those of `true_neurites`.
         segments: numbers of the pieces, the largest first, or of the segment that merges; numbers
             are those of `thin(prediction)`.
         overlaps_px: pixels that the split neurite shares with each piece, or the merging segment
@@ -72,7 +72,7 @@ def find_events(
     shows as a merge, as it does in V_Rand.
 
     Args:
-        neurites: (H, W) integers: `components(label)`.
+        neurites: (H, W) integers: `true_neurites`.
         segments: (H, W) integers: `thin(prediction)`.
         prediction_interior: (H, W): the prediction before thinning.
         slice_index: written into the events.

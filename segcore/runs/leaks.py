@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,6 +87,8 @@ def audit(
     judged: Sequence[int],
     judged_prints: Sequence[str],
     inherited: Seen = NOTHING,
+    *,
+    borders: Collection[int] = (),
 ) -> LeakAudit:
     """Compares judged slices with what a run has seen, by their pixels.
 
@@ -100,6 +102,7 @@ def audit(
         judged: indices of the judged slices in their stack.
         judged_prints: fingerprint of every slice of that stack.
         inherited: what the weights the run started from had seen.
+        borders: slices of that stack that are no neighbours of the one before them.
     """
     ways: tuple[tuple[SeenIn, dict[str, int], set[str]], ...] = (
         ("train", _known(own_prints, split.train), {*inherited.trained} - {""}),
@@ -121,7 +124,8 @@ def audit(
         for index in judged
         if index not in known
         and any(
-            0 <= beside < len(judged_prints) and judged_prints[beside] in trained for beside in (index - 1, index + 1)
+            0 <= beside < len(judged_prints) and judged_prints[beside] in trained and max(index, beside) not in borders
+            for beside in (index - 1, index + 1)
         )
     )
     return LeakAudit(overlaps=tuple(overlaps), neighbours=neighbours)
@@ -130,7 +134,7 @@ def audit(
 def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOTHING) -> LeakAudit:
     """Whether the validation and test slices of a split had been seen. Arguments as for `audit`."""
     judged = sorted({*split.validation, *split.test})
-    found = audit(split, fingerprints, judged, fingerprints, inherited)
+    found = audit(split, fingerprints, judged, fingerprints, inherited, borders=split.borders)
     # That validation slices decide thresholds is what they are for.
     return LeakAudit(
         overlaps=tuple(one for one in found.overlaps if one.seen_in == "train" or one.judged in split.test),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,9 +204,11 @@ class Run:
         """Whether its own validation and test slices were trained on, and whether its test slices chose anything."""
         return audit_split(self.split, self.slice_fingerprints, self.inherited)
 
-    def audit_slices(self, judged: Sequence[int], fingerprints: Sequence[str]) -> LeakAudit:
-        """Whether these slices of any stack, given all its fingerprints, were seen before."""
-        return audit(self.split, self.slice_fingerprints, judged, fingerprints, self.inherited)
+    def audit_slices(
+        self, judged: Sequence[int], fingerprints: Sequence[str], borders: Collection[int] = ()
+    ) -> LeakAudit:
+        """Whether these slices of any stack, given all its fingerprints and its borders, were seen before."""
+        return audit(self.split, self.slice_fingerprints, judged, fingerprints, self.inherited, borders=borders)
 
     def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
         """Whether a stack, known by its fingerprints, is the one the run was trained on.

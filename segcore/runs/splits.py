@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -31,7 +33,8 @@ class Split:
     """Slice indices, counted from 0, of each part.
 
     With the notebook's protocol, `pool` lists its augmented copies, and a slice is in `train` or
-    `validation`, or both, if one of its copies is.
+    `validation`, or both, if one of its copies is. `borders` are the slices at which another volume
+    begins: they are no neighbours of the one before them.
     """
 
     protocol: str
@@ -41,6 +44,7 @@ class Split:
     gap: tuple[int, ...]
     test: tuple[int, ...]
     pool: tuple[Copy, ...] = ()
+    borders: tuple[int, ...] = ()
 
     def part(self, name: Literal["train", "validation", "test", "all"]) -> tuple[int, ...]:
         """The slices of a part, or every slice."""
@@ -49,12 +53,22 @@ class Split:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
 
-def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Collection[int] = ()) -> Split:
+def make_split(
+    slices: int,
+    config: SplitConfig,
+    *,
+    seed: int = 0,
+    left_out: Collection[int] = (),
+    borders: Sequence[int] = (),
+) -> Split:
     """Divides a stack by the protocol of `config`.
 
     Validation is the end of the training part that lies next to the test part where there is a
     choice, and `gap` slices separate training from it and from the test part: so neither has a trained
     neighbour, as raw slices next to each other look much alike.
+
+    Of several volumes each is divided by itself, so that no block runs across a border and each is in every part. Where
+    one is too short for that, they are divided as one stack, in which slices beside a border are no neighbours.
 
     Args:
         slices: length of the stack.
@@ -62,16 +76,24 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Col
         seed: of the notebook protocol's random deal; the others use no randomness.
         left_out: slices that are in no part, because nothing of them is labelled; the others are divided as if they
             followed each other. They are listed in `gap`.
+        borders: the first slice of each volume but the first, ascending.
 
     Raises:
         ConfigError: if a part would be empty.
     """
     if left_out:
-        return _without(make_split(slices - len({*left_out}), config, seed=seed), slices, left_out)
+        numbers = [index for index in range(slices) if index not in left_out]
+        among = tuple(sorted({bisect_left(numbers, border) for border in borders} - {0, len(numbers)}))
+        made = make_split(len(numbers), config, seed=seed, borders=among)
+        return _without(made, slices, numbers, tuple(borders))
+    if borders and config.protocol != "notebook":
+        with suppress(ConfigError):
+            return _by_volume(slices, config, borders)
+    volume = [bisect_right(borders, index) for index in range(slices)]
     test = _test_slices(slices, config)
     rest = [index for index in range(slices) if index not in test]
     if config.protocol == "notebook":
-        return _notebook_split(slices, rest, test, config, seed)
+        return replace(_notebook_split(slices, rest, test, config, seed), borders=tuple(borders))
     wanted = max(1, round(config.validation_fraction * len(rest)))
     before = [index for index in rest if not test or index < test[0]]
     after = rest[len(before) :]
@@ -79,7 +101,10 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Col
     validation = before[len(before) - wanted :] if len(before) >= wanted else after[:wanted]
     judged = {*validation, *test}
     gap = [
-        index for index in rest if index not in judged and min(abs(index - chosen) for chosen in judged) <= config.gap
+        index
+        for index in rest
+        if index not in judged
+        and any(abs(index - chosen) <= config.gap and volume[index] == volume[chosen] for chosen in judged)
     ]
     train = [index for index in rest if index not in judged and index not in gap]
     if not train:
@@ -95,12 +120,26 @@ def make_split(slices: int, config: SplitConfig, *, seed: int = 0, left_out: Col
         validation=tuple(validation),
         gap=tuple(gap),
         test=tuple(test),
+        borders=tuple(borders),
     )
+
+
+def _by_volume(slices: int, config: SplitConfig, borders: Sequence[int]) -> Split:
+    parts: dict[str, list[int]] = {"train": [], "validation": [], "gap": [], "test": []}
+    for start, end in pairwise([0, *borders, slices]):
+        own = make_split(end - start, config)
+        for part, indices in parts.items():
+            indices += [start + index for index in getattr(own, part)]
+    train, validation, gap, test = map(tuple, parts.values())
+    return Split(
+        protocol=config.protocol, slices=slices, train=train, validation=validation, gap=gap, test=test,
+        borders=tuple(borders),
+    )  # fmt: skip
 
 
 def _enough(slices: int, config: SplitConfig) -> str:
     """Settings under which so few slices can be trained on, in words."""
-    few = dataclasses.replace(config, protocol="blocks", test_fraction=0, gap=0)
+    few = replace(config, protocol="blocks", test_fraction=0, gap=0)
     if slices >= 2:
         named = "split.test_fraction=0 split.gap=0" + (" split.protocol=blocks" if config.protocol == "kfold" else "")
         part = make_split(slices, few)
@@ -111,15 +150,16 @@ def _enough(slices: int, config: SplitConfig) -> str:
     return "a longer stack; of one slice nothing can be held out"
 
 
-def _without(split: Split, slices: int, left_out: Collection[int]) -> Split:
-    """A split of the slices that are not left out, in the numbers of the whole stack."""
-    numbers = [index for index in range(slices) if index not in left_out]
+def _without(split: Split, slices: int, numbers: Sequence[int], borders: tuple[int, ...]) -> Split:
+    """A split of the slices with these numbers, in the numbers of the whole stack."""
+    left_out = {*range(slices)} - {*numbers}
     parts = {part: tuple(numbers[index] for index in split.part(part)) for part in ("train", "validation", "test")}
     return Split(
         protocol=split.protocol,
         slices=slices,
         gap=tuple(sorted([*(numbers[index] for index in split.gap), *left_out])),
         pool=tuple(Copy(source=numbers[copy.source], part=copy.part) for copy in split.pool),
+        borders=borders,
         **parts,
     )
 
@@ -205,6 +245,7 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
             protocol=values["protocol"],
             slices=_whole(values["slices"]),
             pool=tuple(Copy(source=_whole(source), part=part) for source, part in values["pool"]),
+            borders=tuple(map(_whole, values.get("borders", ()))),
             **parts,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -220,7 +261,8 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
             expected=" or ".join(get_args(Protocol)),
         )
     sources = tuple(copy.source for copy in split.pool)
-    outside = [index for part in (*parts.values(), sources) for index in part if not 0 <= index < split.slices]
+    numbers = (*parts.values(), sources, split.borders)
+    outside = [index for part in numbers for index in part if not 0 <= index < split.slices]
     if outside:
         raise RunError(
             "slice numbers outside the stack", path=path, found=outside[:5], expected=f"0..{split.slices - 1}"

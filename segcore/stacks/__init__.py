@@ -3,6 +3,7 @@
 In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and files written whole.
 Knows nothing of datasets. May use no other room."""
 
+from segcore.stacks.axes import Axes, reordered, slices_seem_last
 from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
 from segcore.stacks.formats import (
     IMAGE_SUFFIXES,
@@ -14,11 +15,12 @@ from segcore.stacks.formats import (
     open_stack,
     picture_names,
 )
+from segcore.stacks.joined import open_joined
 from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth
 from segcore.stacks.mapping import map_stack, stored_page
-from segcore.stacks.numbering import in_number_order, paired_by_stem, unpaired
+from segcore.stacks.numbering import channels_in, in_number_order, missing_numbers, paired_by_stem, unpaired
 from segcore.stacks.padding import fill_padding, padding_of, without_padding
-from segcore.stacks.pairs import Stack, each_slice, paired
+from segcore.stacks.pairs import Numbers, Stack, each_slice, paired
 from segcore.stacks.reduction import (
     HOW,
     LEVEL,
@@ -32,8 +34,8 @@ from segcore.stacks.reduction import (
     reduced_stacks,
     write_reduced_prediction,
 )
-from segcore.stacks.stack import Page, StackReader, VoxelSize, array_stack, page_names
-from segcore.stacks.volumes import HDF5_SUFFIXES, VOLUME_SUFFIXES, file_of
+from segcore.stacks.stack import Page, StackReader, Volume, VoxelSize, array_stack, page_names
+from segcore.stacks.volumes import HDF5_SUFFIXES, VOLUME_SUFFIXES, file_of, inside_of
 from segcore.stacks.writing import StackWriter
 from segcore.stacks.writing_zarr import ZarrWriter
 
@@ -49,7 +51,9 @@ __all__ = [
     "REDUCED",
     "TIFF_SUFFIXES",
     "VOLUME_SUFFIXES",
+    "Axes",
     "How",
+    "Numbers",
     "Page",
     "Plane",
     "Stack",
@@ -57,20 +61,25 @@ __all__ = [
     "StackWriter",
     "Tissue",
     "Truth",
+    "Volume",
     "VoxelSize",
     "ZarrWriter",
     "array_stack",
+    "channels_in",
     "each_slice",
     "extremes",
     "file_of",
     "fill_padding",
     "image_files",
     "in_number_order",
+    "inside_of",
     "intensity_range",
     "is_container",
     "is_kept_reduced",
     "is_read",
     "map_stack",
+    "missing_numbers",
+    "open_joined",
     "open_pictures",
     "open_stack",
     "padding_of",
@@ -81,6 +90,8 @@ __all__ = [
     "reduced",
     "reduced_shape",
     "reduced_stacks",
+    "reordered",
+    "slices_seem_last",
     "stored_page",
     "tissue_of",
     "to_uint8",

@@ -32,6 +32,9 @@ from segcore.stacks.volumes import (
 )
 from segcore.stacks.zarrs import is_zarr, open_zarr
 
+Smaller = Literal["refused", "zero", "edge"]
+"""What is done with slices that are smaller than others."""
+
 TIFF_SUFFIXES = frozenset({".tif", ".tiff", ".btf", ".tf8", ".tf2"})
 IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".gif", ".webp", ".jp2"}
 
@@ -39,7 +42,10 @@ IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm
 _NOT_READ = {
     ".dm3": "DigitalMicrograph 3", ".dm4": "DigitalMicrograph 4", ".gz": "a compressed file other than .nii.gz",
     ".czi": "Zeiss CZI", ".lif": "Leica LIF", ".nd2": "Nikon ND2", ".ims": "Imaris", ".mat": "MATLAB",
-    ".npz": "a NumPy archive",
+    ".npz": "a NumPy archive", ".rar": "a RAR archive", ".7z": "a 7-Zip archive", ".tar": "a tar archive",
+    ".tgz": "a tar archive", ".bz2": "a compressed file", ".xz": "a compressed file", ".pdf": "PDF", ".svg": "SVG",
+    ".psd": "Photoshop", ".oib": "Olympus OIB", ".oif": "Olympus OIF", ".vsi": "Olympus VSI", ".lsm": "Zeiss LSM",
+    ".ser": "TIA series", ".emd": "Velox EMD", ".xml": "XML", ".csv": "a table", ".txt": "text", ".docx": "Word",
 }  # fmt: skip
 
 _VOLUMES: tuple[tuple[tuple[str, ...], Callable[[Path], StackReader]], ...] = (
@@ -101,9 +107,9 @@ def is_read(path: Path) -> bool:
 
 def _not_read(path: Path) -> DataError:
     suffix = path.suffix.lower()
-    return DataError(
-        f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected="TIFF, HDF5, Zarr, MRC or PNG"
-    )
+    packed = "archive" in _NOT_READ[suffix] and suffix != ".npz"
+    expected = "what is in it, or a zip of that" if packed else "TIFF, HDF5, Zarr, MRC or PNG"
+    return DataError(f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected=expected)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -131,8 +137,8 @@ def picture_names(folder: Path) -> list[str]:
     return [path.name for path in files if not path.name.startswith(".")]
 
 
-def open_pictures(files: Sequence[Path], *, smaller: Literal["refused", "zero", "edge"] = "refused") -> StackReader:
-    """Opens single images of one folder as a stack, in the order given.
+def open_pictures(files: Sequence[Path], *, smaller: Smaller = "refused") -> StackReader:
+    """Opens single images of one folder as a stack, in the order given, or the stack that lies in all of them.
 
     Args:
         files: of one page each.
@@ -142,25 +148,23 @@ def open_pictures(files: Sequence[Path], *, smaller: Literal["refused", "zero", 
     Raises:
         DataError: as `open_stack` does.
     """
-    first: StackReader | None = None
+    first = open_stack(files[0])
+    if first.files:
+        return _alone(first, files)
+    first.close()
     sizes: list[tuple[int, int]] = []
     for path in files:
         with open_stack(path) as one:
-            first = first or one
             if len(one) != 1:
                 raise DataError("several pages in a file of a folder", path=path, found=len(one), expected="one page")
             same_form(one, first, path, f"as in {files[0].name}", sizes=smaller == "refused")
             sizes.append((one.height, one.width))
-    assert first is not None
     height, width = (max(sides) for sides in zip(*sizes, strict=True))
     reasonable(files[0].parent, height, width)
-    mode: Literal["constant", "edge"] = "edge" if smaller == "edge" else "constant"
 
     def load(z: int) -> Page:
         with open_stack(files[z]) as one:
-            page = one.read(0)
-        missing = ((0, height - page.shape[0]), (0, width - page.shape[1]))
-        return np.pad(page, missing, mode=mode) if page.shape != (height, width) else page
+            return padded(one.read(0), height, width, smaller)
 
     return StackReader(
         path=files[0].parent,
@@ -171,6 +175,27 @@ def open_pictures(files: Sequence[Path], *, smaller: Literal["refused", "zero", 
         load=load,
         sizes=sizes,
     )
+
+
+def padded(page: Page, height: int, width: int, smaller: Smaller) -> Page:
+    """A page of that size, padded below and to the right with 0 or with the values along its edges."""
+    missing = ((0, height - page.shape[0]), (0, width - page.shape[1]))
+    if page.shape == (height, width):
+        return page
+    return np.pad(page, missing, mode="edge" if smaller == "edge" else "constant")
+
+
+def _alone(stack: StackReader, files: Sequence[Path]) -> StackReader:
+    """A stack that lies in several files, in a folder with no others."""
+    others = [path.name for path in files if path not in stack.files]
+    if others:
+        raise DataError(
+            "images that do not belong to the stack in the other files of this folder",
+            path=files[0].parent,
+            found=", ".join(others[:5]),
+            expected=f"{len(stack.files)} files, as {files[0].name} says",
+        )
+    return stack
 
 
 def _open_picture(path: Path) -> StackReader:

@@ -20,19 +20,21 @@ class Truth:
     Attributes:
         interior: (H, W), True where it is interior.
         counted: (H, W), True where it is interior or membrane; None where that is everywhere.
+        numbers: (H, W) uint32, which neurite a pixel belongs to, 0 for none; None where nobody numbered them.
     """
 
     interior: NDArray[np.bool_]
     counted: NDArray[np.bool_] | None = None
+    numbers: NDArray[np.uint32] | None = None
 
     @classmethod
-    def of(cls, label: NDArray[np.uint8] | NDArray[np.bool_]) -> Truth:
+    def of(cls, label: NDArray[np.uint8] | NDArray[np.bool_], numbers: NDArray[np.uint32] | None = None) -> Truth:
         """Of a label (H, W): of the three values above, any other for interior; or true for interior."""
         if label.dtype == bool:
-            return cls(label.astype(bool, copy=False))
+            return cls(label.astype(bool, copy=False), None, numbers)
         ignored = label == IGNORE
         interior = label != MEMBRANE
-        return cls(interior & ~ignored, ~ignored) if ignored.any() else cls(interior)
+        return cls(interior & ~ignored, ~ignored, numbers) if ignored.any() else cls(interior, None, numbers)
 
     def masked(self, plane: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A plane (H, W), False where nothing counts: as if the slice ended there."""

@@ -15,23 +15,25 @@ from segcore.stacks.formats import open_stack
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 
-def map_stack(path: Path, slices: int, height: int, width: int) -> np.memmap[Any, np.dtype[np.uint8]]:
-    """The pixels of an uncompressed 8-bit stack as a read-only (Z, H, W) memory map.
+def map_stack(
+    path: Path, slices: int, height: int, width: int, dtype: npt.DTypeLike = np.uint8
+) -> np.memmap[Any, np.dtype[Any]]:
+    """The pixels of an uncompressed stack of a type as a read-only (Z, H, W) memory map.
 
     Raises:
         DataError: if the file is missing, damaged, or of another shape.
     """
     with open_stack(path) as reader:
         found = (len(reader), reader.height, reader.width, reader.dtype)
-    expected = (slices, height, width, np.dtype(np.uint8))
+    expected = (slices, height, width, np.dtype(dtype))
     if found != expected:
         raise DataError("another stack than its description says", path=path, found=found, expected=expected)
     with tifffile.TiffFile(path) as tiff:
         first, last = tiff.pages.first, tiff.pages[slices - 1]
-        offset = first.dataoffsets[0]
-        if not first.is_contiguous or last.dataoffsets[0] != offset + (slices - 1) * height * width:
+        offset, slice_bytes = first.dataoffsets[0], height * width * np.dtype(dtype).itemsize
+        if not first.is_contiguous or last.dataoffsets[0] != offset + (slices - 1) * slice_bytes:
             raise DataError("the slices do not follow one another", path=path, expected="an uncompressed stack")
-    return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=(slices, height, width))
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=(slices, height, width))
 
 
 def stored_page(stack: np.memmap[Any, np.dtype[Pixel]], z: int) -> npt.NDArray[Pixel]:

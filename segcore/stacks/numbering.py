@@ -51,6 +51,35 @@ def unpaired(names: Sequence[str], others: Sequence[str]) -> int | None:
     return next((place for place, (one, other) in enumerate(keys) if one != other), None)
 
 
+def missing_numbers(names: Sequence[str]) -> list[int]:
+    """Numbers that the names of slices leave out, such as 3 of `z2.tif`, `z4.tif`, `z5.tif`; none if they are regular.
+
+    Where most are missing, as of 0, 10, 20, the numbers do not count slices.
+    """
+    rows = [_numbers(name) for name in names]
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        return []
+    varying = [{*column} for column in zip(*rows, strict=True) if len({*column}) > 1]
+    if len(varying) != 1:
+        return []
+    missing = sorted({*range(min(varying[0]), max(varying[0]))} - varying[0])
+    return missing if len(missing) < len(names) / 2 else []
+
+
+_CHANNEL = re.compile(r"(?:^|[-_. ])((?:c|ch|channel)[-_]?[0-9]+)(?=[-_. ]|$)", re.IGNORECASE)
+_MOST_CHANNELS = 4
+
+
+def channels_in(names: Sequence[str]) -> list[str]:
+    """What tells channels of the same slices apart in their names, such as `c0` and `c1`; nothing if there is one."""
+    found = [_CHANNEL.search(Path(name).stem) for name in names]
+    slices = {f"{one.string[: one.start()]} {one.string[one.end() :]}".strip() for one in found if one}
+    channels = sorted({one[1] for one in found if one})
+    if not all(found) or "" in slices or not 1 < len(channels) <= _MOST_CHANNELS:
+        return []
+    return channels if len(slices) * len(channels) == len(names) else []
+
+
 _WHAT_IT_IS = r"labels?|masks?|gt|seg|segm|segmentations?|ground[-_ ]?truth|truth|annotations?|images?|imgs?|raw|im"
 _ENDING = re.compile(rf"[-_. ]+(?:cp[-_])?(?:{_WHAT_IT_IS})[0-9]?$|_0000$", re.IGNORECASE)
 _BEGINNING = re.compile(rf"^(?:{_WHAT_IT_IS})[-_. ]+", re.IGNORECASE)

@@ -26,6 +26,9 @@ from segcore.stacks.stack import StackReader
 Stack = NDArray[np.uint8] | StackReader | Path
 """Slices of 8 bits: an array or memory map (Z, H, W), an open stack, or the path of one."""
 
+Numbers = NDArray[np.uint32]
+"""Which neurite each pixel belongs to: an array or memory map (Z, H, W), 0 for none."""
+
 Page = NDArray[np.uint8]
 Result = TypeVar("Result")
 
@@ -44,8 +47,10 @@ def _cores() -> int:
 
 
 @contextmanager
-def paired(probability: Stack, labels: Stack, slices: Sequence[int]) -> Iterator[Callable[[int], tuple[Truth, Page]]]:
-    """Gives a function that reads label and probability of the slice at a position."""
+def paired(
+    probability: Stack, labels: Stack, slices: Sequence[int], numbers: Numbers | None = None
+) -> Iterator[Callable[[int], tuple[Truth, Page]]]:
+    """Gives a function that reads what is true and the probability of the slice at a position."""
     with ExitStack() as stack:
         predicted, true = _opened(probability, stack), _opened(labels, stack)
         if len(predicted) != len(slices):
@@ -62,9 +67,13 @@ def paired(probability: Stack, labels: Stack, slices: Sequence[int]) -> Iterator
                     found=page.shape,
                     expected=label.shape,
                 )
-            return Truth.of(label), page
+            return Truth.of(label, None if numbers is None else _numbers(numbers, slices[position])), page
 
         yield read
+
+
+def _numbers(numbers: Numbers, z: int) -> NDArray[np.uint32]:
+    return stored_page(numbers, z) if isinstance(numbers, np.memmap) else numbers[z]
 
 
 @dataclass(frozen=True)

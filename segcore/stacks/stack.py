@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +22,14 @@ MAX_PIXELS = 2**30
 _LUMINANCE = np.array([0.2125, 0.7154, 0.0721])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """One of several volumes that lie one behind another in a stack: its name and how many slices it has."""
+
+    name: str
+    slices: int
+
+
 class StackReader:
     """A stack of grey slices of one size and type that is read a slice at a time.
 
@@ -31,6 +40,8 @@ class StackReader:
         dtype: of what `read` gives: 8-bit for bilevel and palette images, otherwise the file's.
         voxel_size_nm: (z, y, x) in nanometres where the file says all three, else None.
         sizes: height and width of each slice before smaller ones were padded.
+        volumes: what it is made of, if that is several volumes; slices on the two sides of a border are no neighbours.
+        files: those that its slices lie in, where one file says so of several.
     """
 
     def __init__(
@@ -45,6 +56,8 @@ class StackReader:
         voxel_size_nm: VoxelSize | None = None,
         close: Callable[[], None] | None = None,
         sizes: Sequence[tuple[int, int]] | None = None,
+        volumes: Sequence[Volume] = (),
+        files: Sequence[Path] = (),
     ) -> None:
         self.path = path
         # A file name may hold bytes that are no text, which tables and JSON could not keep.
@@ -54,6 +67,8 @@ class StackReader:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.voxel_size_nm = voxel_size_nm
         self.sizes = tuple(sizes or [(height, width)] * len(self.names))
+        self.volumes = tuple(volumes)
+        self.files = tuple(files)
         self._load = load
         self._close = close
 
@@ -109,6 +124,7 @@ class StackReader:
             voxel_size_nm=self.voxel_size_nm,
             close=self.close,
             sizes=self.sizes,
+            volumes=self.volumes,
         )
 
 

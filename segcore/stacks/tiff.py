@@ -42,6 +42,8 @@ class _Form:
 def open_tiff(path: Path) -> StackReader:
     """Opens a TIFF, BigTIFF, OME-TIFF or ImageJ stack; all headers are checked, pixels are not read.
 
+    An OME-TIFF may lie in several files in a folder, each of which says so of all.
+
     Raises:
         DataError: if it is no TIFF, damaged, cut short, empty, or not one stack of equal slices.
     """
@@ -50,8 +52,9 @@ def open_tiff(path: Path) -> StackReader:
     tiff = decoded(path, lambda: tifffile.TiffFile(path), "no TIFF file that can be read", expected)
     try:
         form, count = decoded(path, lambda: _tiff_form(tiff, path), "damaged TIFF file")
+        spread = decoded(path, lambda: _spread_pages(tiff, path, form, count), "damaged TIFF file")
         voxel = decoded(path, lambda: _voxel_size(tiff), "damaged TIFF file")
-        single = _image_j_single(tiff, path, count)
+        single = not spread and _image_j_single(tiff, path, count)
     except BaseException:
         tiff.close()
         raise
@@ -59,9 +62,9 @@ def open_tiff(path: Path) -> StackReader:
 
     def load(z: int) -> Page:
         if not single:
-            page = pages[z]
+            page = spread[z].aspage() if spread else pages[z]
             assert isinstance(page, tifffile.TiffPage)
-            return _grey_of(page.asarray(), page, lookup=not tiff.is_imagej)
+            return _grey_of(_values(page), page, lookup=not tiff.is_imagej)
         page = pages.first
         assert page.dtype is not None
         file = tiff.filehandle
@@ -71,13 +74,14 @@ def open_tiff(path: Path) -> StackReader:
 
     return StackReader(
         path=path,
-        names=page_names(count),
+        names=[page.parent.filename for page in spread] or page_names(count),
         height=form.height,
         width=form.width,
         dtype=form.dtype,
         load=load,
         voxel_size_nm=voxel,
         close=tiff.close,
+        files=list(dict.fromkeys(path.with_name(page.parent.filename) for page in spread)),
     )
 
 
@@ -213,13 +217,7 @@ def _plane_count(tiff: tifffile.TiffFile, path: Path) -> int:
         said["channels"] = max(1, int(pixels.get("SizeC", 1)) // samples)
         said["frames"] = int(pixels.get("SizeT", 1))
         said["slices"] = int(pixels.get("SizeZ", 1))
-        if said["channels"] * said["frames"] * said["slices"] > count:
-            raise DataError(
-                "planes are missing, or in other files",
-                path=path,
-                found=f"{count} pages",
-                expected=f"{said['channels'] * said['frames'] * said['slices']} as its OME header says",
-            )
+        count = max(count, said["channels"] * said["frames"] * said["slices"])
     shape = tuple((tiff.shaped_metadata or [{}])[0].get("shape", ()))
     planes = [side for side in shape[: -3 if tiff.pages.first.samplesperpixel > 1 else -2] if side > 1]
     if len(planes) > 1:
@@ -237,6 +235,38 @@ def _plane_count(tiff: tifffile.TiffFile, path: Path) -> int:
             "Image > Hyperstacks > Stack to Hyperstack)",
         )
     return count
+
+
+def _spread_pages(
+    tiff: tifffile.TiffFile, path: Path, form: _Form, count: int
+) -> list[tifffile.TiffPage | tifffile.TiffFrame]:
+    """The pages of an OME-TIFF whose planes lie in several files, in order; none for other files."""
+    if not tiff.is_ome or count == len(tiff.pages):
+        return []
+    found = [page for page in tiff.series[0].pages if page is not None]
+    if len(found) != count:
+        raise DataError(
+            "planes are missing, or in files that are not here",
+            path=path,
+            found=f"{len(found)} pages",
+            expected=f"{count} as its OME header says",
+        )
+    for page in found:
+        own = _Form(height=page.shape[0], width=page.shape[1], dtype=_grey_type(page.aspage()))
+        same_form(own, form, path.with_name(page.parent.filename), f"as in {path.name}")
+    return found
+
+
+def _values(page: tifffile.TiffPage) -> Page:
+    """What a page holds; its file is open for as long as it takes, where it is another one than was opened."""
+    file = page.parent.filehandle
+    was_closed = file.closed
+    file.open()
+    try:
+        return page.asarray()
+    finally:
+        if was_closed:
+            file.close()
 
 
 def _image_j_single(tiff: tifffile.TiffFile, path: Path, count: int) -> bool:

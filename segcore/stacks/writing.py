@@ -6,6 +6,7 @@ import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from segcore.storage import atomic_file
 
 
 class StackWriter(AbstractContextManager["StackWriter"]):
-    """Writes an 8-bit multi-page TIFF slice by slice; it appears when it is complete, or not at all.
+    """Writes a multi-page TIFF of one type slice by slice; it appears when it is complete, or not at all.
 
     Without compression all pixels follow one another, so the file can be memory-mapped.
     """
@@ -32,9 +33,11 @@ class StackWriter(AbstractContextManager["StackWriter"]):
         slices: int,
         voxel_size_nm: VoxelSize | None = None,
         compression: str | None = None,
+        dtype: npt.DTypeLike = np.uint8,
     ) -> None:
         self._path = path
         self._shape = (height, width)
+        self._dtype = np.dtype(dtype)
         self._slices = slices
         self._compression = compression
         self._description = {} if voxel_size_nm is None else {"voxel_size_nm": list(voxel_size_nm)}
@@ -43,7 +46,7 @@ class StackWriter(AbstractContextManager["StackWriter"]):
 
     def __enter__(self) -> StackWriter:
         temporary = self._temporary = self._target.__enter__()
-        big = self._slices * self._shape[0] * self._shape[1] > 2**32 - 2**26
+        big = self._slices * self._shape[0] * self._shape[1] * self._dtype.itemsize > 2**32 - 2**26
         try:
             self._tiff = tifffile.TiffWriter(temporary, bigtiff=big)
         except BaseException as error:
@@ -51,9 +54,9 @@ class StackWriter(AbstractContextManager["StackWriter"]):
             raise
         return self
 
-    def write(self, page: npt.NDArray[np.uint8]) -> None:
-        """Appends one (height, width) slice of type uint8."""
-        if page.shape != self._shape or page.dtype != np.uint8 or self._written == self._slices:
+    def write(self, page: npt.NDArray[Any]) -> None:
+        """Appends one (height, width) slice of the file's type."""
+        if page.shape != self._shape or page.dtype != self._dtype or self._written == self._slices:
             raise ValueError(f"slice {self._written} of {self._slices} is {page.dtype} {page.shape}, not {self._shape}")
         if self._compression is None:
             self._tiff.write(page, photometric="minisblack", contiguous=True, metadata=self._description)

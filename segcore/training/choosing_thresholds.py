@@ -8,23 +8,23 @@ from numpy.typing import NDArray
 from segcore.errors import ConfigError
 from segcore.measures import (
     PixelEvidence,
-    components,
     count_evidence,
     last_membrane_value,
     predicted_interior,
     score_segments,
     thin,
     threshold_after,
+    true_neurites,
 )
 from segcore.runs import OperatingPoints
-from segcore.stacks import each_slice, paired
+from segcore.stacks import Numbers, each_slice, paired
 
 _TOPOLOGY_STEP = 0.05
 _TOPOLOGY_CHANCE = 0.005
 
 
 def choose_thresholds(
-    probability: NDArray[np.uint8], labels: NDArray[np.uint8], *, workers: int = 0
+    probability: NDArray[np.uint8], labels: NDArray[np.uint8], numbers: Numbers | None = None, *, workers: int = 0
 ) -> OperatingPoints:
     """The two operating points, from slices that were not trained on (validation).
 
@@ -43,6 +43,7 @@ def choose_thresholds(
     Args:
         probability: probability of interior times 255, one page a slice.
         labels: as many pages of `segcore.stacks.label`; what is ignored chooses nothing.
+        numbers: of the neurites, as many pages, if somebody numbered them.
         workers: threads; 0 for one a core.
 
     Raises:
@@ -52,7 +53,7 @@ def choose_thresholds(
     count = len(labels)
     if not count:
         raise ConfigError("there are no slices to choose thresholds on", expected="at least one")
-    with paired(probability, labels, range(count)) as read:
+    with paired(probability, labels, range(count), numbers) as read:
 
         def counted(position: int) -> NDArray[np.int64]:
             truth, page = read(position)
@@ -63,7 +64,7 @@ def choose_thresholds(
         def mean_v_rand(candidates: NDArray[np.float64]) -> NDArray[np.float64]:
             def curve(position: int) -> list[float]:
                 truth, page = read(position)
-                neurites = components(truth.interior)
+                neurites = true_neurites(truth.interior, truth.numbers)
                 return [
                     score_segments(neurites, thin(truth.masked(predicted_interior(page, t)))).v_rand for t in candidates
                 ]

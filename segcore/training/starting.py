@@ -74,7 +74,11 @@ def train(
     if dataset.labels is None:
         raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
     split = make_split(
-        dataset.info.slices, config.split, seed=config.train.seed, left_out=dataset.info.unlabelled_slices
+        dataset.info.slices,
+        config.split,
+        seed=config.train.seed,
+        left_out=dataset.info.unlabelled_slices,
+        borders=dataset.info.borders,
     )
     if initial is not None:
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
@@ -236,5 +240,6 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> Operati
     if all(len(set(np.unique(label).tolist()) - {IGNORE}) < 2 for label in labels):
         log.warning("the validation slices hold one class only: the thresholds were chosen on nothing that tells")
     probability = np.stack(list(predict(model, images, run.config.prediction)))
-    chosen = choose_thresholds(probability, np.stack(labels))
+    numbers = None if dataset.numbers is None else np.stack([dataset.numbers[index] for index in slices])
+    chosen = choose_thresholds(probability, np.stack(labels), numbers)
     return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)

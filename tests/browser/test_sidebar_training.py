@@ -60,6 +60,7 @@ def click(page, name: str) -> None:
 
 def fill_in(page, name: str, epochs: int) -> None:
     """Opens the form and asks for a network so small that an epoch takes a fraction of a second."""
+    settled(page)  # a form that was just sent is drawn anew, folded
     page.locator(SIDEBAR).get_by_text("Train a model").click()
     more = page.get_by_role("switch", name="More", exact=True)
     if not more.is_checked():  # it stays as it was left

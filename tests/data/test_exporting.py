@@ -47,6 +47,18 @@ def test_ome_zarr_is_imported_again_as_it_was(cells, data_dir, tmp_path, listing
     assert again.info.voxel_size_nm == cells.info.voxel_size_nm
 
 
+@pytest.mark.parametrize("form", ["png", "ome-zarr"])
+def test_numbers_of_neurites_go_out_as_they_are(data_dir, small_pair, tmp_path, form):
+    images, labels = small_pair
+    numbers = np.where(labels > 0, 70_000 + np.arange(5)[:, None, None], 0).astype(np.uint32)
+    stacks = array_stack(images), array_stack(labels)
+    dataset = install("numbered", *stacks, numbers=array_stack(numbers))
+    assert dataset.info.fingerprint != install("plain", *stacks).info.fingerprint
+    assert export(dataset, tmp_path / "out", form)[-1] == tmp_path / "out/numbers"
+    for z in range(5):
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / f"out/numbers/00{z}.tif"), numbers[z])
+
+
 def test_unlabelled_slices_go_to_test(data_dir, tmp_path, small_pair):
     dataset = install("plain", array_stack(small_pair[0]))
     assert export(dataset, tmp_path / "out") == [tmp_path / "out/test"]

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import tifffile
-from bringing import check_source, import_source
+from bringing import check_source, import_source, write_folder
 from PIL import Image
 
 from segcore.cli import main
@@ -17,17 +17,6 @@ from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
 from segcore.progress import Cancelled, Progress
 from segcore.stacks import array_stack
-
-
-def write_folder(folder, pages, name="{}.tif", first=0):
-    folder.mkdir(parents=True)
-    for z, page in enumerate(pages):
-        path = folder / name.format(z + first)
-        if path.suffix == ".tif":
-            tifffile.imwrite(path, page, photometric="minisblack")
-        else:
-            Image.fromarray(page).save(path)
-    return folder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from skimage.segmentation import find_boundaries
 
 from segcore.config import SplitConfig
 from segcore.data import ClassValues
-from segcore.data.label_kinds import interior_of_instances, look_like_instances
+from segcore.data.label_kinds import interior_of_instances, look_like_instances, numbers_of_instances
 from segcore.errors import DataError
 from segcore.runs import Split, audit_split, make_split
 from segcore.stacks import IGNORE, array_stack
@@ -62,8 +62,40 @@ def test_numbered_objects_are_recognised_and_separated(bring):
     for page, label in zip(numbers, dataset.labels, strict=True):
         # Two pixels wide is scikit-image's `thick`, which looks at four neighbours.
         np.testing.assert_array_equal(label == 0, find_boundaries(page, connectivity=1, mode="thick"))
+    assert dataset.info.numbered
+    np.testing.assert_array_equal(dataset.numbers, numbers)
     wide = interior_of_instances(numbers[0], 5)
     assert (wide == 0).sum() > 1.5 * (np.asarray(dataset.labels[0]) == 0).sum()
+
+
+def test_masks_have_no_numbers(bring):
+    images, numbers = tissue()
+    dataset = bring(images, np.stack([interior_of_instances(page, 3) for page in numbers]))
+    assert not dataset.info.numbered
+    assert dataset.numbers is None
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64])
+def test_numbers_are_kept_as_they_are(dtype):
+    numbers = np.array([[[0, 7], [7, 255]]], dtype)
+    found = numbers_of_instances(array_stack(numbers), (255,))
+    assert found.kept
+    assert found.stack.read(0).dtype == np.uint32
+    assert found.stack.read(0).tolist() == [[0, 7], [7, 0]]
+
+
+def test_numbers_of_whole_brains_are_replaced_in_their_order(bring):
+    huge = 720575940600000000
+    numbers = np.array([[[0, huge + 5], [huge, 3]], [[huge + 5, 9], [0, 2**64 - 1]]], np.uint64)
+    found = numbers_of_instances(array_stack(numbers), (2**64 - 1,))
+    assert not found.kept
+    assert [found.stack.read(z).tolist() for z in (1, 0)] == [[[4, 2], [0, 0]], [[0, 4], [3, 1]]]
+    negative = numbers_of_instances(array_stack(np.array([[[0, -4], [2, -1]]], np.int16)), (-1,))
+    assert negative.stack.read(0).tolist() == [[0, 1], [2, 0]]
+    images, small = tissue()
+    dataset = bring(images, small.astype(np.uint64) + huge)
+    assert "replaced by 1, 2, 3 .. in their order" in said(dataset, "numbered objects")
+    np.testing.assert_array_equal(dataset.numbers, small)
 
 
 def test_few_objects_have_to_be_declared(bring):

@@ -17,12 +17,12 @@ from segcore.evaluation.scoring import add_point, score
 from segcore.measures import (
     CHALLENGE_THRESHOLDS,
     binary_ssim,
-    components,
     count_evidence,
     index_sums,
     predicted_interior,
     score_segments,
     thin,
+    true_neurites,
 )
 from segcore.progress import Progress
 from segcore.stacks import IGNORE, open_stack
@@ -33,7 +33,7 @@ POINTS = {"pixel": 0.5, "topology": 0.7}
 
 
 def score_slice(label, prediction):
-    return score_segments(components(label), thin(prediction))
+    return score_segments(true_neurites(label), thin(prediction))
 
 
 def rooms(slices=4, height=60, width=72, seed=0):
@@ -87,7 +87,7 @@ def test_every_number_is_that_of_the_slice_alone():
     sums = np.zeros((2, 2), int)
     for z, (page, label) in enumerate(zip(probability, labels > 0, strict=True)):
         np.testing.assert_array_equal(found.evidence.counts[z], count_evidence(label, page))
-        assert found.neurites[z] == components(label).max()
+        assert found.neurites[z] == true_neurites(label).max()
         for name, threshold in POINTS.items():
             prediction = predicted_interior(page, threshold)
             expected = score_slice(label, prediction)
@@ -102,6 +102,25 @@ def test_every_number_is_that_of_the_slice_alone():
     assert found.events_at == "topology"
     assert found.events
     assert [event.slice for event in found.events] == sorted(event.slice for event in found.events)
+
+
+def test_neurites_that_are_numbered():
+    """Numbers of the components change nothing; a wall that was drawn inside of a numbered room is no boundary."""
+    probability, labels = rooms()
+    numbers = np.stack([true_neurites(label > 0) for label in labels]).astype(np.uint32)
+    assert same(evaluate(probability, labels, numbers=numbers), evaluate(probability, labels))
+    joined = numbers.copy()
+    joined[0, :9][joined[0, :9] > 0] = 77
+    joined[0, :9, 7:9] = 77  # the wall between the first two rooms
+    found, apart = evaluate(probability, labels, numbers=joined), evaluate(probability, labels)
+    assert found.neurites == (apart.neurites[0] - 1, *apart.neurites[1:])
+    np.testing.assert_array_equal(found.evidence.counts, apart.evidence.counts)
+    perfect = evaluate(labels, labels, numbers=joined)
+    assert [one.v_rand for one in perfect.points["pixel"][1:]] == [1, 1, 1]
+    assert perfect.points["pixel"][0].v_rand < 1
+    assert [(event.kind, event.slice) for event in perfect.events] == [("split", 0)]
+    one_more = add_point(found, "mine", 0.7, probability, labels, numbers=joined)
+    assert one_more.points["mine"] == found.points["topology"]
 
 
 def test_the_source_and_the_number_of_workers_change_nothing(tmp_path):

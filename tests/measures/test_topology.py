@@ -20,6 +20,7 @@ from segcore.measures.topology import (
     components,
     score_segments,
     thin,
+    true_neurites,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -265,3 +266,21 @@ def test_real_labels_are_their_own_segmentation(isbi_labels):
     neurites = components(label)
     assert score_segments(neurites, neurites).v_rand == 1
     assert find_events(neurites, thin(label), label) == []
+
+
+def test_neurites_by_their_numbers():
+    """Two that touch, one in two pieces, and one that its drawn membrane cuts."""
+    numbers = np.array([[5, 5, 9, 9, 9], [5, 5, 9, 9, 9], [0, 0, 9, 0, 0], [5, 5, 5, 9, 9]], np.uint32)
+    everywhere = true_neurites(np.ones(numbers.shape, bool) & (numbers > 0), numbers)
+    assert everywhere.tolist() == [[1, 1, 2, 2, 2], [1, 1, 2, 2, 2], [0, 0, 2, 0, 0], [3, 3, 3, 4, 4]]
+    drawn = (numbers > 0) & ~np.array([[0, 1, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1]], bool)
+    assert components(drawn).max() == 3
+    assert true_neurites(drawn, numbers).tolist() == [[1, 0, 0, 2, 2], [1, 0, 0, 0, 2], [0] * 5, [3, 3, 0, 0, 0]]
+    drawn[0, 4] = False  # cuts the second one in two
+    assert components(drawn).max() == 4
+    assert true_neurites(drawn, numbers)[[0, 1], [3, 4]].tolist() == [2, 2]
+
+
+def test_without_numbers_neurites_are_components():
+    interior = np.random.default_rng(0).random((30, 40)) < 0.6
+    np.testing.assert_array_equal(true_neurites(interior), components(interior))

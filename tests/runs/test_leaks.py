@@ -5,7 +5,7 @@ import numpy as np
 from segcore.config import SplitConfig
 from segcore.data import slice_fingerprint
 from segcore.runs.leaks import Seen, audit, audit_split
-from segcore.runs.splits import make_split
+from segcore.runs.splits import Split, make_split
 
 
 def prints(count):
@@ -21,6 +21,14 @@ def test_the_audit_tells_trained_chosen_and_neighbouring_slices():
     clean = audit(split, prints(30), split.test, prints(30))
     assert not clean.leaks
     assert clean.overlaps == clean.neighbours == ()
+
+
+def test_slices_on_the_two_sides_of_a_border_are_no_neighbours():
+    parts = {"train": tuple(range(9)), "validation": (11,), "gap": (10,), "test": (9,)}
+    split = Split(protocol="blocks", slices=12, borders=(9,), **parts)
+    assert audit_split(split, prints(12)).neighbours == ()
+    assert audit(split, prints(12), [9], prints(12)).neighbours == (9,)
+    assert audit(split, prints(12), [9], prints(12), borders=(9,)).neighbours == ()
 
 
 def test_the_audit_recognises_pixels_under_another_name_and_another_way_round():

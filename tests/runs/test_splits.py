@@ -97,6 +97,57 @@ def test_parts_are_disjoint_and_in_one_piece(slices, protocol, fold, validation_
     assert split_from_dict(json.loads(json.dumps(split_to_dict(split)))) == split
 
 
+def test_several_volumes_are_each_divided_by_themselves():
+    """Ten, six and nine slices: a third of each is held out, and its gap ends with it."""
+    split = make_split(25, SplitConfig(), borders=(10, 16))
+    found = [slice_ranges(part) for part in (split.train, split.gap, split.validation, split.test)]
+    assert found == ["0-3, 10-11, 16-19", "4, 12, 20", "5, 13, 21", "6-9, 14-15, 22-24"]
+    assert split.borders == (10, 16)
+    assert split_from_dict(json.loads(json.dumps(split_to_dict(split)))) == split
+
+
+def test_a_volume_too_short_for_that_is_a_part_of_the_whole():
+    """Twelve slices, the last two of which are another volume: no gap is needed across its border."""
+    split = make_split(12, SplitConfig(test_fraction=0.1), borders=(10,))
+    found = [slice_ranges(part) for part in (split.train, split.gap, split.validation, split.test)]
+    assert found == ["0-6", "7", "8-9", "10-11"]
+    without = make_split(12, SplitConfig(test_fraction=0.1, validation_fraction=0.01))
+    beside = make_split(12, SplitConfig(test_fraction=0.1, validation_fraction=0.01), borders=(9,))
+    assert (without.gap, beside.gap) == ((8,), ())
+
+
+def test_slices_that_are_left_out_move_the_borders_of_what_remains():
+    split = make_split(25, SplitConfig(gap=0), left_out=(0, 1, 2, 3, 10), borders=(10, 16))
+    among = make_split(20, SplitConfig(gap=0), borders=(6, 11))
+    numbers = [z for z in range(25) if z not in (0, 1, 2, 3, 10)]
+    assert split.test == tuple(numbers[z] for z in among.test)
+    assert split.borders == (10, 16)
+    assert not {0, 1, 2, 3, 10} & {*split.train, *split.validation, *split.test}
+
+
+@given(
+    st.lists(st.integers(1, 12), min_size=2, max_size=5),
+    st.sampled_from(["blocks", "kfold"]),
+    st.integers(0, 2),
+    st.integers(0, 2),
+)
+def test_no_trained_slice_is_beside_a_judged_one_of_its_volume(lengths, protocol, fold, gap):
+    slices = sum(lengths)
+    volume = [number for number, length in enumerate(lengths) for _ in range(length)]
+    borders = tuple(z for z in range(1, slices) if volume[z] != volume[z - 1])
+    try:
+        split = make_split(slices, SplitConfig(protocol=protocol, fold=fold, gap=gap), borders=borders)
+    except ConfigError:
+        return
+    assert sorted([*split.train, *split.validation, *split.gap, *split.test]) == list(range(slices))
+    for one in split.train:
+        for other in split.validation + split.test:
+            assert volume[one] != volume[other] or abs(one - other) > gap
+    for z in split.gap:
+        beside = [other for other in split.validation + split.test if volume[other] == volume[z]]
+        assert min(abs(z - other) for other in beside) <= gap
+
+
 def test_validation_stays_in_one_piece_where_one_side_of_the_test_block_is_short():
     # Four are wanted, three lie before the test block: they come from behind it.
     split = make_split(30, SplitConfig(protocol="kfold", folds=10, fold=1))

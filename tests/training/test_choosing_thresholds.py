@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from segcore.errors import ConfigError
-from segcore.measures import components, last_membrane_value, predicted_interior, score_segments, thin
+from segcore.measures import last_membrane_value, predicted_interior, score_segments, thin, true_neurites
 from segcore.training.choosing_thresholds import choose_thresholds
 
 
@@ -60,10 +60,21 @@ def test_the_topology_threshold_is_near_the_best():
     assert points.pixel < 230 / 255
     assert 0.6 <= points.topology < 230 / 255
     for z in range(len(labels)):
-        assert (
-            score_segments(components(labels[z] > 0), thin(predicted_interior(probability[z], points.topology))).v_rand
-            > 0.99
-        )
+        segments = thin(predicted_interior(probability[z], points.topology))
+        assert score_segments(true_neurites(labels[z] > 0), segments).v_rand > 0.99
+
+
+def test_numbers_say_which_rooms_are_one():
+    """A wall of a probability of 0.6 is to be seen, or is inside of a neurite, by the numbers alone."""
+    labels = np.full((3, 60, 60), 255, np.uint8)
+    labels[:, 29:31] = 0
+    probability = np.where(labels > 0, 230, 51).astype(np.uint8)
+    labels[:, :, 29:31] = 0
+    probability[:, :, 29:31] = np.minimum(153, probability[:, :, 29:31])
+    numbers = np.ones(labels.shape, np.uint32)
+    numbers[:, 30:] = 2
+    assert choose_thresholds(probability, labels).topology > 0.6
+    assert choose_thresholds(probability, labels, numbers).topology < 0.6
 
 
 def test_thresholds_lie_between_two_values():

@@ -8,8 +8,8 @@ class Strip {
     this.count = 0;
   }
 
-  /** `values` are percent of wrong pixels or null, `position` the slice shown, `text` what it is. */
-  draw(values, position, text) {
+  /** `values` are percent of wrong pixels or null, `position` the slice shown, `text` what it is; volumes `starts`. */
+  draw(values, position, text, starts) {
     const { element, canvas, marker } = this;
     const count = values.length;
     this.count = count;
@@ -43,6 +43,10 @@ class Strip {
       const tall = Math.max(ratio * 2, Math.round(share * height));
       context.fillStyle = value < 0 ? "rgba(128,128,128,0.35)" : shade((value - least) / (most - least || 1));
       context.fillRect(left, height - tall, Math.max(1, right - left - gap), tall);
+    }
+    context.fillStyle = "rgb(128,128,128)";
+    for (const start of starts) {
+      context.fillRect(Math.round((start * width) / count - ratio), 0, Math.max(1, Math.round(1.5 * ratio)), height);
     }
   }
 

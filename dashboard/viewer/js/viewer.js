@@ -62,6 +62,10 @@ class Viewer {
     this.rows = data.slices.map(([index, name, percent, page]) => {
       return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
     });
+    // Where another volume begins between a slice and the one before it.
+    this.starts = this.rows
+      .map((row, at) => at)
+      .filter((at) => data.borders.some((border) => this.rows[at - 1]?.index < border && border <= this.rows[at].index));
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.view.open(data);
@@ -170,7 +174,7 @@ class Viewer {
     this.stripStale = false;
     if (!this.rows?.length) return;
     const values = this.rows.map((_, at) => this.percentOf(at));
-    this.strip.draw(values, this.position, this.describe(this.position, values[this.position]));
+    this.strip.draw(values, this.position, this.describe(this.position, values[this.position]), this.starts);
   }
 
   /** Draws everything anew with the next frame. */

@@ -14,6 +14,7 @@ from segcore.data import Check
 _NEWS = "data news"
 # What the command line calls the fields of this page.
 _FIELDS = {
+    "--axes": "“Order of the axes”",
     "--from": "“Another source”",
     "--ignore-values": "“Values to ignore”",
     "--interior-values": "“Values of interior”",

@@ -75,8 +75,8 @@ def start_import(
 
     def by_upload(progress: Progress) -> Any:
         try:
-            source = _inside(uploads.copy(images, folder / "images", progress), inside[0])
-            labels = _inside(uploads.copy(masks, folder / "masks", progress), inside[1]) if masks else None
+            source = uploads.within(uploads.copy(images, folder / "images", progress), inside[0])
+            labels = uploads.within(uploads.copy(masks, folder / "masks", progress), inside[1]) if masks else None
             limit = uploads.MOST_UNPACKED_BYTES
             return task(
                 source, name, labels=labels, unpack_limit=limit, progress=progress, checks=checks, **options
@@ -85,7 +85,3 @@ def start_import(
             shutil.rmtree(folder, ignore_errors=True)
 
     return made(Work(by_upload), naming)
-
-
-def _inside(file: Path, path: str) -> Path:
-    return Path(f"{file}:{path}") if path else file

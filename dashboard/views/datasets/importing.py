@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any, Literal
 
@@ -11,11 +10,12 @@ import streamlit as st
 from dashboard import background, uploads, words
 from dashboard.figures import membrane_overlay
 from dashboard.state import names_of_datasets
+from dashboard.views.datasets.answers import AGAIN, answers_to, show_answers
 from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
 from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, Preview, UnlabelledSlices
 from segcore.errors import SegcoreError
-from segcore.stacks import HDF5_SUFFIXES, VoxelSize
+from segcore.stacks import HDF5_SUFFIXES, Axes, VoxelSize
 from segcore.storage import read_only, safe_name
 
 _KINDS: dict[LabelsAre, str] = {
@@ -29,9 +29,6 @@ _UNLABELLED: dict[UnlabelledSlices, str] = {
     "ignore": "ignore them",
     "keep": "keep them: they are right",
 }
-_AGAIN = "import check again"
-_GUESSED = re.compile(r"^recognised: (black|white) is membrane")
-_SUGGESTED = re.compile(r"--threshold-labels (\d[\d.]*)")
 
 
 def import_section() -> None:
@@ -87,8 +84,8 @@ def import_section() -> None:
         "white.",
     )  # fmt: skip
     label_options = _label_options(polarity, white_from)
-    voxel = _voxel()
-    form = (way, _of_files(images), _of_files(masks), inside, name, title, label_options, voxel)
+    voxel, axes = _voxel()
+    form = (way, _of_files(images), _of_files(masks), inside, name, title, label_options, voxel, axes)
     state: Importing | None = st.session_state.get("import")
     if state is not None and state.work.state == "running":
         background.show(state.work, "import", also=partial(_so_far, state))
@@ -97,13 +94,13 @@ def import_section() -> None:
     check, keep = st.columns(2)
     ready = bool(images) and voxel != "unfinished" and label_options is not None
     checking = check.button("Check only", disabled=not ready, width="stretch")
-    checking = st.session_state.pop(_AGAIN, False) or checking
+    checking = st.session_state.pop(AGAIN, False) or checking
     keeping = keep.button(
         "Check and import", disabled=not (ready and named), type="primary", width="stretch",
         help=None if ready and named else "Needs images and a name.",
     )  # fmt: skip
     if checking or keeping:
-        options: dict[str, Any] = {"label_options": label_options}
+        options: dict[str, Any] = {"label_options": label_options, "axes": axes}
         options |= {} if checking else {"voxel_size_nm": voxel, "title": title}
         st.session_state["import"] = start_import(form, images, masks, inside, name or "unnamed", checking, options)
         st.rerun()
@@ -156,7 +153,7 @@ def _label_options(polarity: Any, white_from: float | None) -> LabelOptions | No
     )  # fmt: skip
     try:
         membrane, interior, ignore = (
-            tuple(float(one) for one in text.replace(",", " ").split()) for text in (*texts, ignored)
+            tuple(_number(one) for one in text.replace(",", " ").split()) for text in (*texts, ignored)
         )
     except ValueError:
         st.warning("Values are numbers with commas between them.")
@@ -177,13 +174,18 @@ def _label_options(polarity: Any, white_from: float | None) -> LabelOptions | No
         return None
 
 
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(one) for one in text.replace(",", " ").split())
+def _number(text: str) -> float:
+    # As a float, a large whole number is another one.
+    return int(text) if text.lstrip("+-").isdecimal() else float(text)
 
 
-def _voxel() -> VoxelSize | Literal["unfinished"] | None:
-    """(z, y, x) in nm, or None for what the file says."""
-    columns = st.columns(3)
+def _voxel() -> tuple[VoxelSize | Literal["unfinished"] | None, Axes]:
+    """(z, y, x) in nm, or None for what the file says; and which axes the file has."""
+    *columns, last = st.columns(4)
+    axes: Axes = last.selectbox(
+        "Order of the axes", list(words.AXES), key="import axes", format_func=words.AXES.__getitem__,
+        help=words.HELP["axes"],
+    )  # fmt: skip
     sides = [
         column.number_input(
             f"{axis} of a voxel, nm (optional)", min_value=0.001, max_value=1e6, value=None, key=f"import voxel {axis}",
@@ -193,11 +195,11 @@ def _voxel() -> VoxelSize | Literal["unfinished"] | None:
     ]  # fmt: skip
     depth, down, across = sides
     if depth and down and across:
-        return depth, down, across
+        return (depth, down, across), axes
     if any(sides):
         st.warning("A voxel size needs all three sides, or none.")
-        return "unfinished"
-    return None
+        return "unfinished", axes
+    return None, axes
 
 
 def _name_will_do(place: Any, name: str) -> bool:
@@ -243,14 +245,9 @@ def _came_of(state: Importing) -> None:
     _so_far(state)
     for preview in state.previews:
         _show(preview)
-    _turned_round(state)
-    suggested = [found for check in failed if (found := _SUGGESTED.search(check.message))]
-    if suggested:
-        value = float(suggested[0][1])
-        st.button(
-            f"Count {value:g} and more as white", icon=":material/tune:",
-            on_click=st.session_state.__setitem__, args=("import threshold", value),
-        )  # fmt: skip
+    uploaded = state.form[0] == "upload"
+    places = {what: f"import {key} inside" for what, key in (("images", "images"), ("labels", "masks"))}
+    show_answers(answers_to(state.checks if state.only_check else failed, places if uploaded else {}))
 
 
 def _show(preview: Preview) -> None:
@@ -261,21 +258,3 @@ def _show(preview: Preview) -> None:
     st.markdown(f"**{words.plain(preview.dataset)}**, slice {words.plain(preview.slice_name)}")
     for column, (title, picture) in zip(st.columns(2), shown.items(), strict=False):
         column.image(picture, caption=title, width="stretch")
-
-
-def _turned_round(state: Importing) -> None:
-    """A guess of what is membrane, which one click turns round."""
-    guessed = next((found for check in state.checks if (found := _GUESSED.search(check.message))), None)
-    if guessed is None or not state.only_check:
-        return
-    membrane = guessed[1]
-    other = "black" if membrane == "white" else "white"
-
-    def turn_round() -> None:
-        st.session_state["import polarity"] = f"{'interior' if other == 'black' else 'membrane'}-white"
-        st.session_state[_AGAIN] = True
-
-    st.button(
-        f"It is the other way round: {other} is membrane", icon=":material/swap_vert:", on_click=turn_round,
-        help=f"Mask and image say that {membrane} is membrane. If the picture shows otherwise, turn it round.",
-    )  # fmt: skip

@@ -66,6 +66,7 @@ def slices_section(selection: Selection, info: DatasetInfo) -> None:
                 "Membrane by slice",
                 "percent of what is labelled" if info.ignored_percent else "percent of the pixels",
                 z,
+                info.borders,
             )
             show_chart(figure, key="membrane", name=f"{info.name}-membrane", description="Membrane by slice")
             if parts:

@@ -35,7 +35,12 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
         split = (
             run.split
             if chosen == "run" and run
-            else make_split(info.slices, from_dict(SplitConfig, {"protocol": chosen}), left_out=info.unlabelled_slices)
+            else make_split(
+                info.slices,
+                from_dict(SplitConfig, {"protocol": chosen}),
+                left_out=info.unlabelled_slices,
+                borders=info.borders,
+            )
         )
     except ConfigError as error:
         st.warning(words.message(error))
@@ -44,7 +49,7 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
     if split.pool:
         # A slice whose copies are in both is drawn once, as trained on.
         parts["validation"] = tuple(z for z in parts["validation"] if z not in set(parts["train"]))
-    figure = split_chart(parts, info.slices, selection.z)
+    figure = split_chart(parts, info.slices, selection.z, info.borders)
     show_chart(figure, key="split", name=f"{info.name}-split", description="The split along the stack")
     st.caption(
         "Training learns from neither validation nor test slices. Validation slices decide which epoch is kept, and "
@@ -57,7 +62,7 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
     _audit(split, found, info)
     if chosen != "run" and run is not None and not own:
         st.caption(f"Run {words.plain(run.name)} was trained on another stack ({words.plain(run.info.dataset)}).")
-        seen = run.audit_slices(range(info.slices), prints)
+        seen = run.audit_slices(range(info.slices), prints, info.borders)
         for slices, how in (
             (seen.trained_here, "was trained on slices {} of this dataset, under another name."),
             (seen.trained_before, "began with weights that had been trained on slices {} of this dataset."),

@@ -56,3 +56,19 @@ def test_an_outline_is_as_high_as_its_bars_and_on_the_ground_between_them():
 
 def test_parts_of_a_split_that_are_empty_are_left_out():
     assert [one.name for one in drawn("split", 30)] == ["training (29)", "test (1)", None]
+
+
+def test_a_line_stands_where_another_volume_begins():
+    def page() -> None:
+        import streamlit as st
+
+        from dashboard.figures.along_stack import slice_chart, split_chart
+
+        st.session_state["figures"] = [
+            slice_chart(range(9), [1.0] * 9, ["#000000"] * 9, "Title", "percent", 2, (3, 7)),
+            split_chart({"train": range(9)}, 9, 2, (3, 7)),
+        ]
+
+    app = AppTest.from_function(page).run()
+    for figure in app.session_state["figures"]:
+        assert [(line.x0, line.x1) for line in figure.layout.shapes] == [(2.5, 2.5), (6.5, 6.5)]
