@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import words
-from dashboard.state import Result, evaluated_parts, leak_audit, load_result
+from dashboard.state import Result, dataset_info, evaluated_parts, leak_audit, load_result
 from segcore.errors import SegcoreError
 from segcore.evaluation import collapse
 from segcore.runs import Run, slice_ranges
@@ -65,6 +65,12 @@ def about_result(result: Result) -> None:
             "shown here. The model did not learn from them.",
             icon=":material/info:",
         )
+    if facts.get("gap_px") is not None and not result.leaks:
+        st.info(
+            f"What is judged are other rows of the very slices that were trained on, {facts['gap_px']} rows away. "
+            "Another slice may be segmented worse.",
+            icon=":material/info:",
+        )
     if facts.get("synthetic"):
         synthetic()
 
@@ -115,6 +121,12 @@ def about_run(run: Run) -> None:
             f"**Test figures flatter.** {_what_was_chosen(run)} chosen on {_slices(len(audit.chosen_on))} "
             f"({slice_ranges(audit.chosen_on)}) that are test slices.",
             icon=":material/info:",
+        )
+    facts = dataset_info(run.info.dataset)
+    if facts is not None and {*run.split.validation} <= {*facts.one_class_slices}:
+        st.warning(
+            "**The thresholds mean little.** The validation slices that they were chosen on hold one class only.",
+            icon=":material/warning:",
         )
     if run.info.synthetic:
         synthetic()

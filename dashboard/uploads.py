@@ -152,7 +152,7 @@ def _errors_as_named(folder: Path) -> Iterator[None]:
 
 def _only_one(path: Path) -> Path:
     """Where the images are: archives often hold one folder with everything, or one file."""
-    while path.is_dir():
+    while path.is_dir() and not is_container(path):
         inside = [one for one in path.iterdir() if not one.name.startswith((".", "__MACOSX"))]
         if len(inside) != 1:
             break

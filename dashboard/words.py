@@ -71,6 +71,7 @@ AXES: dict[Axes, str] = {
 PROTOCOLS = {
     "blocks": "Blocks: the last third is held out as test",
     "kfold": "Folds: three blocks, one held out",
+    "bands": "Bands: rows of every slice, for stacks too short to hold slices out",
     "notebook": "Notebook: copies first, split at random afterwards (leaks)",
 }
 

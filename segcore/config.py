@@ -51,12 +51,13 @@ class Settings:
 class SplitConfig(Settings):
     """Which slices a run trains on, decides with, and is judged by."""
 
-    protocol: Literal["blocks", "kfold", "notebook"] = _setting(
+    protocol: Literal["blocks", "kfold", "bands", "notebook"] = _setting(
         "blocks",
         "Split",
         "Which slices are learned from, and which the run is judged by. `blocks` holds out the last slices as test; "
-        "`kfold` cuts the stack into contiguous folds and holds out one; `notebook` holds out the same test block as "
-        "`blocks`, then augments the rest first and splits the copies at random, which leaks validation into training.",
+        "`kfold` cuts the stack into contiguous folds and holds out one; `bands` gives each part a band of rows of "
+        "every slice, for stacks too short to hold slices out; `notebook` holds out the same test block as `blocks`, "
+        "then augments the rest first and splits the copies at random, which leaks validation into training.",
     )
     test_fraction: float = _setting(
         1 / 3, "Test share", "Share of the stack held out as test (`blocks` and `notebook`); 0 holds nothing out.",

@@ -7,6 +7,7 @@ from dashboard.state.datasets import broken_datasets, dataset_info, grey_histogr
 from dashboard.state.evaluations import (
     MeasuresAt,
     Result,
+    counted_label,
     evaluated_parts,
     load_probability,
     load_result,
@@ -43,6 +44,7 @@ __all__ = [
     "choose_run",
     "chosen",
     "compare",
+    "counted_label",
     "current",
     "dataset_info",
     "error_picture",

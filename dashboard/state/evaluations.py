@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dashboard.state.datasets import load_dataset
 from dashboard.state.stamps import Stamp, stamp
 from dashboard.viewer import EVALUATED_PARTS
+from segcore.data import LABELS
 from segcore.errors import DataError, RunError
 from segcore.evaluation import Evaluation, read_evaluation, summary
 from segcore.measures import Confusion, PixelEvidence, pixel_measures
@@ -95,6 +96,16 @@ def load_result(of: Run, dataset: str, part: str) -> Result:
 def _evaluation(folder: str, key: Stamp) -> tuple[Evaluation, dict[str, Any], dict[str, Any]]:
     evaluation, facts = read_evaluation(Path(folder))
     return evaluation, facts, summary(evaluation)
+
+
+def counted_label(found: Result, z: int) -> NDArray[np.uint8]:
+    """The label that a slice was measured against, (H, W); what is ignored of it counts in no figure."""
+    stack = load_dataset(found.dataset)
+    own = found.folder / LABELS
+    if not own.exists():
+        return stack.label(z)
+    info = stack.info
+    return np.array(map_stack(own, info.slices, info.height, info.width)[z])
 
 
 def measures_at(found: Result, threshold: float, tolerance: int) -> MeasuresAt:

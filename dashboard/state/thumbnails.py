@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.figures import coarse_error_overlay, error_overlay
 from dashboard.state.datasets import load_dataset
-from dashboard.state.evaluations import Result, load_probability
+from dashboard.state.evaluations import Result, counted_label, load_probability
 from dashboard.state.stamps import Stamp, stamp
 from dashboard.viewer import open_layers, tile
 from segcore.errors import RunError
@@ -30,7 +30,9 @@ def _error_picture(
     layers = open_layers(_found.dataset, _found.run.name, _found.part)
     if layers.coarsest == 0 or layers.probability is None:
         stack = load_dataset(_found.dataset)
-        return error_overlay(stack.image(z), stack.label(z), load_probability(_found, z), threshold, tolerance)
+        return error_overlay(
+            stack.image(z), counted_label(_found, z), load_probability(_found, z), threshold, tolerance
+        )
     try:
         return coarse_error_overlay(tile(layers, "bundle", z, layers.coarsest, 0, 0, tolerance), threshold)
     except (LookupError, OSError) as error:

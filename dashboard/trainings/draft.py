@@ -11,7 +11,7 @@ from segcore.config import AugmentConfig, RunConfig, override
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
 from segcore.jobs import JobQueue
-from segcore.runs import NOTHING, Run, audit_split, make_split, slice_ranges
+from segcore.runs import NOTHING, Run, audit_split, slice_ranges, split_of
 
 RANGES = tuple(
     f"augment.{name}" for name in ("rotation_deg", "scale", "elastic_px", "noise_level", "brightness", "contrast")
@@ -90,13 +90,7 @@ def with_augmentation(config: RunConfig, mode: str) -> RunConfig:
 
 def leak(planned: Draft, info: DatasetInfo, begun_with: Run | None) -> str:
     """What the figures of such a run would be worth, if slices it is judged by had been seen before; or nothing."""
-    split = make_split(
-        info.slices,
-        planned.config.split,
-        seed=planned.config.train.seed,
-        left_out=info.unlabelled_slices,
-        borders=info.borders,
-    )
+    split = split_of(info, planned.config)
     found = audit_split(split, info.slice_fingerprints, begun_with.seen if begun_with else NOTHING)
     said = ["**This would leak.**"] if found.leaks else ["**This would flatter.**"] if found.chosen_on else []
     for part in ("validation", "test"):

@@ -20,14 +20,19 @@ from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, start_measuring, train_seconds
 from segcore.progress import duration
-from segcore.runs import Run, make_split, slice_ranges
+from segcore.runs import Run, slice_ranges, split_of
 
 OPEN = "train open"
 SECONDS_BETWEEN_LOOKS = 2.0
 _TOKEN, _STARTED, _MISTAKE = "train: token", "train: started", "train: mistake"
 _UNKNOWN = "train: time is not known"
 _LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
-_PROTOCOLS = {"blocks": "blocks: last third is test", "kfold": "folds: one is test", "notebook": "notebook (leaks)"}
+_PROTOCOLS = {
+    "blocks": "blocks: last third is test",
+    "kfold": "folds: one is test",
+    "bands": "bands: rows of every slice",
+    "notebook": "notebook (leaks)",
+}
 _AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
 # Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
 # fragment that draws its own takes it from the others.
@@ -218,8 +223,7 @@ def _folds(planned: Draft) -> dict[str, str]:
         slices = ""
         if info is not None:
             wanted = SplitConfig(protocol="kfold", folds=planned.config.split.folds, fold=fold)
-            made = make_split(info.slices, wanted, left_out=info.unlabelled_slices, borders=info.borders)
-            slices = f": slices {slice_ranges(made.test)}"
+            slices = f": slices {slice_ranges(split_of(info, RunConfig(split=wanted)).test)}"
         titles[str(fold)] = f"{fold + 1} of {planned.config.split.folds}{slices}"
     return titles
 

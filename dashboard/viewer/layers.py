@@ -133,6 +133,11 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         probability = _stack_file(path, _stamp(path), (len(pages), height, width))
         stamp += _stamp(path)
         reduced |= _reduced_stacks(folder, ("probability", "peak", "trough"), len(pages), height, width)
+    labels, ignores = stack.labels, stack.ignores
+    own = folder / LABELS
+    if own.exists():  # only a part of what is labelled was measured
+        labels, ignores = _stack_file(own, _stamp(own), (slices, height, width)), True
+        stamp += _stamp(own)
     # Tables that disagree with the pictures would show other numbers than pixels.
     if max(pages, default=0) >= slices:
         raise RunError(
@@ -140,9 +145,7 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         )
     version = f"{stack.version}{_short(stamp)}"
     evidence = folder / "evidence.npz"
-    return Layers(
-        stack.images, stack.labels, probability, pages, evidence, reduced, version, stack.ignores, stack.borders
-    )
+    return Layers(stack.images, labels, probability, pages, evidence, reduced, version, ignores, stack.borders)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ def _about(info: DatasetInfo) -> None:
         labels += f" leave {words.percent(share)} of the pixels out of learning and of all figures"
     if info.unlabelled_slices:
         labels += f" (slices {slice_ranges(info.unlabelled_slices)} as a whole)"
+    if info.one_class_slices:
+        labels += f"; of one class only: slices {slice_ranges(info.one_class_slices)}"
     st.markdown(
         f"{words.shape(info)}, {labels}"
         + (f" · source: {words.plain(info.source)}" if info.source else "")

@@ -15,6 +15,7 @@ from dashboard.state import (
     Result,
     Selection,
     choose,
+    counted_label,
     current,
     load_dataset,
     load_probability,
@@ -295,7 +296,7 @@ def _picture(what: str, kind: str, selection: Selection, result: Result) -> byte
     if what == "probability":
         return picture_file(probability, kind)
     stack = load_dataset(result.dataset)
-    label = stack.label(z)
+    label = counted_label(result, z)
     predicted, expected, wrong = notebook_pictures(label, probability, threshold)
     if what == "prediction":
         return picture_file(predicted, kind)

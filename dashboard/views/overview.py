@@ -26,7 +26,7 @@ from dashboard.trainings import go_on_button, offer_evaluation
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.progress import duration
-from segcore.runs import Run, slice_ranges
+from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import read_only
 
 
@@ -77,12 +77,12 @@ def _run(run: Run) -> None:
     )
     st.markdown(
         " · ".join(
-            f"{title} {len(indices)}: {slice_ranges(indices)}"
-            for title, indices in (
-                ("**Training slices**", run.split.train),
-                ("**Validation**", run.split.validation),
-                ("**Left out**", run.split.gap),
-                ("**Test**", run.split.test),
+            f"{title} {len(indices)}: {slice_ranges(indices)}" + (f", {rows}" if (rows := row_range(of)) else "")
+            for title, indices, of in (
+                ("**Training slices**", run.split.train, run.split.rows("train")),
+                ("**Validation**", run.split.validation, run.split.rows("validation")),
+                ("**Left out**", run.split.gap, None),
+                ("**Test**", run.split.test, run.split.rows("test")),
             )
             if indices
         )

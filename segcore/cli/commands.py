@@ -132,7 +132,7 @@ def export(options: Any) -> None:
 
 def split(options: Any) -> None:
     from segcore.data import open_dataset
-    from segcore.runs import audit_split, make_split, slice_ranges, split_to_dict
+    from segcore.runs import audit_split, row_range, slice_ranges, split_of, split_to_dict
 
     info = open_dataset(options.dataset).info
     settings = list(options.settings)
@@ -143,9 +143,7 @@ def split(options: Any) -> None:
     results = []
     for fold in folds:
         chosen: SplitConfig = dataclasses.replace(config.split, fold=fold)
-        made = make_split(
-            info.slices, chosen, seed=config.train.seed, left_out=info.unlabelled_slices, borders=info.borders
-        )
+        made = split_of(info, dataclasses.replace(config, split=chosen))
         results.append((fold, made, audit_split(made, info.slice_fingerprints)))
     if options.json:
         print_json(
@@ -158,10 +156,13 @@ def split(options: Any) -> None:
     for fold, made, found in results:
         if config.split.protocol == "kfold":
             print(f"fold {fold}")
-        for part in ("train", "gap", "validation", "test"):
-            indices = getattr(made, part)
-            name = "left out" if part == "gap" else part
-            print(f"{name:<11}{len(indices):>4} slices  {slice_ranges(indices)}")
+        for name, indices, rows in (
+            ("train", made.train, made.rows("train")),
+            ("left out", made.gap, None),
+            ("validation", made.validation, made.rows("validation")),
+            ("test", made.test, made.rows("test")),
+        ):
+            print(f"{name:<11}{len(indices):>4} slices  {slice_ranges(indices)}  {row_range(rows)}".rstrip())
         if made.pool:
             held = sum(copy.part == "validation" for copy in made.pool)
             print(
@@ -170,6 +171,10 @@ def split(options: Any) -> None:
         if found.leaks:
             judged = found.trained_on
             print(f"LEAK: {len(judged)} judged slices, or copies of them, are trained on: {slice_ranges(judged)}")
+        elif found.gap_px is not None:
+            print(
+                f"leak audit: no judged row is trained on; they are rows of the same slices, {found.gap_px} rows away"
+            )
         else:
             print("leak audit: no validation or test slice, and no copy of one, is trained on")
 

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("split", "show which slices go where, and the leak audit", "split isbi2012 --protocol kfold")
     sub.add_argument("dataset")
-    sub.add_argument("--protocol", help="blocks, kfold or notebook (default: blocks)")
+    sub.add_argument("--protocol", help="blocks, kfold, bands or notebook (default: blocks)")
     _settings(sub)
     _json(sub)
 
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("run")
     sub.add_argument("input", type=_path, help="image, stack, folder of images or volume")
     sub.add_argument("output", type=_path, help="new folder for probability and mask")
-    sub.add_argument("--format", default="tiff", help="tiff or ome-zarr (default: tiff)")
+    sub.add_argument("--format", default="tiff", help="tiff, png or ome-zarr (default: tiff)")
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
     _axes(sub)
     _device(sub)

@@ -119,6 +119,12 @@ class DatasetInfo:
         """Slices whose label is to be ignored as a whole; there is nothing to learn from them or to measure."""
         return tuple(z for z, percent in enumerate(self.ignored_percent) if percent == 100)
 
+    @property
+    def one_class_slices(self) -> tuple[int, ...]:
+        """Slices with labels of one class only."""
+        ends = (z for z, percent in enumerate(self.membrane_percent) if percent in (0, 100))
+        return tuple(z for z in ends if z not in self.unlabelled_slices)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -396,10 +402,13 @@ def _shares(page: npt.NDArray[np.uint8], labels: StackReader, z: int) -> tuple[f
             found=f"values {values}",
             expected="0, 128 and 255",
         )
-    of_membrane = 100 * float(counts[MEMBRANE]) / max(1, labelled)
-    of_ignore = 100 * float(counts[IGNORE]) / page.size
-    # A hundred percent is said of slices with nothing else, and of these alone.
-    return round(of_membrane, 4), 100.0 if not labelled else min(round(of_ignore, 4), 99.9999)
+    return _percent(counts[MEMBRANE], labelled), _percent(counts[IGNORE], page.size)
+
+
+def _percent(some: int, of: int) -> float:
+    """To four digits; nothing and all are said of nothing and all alone."""
+    rounded = round(100 * float(some) / max(1, of), 4)
+    return rounded if some in (0, of) else min(max(rounded, 0.0001), 99.9999)
 
 
 def _read_info(folder: Path) -> DatasetInfo:

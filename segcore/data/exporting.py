@@ -11,12 +11,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from segcore.data.dataset import Dataset
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import StackWriter, ZarrWriter, page_names, stored_page
+from segcore.stacks import PngWriter, StackWriter, ZarrWriter, page_names, stored_page
 from segcore.storage import atomic_folder
 
 Format = Literal["png", "tiff", "ome-zarr"]
@@ -87,13 +86,17 @@ def _write(
     format: Format,
     progress: Progress,
 ) -> None:
+    names = page_names(slices)
+    numbered = enumerate(progress.over(names, f"writing {folder.name}", slices, "file"))
+    if format == "png":
+        with PngWriter(folder, names=names) as pictures:
+            for z, _ in numbered:
+                pictures.write(read(z))
+        return
     with atomic_folder(folder) as temporary:
-        for z, name in enumerate(progress.over(page_names(slices), f"writing {folder.name}", slices, "file")):
-            if format == "png":
-                Image.fromarray(read(z)).save(temporary / f"{name}.png")
-            else:
-                page = read(z)
-                height, width = page.shape
-                file = temporary / f"{name}.tif"
-                with StackWriter(file, height=height, width=width, slices=1, dtype=page.dtype) as writer:
-                    writer.write(page)
+        for z, name in numbered:
+            page = read(z)
+            height, width = page.shape
+            file = temporary / f"{name}.tif"
+            with StackWriter(file, height=height, width=width, slices=1, dtype=page.dtype) as writer:
+                writer.write(page)

@@ -203,7 +203,8 @@ def _without_unlabelled(
     """The labels, with what is padding of the images ignored, and slices that nobody labelled as told."""
     one_class: dict[int, str] = {}
     labelled: list[SliceShares] = []
-    ignored_px, unlabelled_px, blank = 0, 0, 0
+    ignored_px, unlabelled_px = 0, 0
+    blank: list[str] = []
     ignoring = _ignoring(images, labels)
     for z in progress.over(range(len(labels)), "looking at the labels", len(labels)):
         label = ignoring.read(z)
@@ -216,12 +217,12 @@ def _without_unlabelled(
             one_class[z] = "membrane" if of_membrane else "interior"
             unlabelled_px += of_membrane + of_interior
         else:
-            blank += 1
-    if blank == len(labels):
+            blank.append(labels.names[z])
+    if len(blank) == len(labels):
         raise DataError(
             "no pixel is left to learn from",
             path=images.path,
-            found=f"{blank} slices whose images are blank, or whose labels are ignored",
+            found=f"{len(blank)} slices whose images are blank, or whose labels are ignored",
             expected="tissue with labels",
         )
     if not labelled:
@@ -243,7 +244,7 @@ def _without_unlabelled(
         what = "ignored, as they hold" if wanted == "ignore" else "kept, though they hold"
         said.append(f"{what} one class only: {_named(labels, one_class)}")
     if blank:
-        said.append(f"{blank} with nothing but what is ignored are left out")
+        said.append(f"left out, as nothing of them is tissue with a label: {listed(blank)}")
     if wanted == "ignore":
         ignored_px += unlabelled_px
         ignoring = _ignoring(images, labels, set(one_class))

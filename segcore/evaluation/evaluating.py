@@ -16,8 +16,8 @@ from segcore.evaluation.folder import write_evaluation
 from segcore.evaluation.measured import Evaluation
 from segcore.evaluation.scoring import add_point, score
 from segcore.progress import SILENT, Progress
-from segcore.runs import LeakAudit, Run, now, threshold_value
-from segcore.stacks import StackWriter, without_padding
+from segcore.runs import LeakAudit, Rows, Run, now, threshold_value
+from segcore.stacks import StackWriter, only_rows, without_padding
 from segcore.storage import scratch_folder
 
 log = logging.getLogger("segcore.evaluation.evaluating")
@@ -87,10 +87,18 @@ def evaluate(
     value = threshold_value(run, threshold)
     points = run.info.operating_points
     thresholds = {"chosen": value} if points is None else {"pixel": points.pixel, "topology": points.topology}
-    audit = run.audit_slices(slices, dataset.info.slice_fingerprints, dataset.info.borders)
+    rows = None if chosen_part == "all" else run.split.rows(chosen_part)
+    audit = run.audit_slices(
+        slices,
+        dataset.info.slice_fingerprints,
+        dataset.info.borders,
+        in_bands=rows is not None and chosen_part != "train",
+    )
     folder = run.evaluation(dataset.info.name, chosen_part)
-    labels = dataset.folder / LABELS
-    with _predicted(run, dataset, slices, folder, device, progress) as probability:
+    with (
+        _predicted(run, dataset, slices, folder, device, progress) as probability,
+        _counted_labels(dataset, rows, folder) as labels,
+    ):
         found = score(
             probability,
             labels,
@@ -107,7 +115,8 @@ def evaluate(
         if point not in found.thresholds:
             shown = add_point(found, point, value, probability, labels, numbers=dataset.numbers, workers=workers)
         facts = _facts(run, dataset, chosen_part, audit)
-        write_evaluation(folder, found, facts, probability=probability, labels=labels)
+        own = rows is not None
+        write_evaluation(folder, found, facts, probability=probability, labels=labels, own_labels=own)
     return Evaluated(
         folder=folder,
         dataset=dataset.info.name,
@@ -163,6 +172,21 @@ def _predicted(
         yield path
 
 
+@contextmanager
+def _counted_labels(dataset: Dataset, rows: Rows | None, folder: Path) -> Iterator[Path]:
+    """The dataset's labels; where only some rows are counted, a copy beside the evaluation that ignores the others."""
+    if rows is None:
+        yield dataset.folder / LABELS
+        return
+    info = dataset.info
+    with scratch_folder(folder.parent) as scratch:
+        path = scratch / LABELS
+        with StackWriter(path, height=info.height, width=info.width, slices=info.slices) as writer:
+            for z in range(info.slices):
+                writer.write(only_rows(dataset.label(z), rows))
+        yield path
+
+
 def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:
     size = dataset.info.voxel_size_nm
     return None if size is None else (size[0], size[1], size[2])
@@ -177,6 +201,7 @@ def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str
         "numbered": dataset.info.numbered,
         "part": part,
         "leaks": audit.leaks,
+        "gap_px": audit.gap_px,
         "trained_on": list(audit.trained_on),
         "chosen_on": list(audit.chosen_on),
         "beside_trained": list(audit.neighbours),

@@ -5,6 +5,7 @@
     events.csv      a row a split or merge, with its place
     summary.json    the thresholds, the measures of all slices together, and the facts the caller adds
     probability.tif the predictions, if they were handed over; of large slices also at an eighth of their size
+    labels.tif      what they were measured against, only where that is not all of the dataset's labels
 
 Empty cells and null are values that are not defined, such as V_Rand of a slice without neurites. An
 infinite PSNR (nothing wrong) is `inf` in the table and null in JSON, which has no infinity.
@@ -47,6 +48,7 @@ def write_evaluation(
     *,
     probability: Path | None = None,
     labels: Path | None = None,
+    own_labels: bool = False,
 ) -> None:
     """Writes an evaluation folder and puts it in place of the one that was there, if any.
 
@@ -61,6 +63,7 @@ def write_evaluation(
         probability: a file to be moved into the folder as `probability.tif`; it may lie in the old
             folder.
         labels: the stack they were measured against; needed to show large slices at an eighth of their size.
+        own_labels: whether these are others than the dataset's, and a file to be moved into the folder.
 
     Raises:
         StorageError: it cannot be written; then the old folder and `probability` are as they were.
@@ -76,6 +79,8 @@ def write_evaluation(
             write_json(making / "summary.json", summary(evaluation) | {"facts": finite(facts)})
             if probability is not None and labels is not None:
                 write_reduced_prediction(making, probability, labels, evaluation.slices)
+            if own_labels and labels is not None:
+                os.replace(labels, making / "labels.tif")
         try:
             if probability is not None:
                 os.replace(probability, fresh / "probability.tif")

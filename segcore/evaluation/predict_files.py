@@ -17,6 +17,7 @@ from segcore.progress import SILENT, Progress
 from segcore.runs import Run, threshold_value
 from segcore.stacks import (
     Axes,
+    PngWriter,
     StackReader,
     StackWriter,
     ZarrWriter,
@@ -24,21 +25,22 @@ from segcore.stacks import (
     is_container,
     is_read,
     open_stack,
+    page_names,
     reordered,
     to_uint8,
     without_padding,
 )
 from segcore.storage import atomic_folder
 
-PredictionFormat = Literal["tiff", "ome-zarr"]
+PredictionFormat = Literal["tiff", "png", "ome-zarr"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictedFiles:
     """What was written: the probability (times 255) and the mask (255 is interior) in `folder`.
 
-    As `probability.tif` and `mask.tif`, or `probability.ome.zarr` and `mask.ome.zarr`; of several stacks, or images of
-    different sizes, two for each, such as `img_07-mask.tif`.
+    As `probability.tif` and `mask.tif`, folders `probability/` and `mask/` of PNG pictures, or `probability.ome.zarr`
+    and `mask.ome.zarr`; of several stacks, or images of different sizes, two for each, such as `img_07-mask.tif`.
 
     Attributes:
         folder: in which they are.
@@ -96,7 +98,7 @@ def predict_to_files(
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
-        format: of the files, `tiff` or `ome-zarr`.
+        format: of the files, `tiff`, `png` (a picture a slice, called as the slice is) or `ome-zarr`.
         axes: of the source, in the order in which they lie in its files.
         progress: told of every slice.
 
@@ -154,10 +156,13 @@ def _predict_one(
     format: PredictionFormat,
     progress: Progress,
 ) -> None:
-    def writer(what: str) -> StackWriter | ZarrWriter:
+    def writer(what: str) -> StackWriter | PngWriter | ZarrWriter:
+        file = f"{name}{'-' if name else ''}{what}"
+        if format == "png":
+            return PngWriter(folder / file, names=_picture_names(stack))
         written, suffix = (StackWriter, ".tif") if format == "tiff" else (ZarrWriter, ".ome.zarr")
         return written(
-            folder / f"{name}{'-' if name else ''}{what}{suffix}",
+            folder / f"{file}{suffix}",
             height=stack.height,
             width=stack.width,
             slices=len(stack),
@@ -169,3 +174,10 @@ def _predict_one(
         for probability in progress.over(found, "predicting", len(stack)):
             probabilities.write(probability)
             masks.write(predicted_interior(probability, threshold).astype("uint8") * 255)
+
+
+def _picture_names(stack: StackReader) -> list[str]:
+    """The names of the slices without endings, or their numbers where two of these would be one."""
+    stems = [Path(name).stem for name in stack.names]
+    usable = len({*stems}) == len(stems) and not any("/" in name for name in stack.names)
+    return stems if usable else page_names(len(stack))

@@ -15,7 +15,7 @@ from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import evaluation_object, summary
 from segcore.measures import Confusion, mean_over_slices
 from segcore.presets import preset
-from segcore.runs import Run, slice_ranges
+from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import atomic_file
 
 if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
 _PROTOCOLS = {
     "blocks": "one contiguous block held out as test",
     "kfold": "contiguous folds, one of them held out as test",
+    "bands": "bands of rows of every slice, with a gap as wide as the network sees",
     "notebook": "copies first, split at random afterwards; this leaks validation into training",
 }
 
@@ -199,8 +200,13 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "| part | slices, counted from 0 |",
         "|---|---|",
         *(
-            f"| {'left out' if part == 'gap' else part} | {slice_ranges(getattr(run.split, part))} |"
-            for part in ("train", "gap", "validation", "test")
+            f"| {name} | {slice_ranges(indices)}{rows and ', '}{rows} |"
+            for name, indices, rows in (
+                ("train", run.split.train, row_range(run.split.rows("train"))),
+                ("left out", run.split.gap, ""),
+                ("validation", run.split.validation, row_range(run.split.rows("validation"))),
+                ("test", run.split.test, row_range(run.split.rows("test"))),
+            )
         ),
         "",
         _leak_sentence(run),
@@ -286,12 +292,19 @@ def _leak_sentence(run: Run) -> str:
             f"({slice_ranges(audit.trained_on)}). {' and '.join(parts).capitalize()} figures of this run say nothing "
             "about new data.**"
         )
+    elif audit.gap_px is not None:
+        said = "Leak audit: no row that is judged was trained on."
     else:
         said = "Leak audit: no validation or test slice, and no copy of one, was trained on."
     if audit.trained_before:
         said += f" The weights it began with had been trained on {slice_ranges(audit.trained_before)}."
     if audit.chosen_on:
         said += f" Epochs or thresholds were chosen on test slices {slice_ranges(audit.chosen_on)}, which flatters."
+    if audit.gap_px is not None:
+        said += (
+            f" What is judged are other rows of the very slices that were trained on, {audit.gap_px} rows away; "
+            "another slice may be segmented worse."
+        )
     if audit.neighbours and not audit.leaks:
         said += f" Right beside a trained slice lie {slice_ranges(audit.neighbours)}."
     return said

@@ -26,7 +26,7 @@ from segcore.jobs.detached import detached
 from segcore.jobs.job import Lane
 from segcore.jobs.queue import JobQueue, refuse_when_read_only
 from segcore.locking import is_locked, locked
-from segcore.runs import make_split, patches_an_epoch, spread
+from segcore.runs import patches_an_epoch, split_of, spread
 from segcore.storage import read_json, read_only, storage_errors, write_json
 
 log = logging.getLogger("segcore.jobs.estimate")
@@ -60,9 +60,7 @@ def train_seconds(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models
         return None
     train, pixels = config.train, dataset.height * dataset.width
     try:
-        split = make_split(
-            dataset.slices, config.split, seed=train.seed, left_out=dataset.unlabelled_slices, borders=dataset.borders
-        )
+        split = split_of(dataset, config)
     except ConfigError:
         return None
     looks = sum(copy.part == "validation" for copy in split.pool)

@@ -30,7 +30,7 @@ from segcore.jobs.cluster import read_cluster
 from segcore.jobs.detached import detached
 from segcore.jobs.job import NOT_FOLLOWED, Job, Lane, State, device_lane, ended, read_job
 from segcore.locking import is_locked, locked
-from segcore.runs import check_free, make_split, models_root, now, open_run
+from segcore.runs import check_free, models_root, now, open_run, split_of
 from segcore.storage import read_only, safe_name, storage_errors, write_json
 
 ARCHITECTURE = ("width", "depth", "normalisation")
@@ -258,9 +258,7 @@ class JobQueue:
         info = open_dataset(dataset).info
         if not info.labelled:
             raise DataError(f"{dataset} has no labels to learn from", expected="a labelled dataset")
-        make_split(
-            info.slices, config.split, seed=config.train.seed, left_out=info.unlabelled_slices, borders=info.borders
-        )
+        split_of(info, config)
         if started_from:
             self._check_architecture(started_from, config)
 

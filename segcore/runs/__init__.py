@@ -3,6 +3,7 @@
 In: a name. Out: a `Run` with its settings, split, history and status.
 May use no other room."""
 
+from segcore.runs.bands import Bands, Rows
 from segcore.runs.environment import now, versions
 from segcore.runs.history import EpochRecord, append_history, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
@@ -20,17 +21,28 @@ from segcore.runs.run import (
     run_names,
     threshold_value,
 )
-from segcore.runs.splits import Split, make_split, patches_an_epoch, slice_ranges, split_to_dict, spread
+from segcore.runs.splits import (
+    Split,
+    make_split,
+    patches_an_epoch,
+    row_range,
+    slice_ranges,
+    split_of,
+    split_to_dict,
+    spread,
+)
 from segcore.runs.status import StatusWriter, TrainingStatus, read_status, seconds_left
 
 __all__ = [
     "NOTHING",
+    "Bands",
     "EpochRecord",
     "LeakAudit",
     "NetworkPart",
     "OperatingPoints",
     "Overlap",
     "Previews",
+    "Rows",
     "Run",
     "RunInfo",
     "Seen",
@@ -49,9 +61,11 @@ __all__ = [
     "open_run",
     "patches_an_epoch",
     "read_status",
+    "row_range",
     "run_names",
     "seconds_left",
     "slice_ranges",
+    "split_of",
     "split_to_dict",
     "spread",
     "threshold_value",

@@ -50,10 +50,12 @@ class LeakAudit:
         overlaps: judged slices that were trained on, or used to choose epoch and thresholds.
         neighbours: judged slices, not seen themselves, right beside a slice that was trained on in
             the same stack. Not a leak, but such slices look alike.
+        gap_px: where other rows of the judged slices were trained on, how many lie between; None where not.
     """
 
     overlaps: tuple[Overlap, ...]
     neighbours: tuple[int, ...] = ()
+    gap_px: int | None = None
 
     @property
     def trained_on(self) -> tuple[int, ...]:
@@ -89,6 +91,7 @@ def audit(
     inherited: Seen = NOTHING,
     *,
     borders: Collection[int] = (),
+    in_bands: bool = False,
 ) -> LeakAudit:
     """Compares judged slices with what a run has seen, by their pixels.
 
@@ -103,10 +106,14 @@ def audit(
         judged_prints: fingerprint of every slice of that stack.
         inherited: what the weights the run started from had seen.
         borders: slices of that stack that are no neighbours of the one before them.
+        in_bands: whether only the rows are judged that the split's bands hold back from training; that the same slices
+            were trained on is no leak then.
     """
+    trained_here = () if in_bands else split.train
+    chosen_here = () if in_bands else split.validation
     ways: tuple[tuple[SeenIn, dict[str, int], set[str]], ...] = (
-        ("train", _known(own_prints, split.train), {*inherited.trained} - {""}),
-        ("validation", _known(own_prints, split.validation), {*inherited.validated} - {""}),
+        ("train", _known(own_prints, trained_here), {*inherited.trained} - {""}),
+        ("validation", _known(own_prints, chosen_here), {*inherited.validated} - {""}),
     )
     overlaps = []
     for index in judged:
@@ -128,17 +135,20 @@ def audit(
             for beside in (index - 1, index + 1)
         )
     )
-    return LeakAudit(overlaps=tuple(overlaps), neighbours=neighbours)
+    gap_px = split.bands.gap_px if in_bands and split.bands is not None else None
+    return LeakAudit(overlaps=tuple(overlaps), neighbours=neighbours, gap_px=gap_px)
 
 
 def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOTHING) -> LeakAudit:
     """Whether the validation and test slices of a split had been seen. Arguments as for `audit`."""
     judged = sorted({*split.validation, *split.test})
-    found = audit(split, fingerprints, judged, fingerprints, inherited, borders=split.borders)
+    in_bands = split.bands is not None
+    found = audit(split, fingerprints, judged, fingerprints, inherited, borders=split.borders, in_bands=in_bands)
     # That validation slices decide thresholds is what they are for.
     return LeakAudit(
         overlaps=tuple(one for one in found.overlaps if one.seen_in == "train" or one.judged in split.test),
         neighbours=found.neighbours,
+        gap_px=found.gap_px,
     )
 
 

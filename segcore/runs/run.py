@@ -205,10 +205,18 @@ class Run:
         return audit_split(self.split, self.slice_fingerprints, self.inherited)
 
     def audit_slices(
-        self, judged: Sequence[int], fingerprints: Sequence[str], borders: Collection[int] = ()
+        self,
+        judged: Sequence[int],
+        fingerprints: Sequence[str],
+        borders: Collection[int] = (),
+        *,
+        in_bands: bool = False,
     ) -> LeakAudit:
-        """Whether these slices of any stack, given all its fingerprints and its borders, were seen before."""
-        return audit(self.split, self.slice_fingerprints, judged, fingerprints, self.inherited, borders=borders)
+        """Whether these slices of any stack, given all its fingerprints, were seen before; arguments as for `audit`."""
+        return audit(
+            self.split, self.slice_fingerprints, judged, fingerprints, self.inherited, borders=borders,
+            in_bands=in_bands,
+        )  # fmt: skip
 
     def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
         """Whether a stack, known by its fingerprints, is the one the run was trained on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import typing
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,11 +14,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from segcore.config import SplitConfig
+from segcore.config import RunConfig, SplitConfig
 from segcore.errors import ConfigError, RunError
+from segcore.runs.bands import Bands, Rows, make_bands
 
 Part = Literal["train", "validation", "test"]
-Protocol = Literal["blocks", "kfold", "notebook"]
+Protocol = Literal["blocks", "kfold", "bands", "notebook"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,8 @@ class Split:
 
     With the notebook's protocol, `pool` lists its augmented copies, and a slice is in `train` or
     `validation`, or both, if one of its copies is. `borders` are the slices at which another volume
-    begins: they are no neighbours of the one before them.
+    begins: they are no neighbours of the one before them. With `bands`, every slice is in every part, which has some
+    of its rows.
     """
 
     protocol: str
@@ -45,6 +48,11 @@ class Split:
     test: tuple[int, ...]
     pool: tuple[Copy, ...] = ()
     borders: tuple[int, ...] = ()
+    bands: Bands | None = None
+
+    def rows(self, part: Part) -> Rows | None:
+        """The rows of its slices that a part has; None for all of them."""
+        return None if self.bands is None else self.bands.of(part)
 
     def part(self, name: Literal["train", "validation", "test", "all"]) -> tuple[int, ...]:
         """The slices of a part, or every slice."""
@@ -60,6 +68,8 @@ def make_split(
     seed: int = 0,
     left_out: Collection[int] = (),
     borders: Sequence[int] = (),
+    height: int = 0,
+    gap_px: int = 0,
 ) -> Split:
     """Divides a stack by the protocol of `config`.
 
@@ -77,10 +87,13 @@ def make_split(
         left_out: slices that are in no part, because nothing of them is labelled; the others are divided as if they
             followed each other. They are listed in `gap`.
         borders: the first slice of each volume but the first, ascending.
+        height, gap_px: rows of a slice, and how many are left out between bands; for that protocol alone.
 
     Raises:
         ConfigError: if a part would be empty.
     """
+    if config.protocol == "bands":
+        return _in_bands(slices, make_bands(height, config, gap_px), left_out, borders)
     if left_out:
         numbers = [index for index in range(slices) if index not in left_out]
         among = tuple(sorted({bisect_left(numbers, border) for border in borders} - {0, len(numbers)}))
@@ -124,6 +137,48 @@ def make_split(
     )
 
 
+class Divisible(typing.Protocol):
+    """What has to be known of a stack to divide it; see `segcore.data.DatasetInfo`."""
+
+    @property
+    def slices(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def unlabelled_slices(self) -> tuple[int, ...]: ...
+    @property
+    def borders(self) -> tuple[int, ...]: ...
+
+
+def split_of(stack: Divisible, config: RunConfig) -> Split:
+    """Divides a stack as a training with these settings would; errors as for `make_split`."""
+    return make_split(
+        stack.slices,
+        config.split,
+        seed=config.train.seed,
+        left_out=stack.unlabelled_slices,
+        borders=stack.borders,
+        height=stack.height,
+        gap_px=config.model.halo,
+    )
+
+
+def _in_bands(slices: int, bands: Bands, left_out: Collection[int], borders: Sequence[int]) -> Split:
+    every = tuple(index for index in range(slices) if index not in left_out)
+    if not every:
+        raise ConfigError("no slice is labelled", found=f"{slices} slices left out", expected="at least one that is")
+    return Split(
+        protocol="bands",
+        slices=slices,
+        train=every,
+        validation=every,
+        gap=tuple(sorted(left_out)),
+        test=every if bands.test[1] > bands.test[0] else (),
+        borders=tuple(borders),
+        bands=bands,
+    )
+
+
 def _by_volume(slices: int, config: SplitConfig, borders: Sequence[int]) -> Split:
     parts: dict[str, list[int]] = {"train": [], "validation": [], "gap": [], "test": []}
     for start, end in pairwise([0, *borders, slices]):
@@ -140,14 +195,15 @@ def _by_volume(slices: int, config: SplitConfig, borders: Sequence[int]) -> Spli
 def _enough(slices: int, config: SplitConfig) -> str:
     """Settings under which so few slices can be trained on, in words."""
     few = replace(config, protocol="blocks", test_fraction=0, gap=0)
+    bands = "split.protocol=bands, which divides the rows of every slice"
     if slices >= 2:
         named = "split.test_fraction=0 split.gap=0" + (" split.protocol=blocks" if config.protocol == "kfold" else "")
         part = make_split(slices, few)
         return (
-            f"a longer stack, or {named}: {len(part.train)} for training and {len(part.validation)} for validation, "
-            "beside each other, and none held out"
+            f"a longer stack, or {bands}, or {named}: {len(part.train)} for training and {len(part.validation)} for "
+            "validation, beside each other, and none held out"
         )
-    return "a longer stack; of one slice nothing can be held out"
+    return f"a longer stack, or {bands}"
 
 
 def _without(split: Split, slices: int, numbers: Sequence[int], borders: tuple[int, ...]) -> Split:
@@ -219,6 +275,11 @@ def spread(slices: Sequence[int], megapixels: float, slice_px: int, *, at_least:
     return [slices[round(place)] for place in np.linspace(0, len(slices) - 1, wanted)]
 
 
+def row_range(rows: Rows | None) -> str:
+    """Rows as text, such as `rows 0-226`; nothing for all of them or none."""
+    return "" if rows is None or rows[0] == rows[1] else f"rows {rows[0]}-{rows[1] - 1}"
+
+
 def slice_ranges(indices: Iterable[int]) -> str:
     """Slice numbers as text, such as `0-15, 17`; `none` if there are none."""
     spans: list[list[int]] = []
@@ -246,6 +307,7 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
             slices=_whole(values["slices"]),
             pool=tuple(Copy(source=_whole(source), part=part) for source, part in values["pool"]),
             borders=tuple(map(_whole, values.get("borders", ()))),
+            bands=_bands_from(values.get("bands")),
             **parts,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -271,6 +333,18 @@ def split_from_dict(values: Mapping[str, Any], *, path: str | None = None) -> Sp
     return split
 
 
+def _bands_from(values: Any) -> Bands | None:
+    if values is None:
+        return None
+    train, validation, test = (
+        (_whole(values[part][0]), _whole(values[part][1])) for part in ("train", "validation", "test")
+    )
+    bounds = [*train, *validation, *test]
+    if bounds != sorted(bounds) or bounds[0] < 0 or train[0] == train[1] or validation[0] == validation[1]:
+        raise ValueError(f"bands of rows {bounds}")
+    return Bands(train=train, validation=validation, test=test)
+
+
 def _check_parts(split: Split, path: str | None) -> None:
     """Each slice is in one part; only copies of a pool may put it into both training and validation."""
     if not split.train or not split.validation or bool(split.pool) != (split.protocol == "notebook"):
@@ -280,6 +354,12 @@ def _check_parts(split: Split, path: str | None) -> None:
             found=f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.pool)} copies",
             expected="slices in both, and copies with the notebook's protocol only",
         )
+    if (split.bands is None) != (split.protocol != "bands"):
+        raise RunError("bands of rows, and another protocol", path=path, found=split.protocol, expected="bands")
+    if split.bands is not None:
+        if split.train != split.validation or split.test not in ((), split.train):
+            raise RunError("parts of other slices", path=path, found=split.test[:5], expected="the same in each band")
+        return
     learned = [*split.train, *split.validation] if not split.pool else [*{*split.train, *split.validation}]
     assigned = [*learned, *split.gap, *split.test]
     twice = sorted(index for index, times in Counter(assigned).items() if times > 1)

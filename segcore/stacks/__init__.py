@@ -16,7 +16,7 @@ from segcore.stacks.formats import (
     picture_names,
 )
 from segcore.stacks.joined import open_joined
-from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth
+from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth, only_rows
 from segcore.stacks.mapping import map_stack, stored_page
 from segcore.stacks.numbering import channels_in, in_number_order, missing_numbers, paired_by_stem, unpaired
 from segcore.stacks.padding import fill_padding, padding_of, without_padding
@@ -37,6 +37,7 @@ from segcore.stacks.reduction import (
 from segcore.stacks.stack import Page, StackReader, Volume, VoxelSize, array_stack, page_names
 from segcore.stacks.volumes import HDF5_SUFFIXES, VOLUME_SUFFIXES, file_of, inside_of
 from segcore.stacks.writing import StackWriter
+from segcore.stacks.writing_png import PngWriter
 from segcore.stacks.writing_zarr import ZarrWriter
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "Numbers",
     "Page",
     "Plane",
+    "PngWriter",
     "Stack",
     "StackReader",
     "StackWriter",
@@ -79,6 +81,7 @@ __all__ = [
     "is_read",
     "map_stack",
     "missing_numbers",
+    "only_rows",
     "open_joined",
     "open_pictures",
     "open_stack",

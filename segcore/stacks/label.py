@@ -13,6 +13,20 @@ from numpy.typing import NDArray
 MEMBRANE, IGNORE, INTERIOR = 0, 128, 255
 
 
+def only_rows(labels: NDArray[np.uint8], rows: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Labels (.., H, W) that are ignored outside of some rows, as a copy; themselves if there is nothing to leave out.
+
+    Args:
+        labels: of the three values.
+        rows: the first row and the first one after the last; None for all.
+    """
+    if rows is None or rows == (0, labels.shape[-2]):
+        return labels
+    kept = np.full(labels.shape, IGNORE, np.uint8)
+    kept[..., rows[0] : rows[1], :] = labels[..., rows[0] : rows[1], :]
+    return kept
+
+
 @dataclass(frozen=True)
 class Truth:
     """What a label says of each pixel.

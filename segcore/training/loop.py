@@ -25,6 +25,7 @@ from segcore.runs import (
     patches_an_epoch,
     write_history,
 )
+from segcore.stacks import only_rows
 from segcore.training.checkpoint import LoopState, load_checkpoint, save_checkpoint
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
@@ -47,7 +48,11 @@ class TrainingLoop:
         self.state = LoopState()
         self.shape = (dataset.info.height, dataset.info.width)
         initial = run.initial if run.initial.exists() else None
-        self.learner = Learner(fabric, run.config, dataset.images, dataset.labels, initial, run.folder)
+        trained, looked_at = (only_rows(dataset.labels, run.split.rows(part)) for part in ("train", "validation"))
+        self.learner = Learner(
+            fabric, run.config, dataset.images, trained, initial, run.folder,
+            validation_labels=None if run.split.bands is None else looked_at,
+        )  # fmt: skip
         self.validation = validation_samples(run.split, run.config, dataset.info.height * dataset.info.width)
         if not self.validation:
             raise TrainingError("no slice is left for validation", expected="a larger split.validation_fraction")
@@ -117,7 +122,7 @@ class TrainingLoop:
         # Dropout draws from the global generator; from here on it depends on the epoch alone.
         torch.manual_seed(self.config.seed * 1_000_003 + epoch)
         self.learner.model.train()
-        samples = epoch_samples(self.run.split, self.run.config, epoch)
+        samples = epoch_samples(self.run.split, self.run.config, epoch, height=self.shape[0])
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         rate = 0.0
         for step, batch in enumerate(self._batches_of(samples)):

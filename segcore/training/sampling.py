@@ -49,11 +49,16 @@ def pool_copy(copy: int, slices: int, config: AugmentConfig, seed: int) -> Trans
     return Transform() if copy < slices else draw(config, np.random.default_rng([seed, 1, copy]))
 
 
-def epoch_samples(split: Split, config: RunConfig, epoch: int) -> list[Sample]:
+def epoch_samples(split: Split, config: RunConfig, epoch: int, *, height: int = 0) -> list[Sample]:
     """The samples of an epoch, in order; the same for the same seed and epoch.
 
     With a pool of copies (the notebook's protocol) an epoch is the training copies, shuffled.
     Otherwise slices are dealt evenly and varied anew.
+
+    Args:
+        split, config: of the run.
+        epoch: its number.
+        height: of a slice, where patches lie in a band of its rows.
     """
     rng = np.random.default_rng([config.train.seed, 2, epoch])
     if split.pool:
@@ -75,10 +80,22 @@ def epoch_samples(split: Split, config: RunConfig, epoch: int) -> list[Sample]:
         Sample(
             source=int(source),
             transform=draw(config.augment, rng),
-            centre=(float(rng.random()), float(rng.random())),
+            centre=(_down(float(rng.random()), split, config.train.patch_px, height), float(rng.random())),
         )
         for source in order
     ]
+
+
+def _down(place: float, split: Split, patch_px: int, height: int) -> float:
+    """Where a patch lies in a slice, from where it lies in the band that is learned from, each 0 to 1.
+
+    One higher than the band has the band in its middle, as far as the slice allows.
+    """
+    if split.bands is None or not 0 < patch_px < height:
+        return place
+    first, end = split.bands.train
+    top = first + place * (end - first - patch_px) if patch_px < end - first else (first + end - patch_px) / 2
+    return min(max(top / (height - patch_px), 0.0), 1.0)
 
 
 def validation_samples(split: Split, config: RunConfig, slice_px: int) -> list[Sample]:

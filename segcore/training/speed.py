@@ -48,8 +48,8 @@ def measure_speed(config: RunConfig, slices: int, height: int, width: int, devic
     stripes = np.broadcast_to((np.arange(shape[1]) // 32 % 2).astype(np.uint8) * 255, shape)
     images, labels = (np.broadcast_to(one, (slices, *shape)) for one in (page, stripes))
     learner = Learner(fabric, config, images, labels)
-    split = make_split(slices, config.split, seed=config.train.seed)
-    samples = epoch_samples(split, config, 1)[: config.train.batch_size]
+    split = make_split(slices, config.split, seed=config.train.seed, height=height, gap_px=config.model.halo)
+    samples = epoch_samples(split, config, 1, height=height)[: config.train.batch_size]
     batch = [dataclasses.replace(sample, source=split.train[0]) for sample in samples]
     learner.model.train()
     step_s = _median_s(lambda: learner.step(batch, 1e-6).tolist())  # the numbers are there when the device is done

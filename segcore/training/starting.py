@@ -28,13 +28,13 @@ from segcore.runs import (
     StatusWriter,
     check_free,
     create_run,
-    make_split,
     now,
     open_run,
+    split_of,
     spread,
     versions,
 )
-from segcore.stacks import IGNORE
+from segcore.stacks import IGNORE, only_rows
 from segcore.storage import storage_errors
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
@@ -73,13 +73,7 @@ def train(
     """
     if dataset.labels is None:
         raise DataError("the dataset has no labels to learn from", path=dataset.folder, expected="a labelled dataset")
-    split = make_split(
-        dataset.info.slices,
-        config.split,
-        seed=config.train.seed,
-        left_out=dataset.info.unlabelled_slices,
-        borders=dataset.info.borders,
-    )
+    split = split_of(dataset.info, config)
     if initial is not None:
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it
@@ -236,7 +230,8 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> Operati
     slice_px = dataset.info.height * dataset.info.width
     slices = spread(run.split.validation, 4 * run.config.train.validation_megapixels, slice_px, at_least=3)
     log.info("choosing thresholds on %d of %d validation slices", len(slices), len(run.split.validation))
-    images, labels = zip(*(tissue_pair(dataset.images, dataset.labels, index) for index in slices), strict=True)
+    looked_at = only_rows(dataset.labels, run.split.rows("validation"))
+    images, labels = zip(*(tissue_pair(dataset.images, looked_at, index) for index in slices), strict=True)
     if all(len(set(np.unique(label).tolist()) - {IGNORE}) < 2 for label in labels):
         log.warning("the validation slices hold one class only: the thresholds were chosen on nothing that tells")
     probability = np.stack(list(predict(model, images, run.config.prediction)))

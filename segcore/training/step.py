@@ -30,6 +30,7 @@ class Learner:
         config: of the run.
         images: (Z, H, W) uint8, in memory or mapped.
         labels: (Z, H, W) uint8, 0 for membrane.
+        validation_labels: others that validation counts, where it looks at other rows of the same slices.
         initial: weights to begin with, if not random ones.
         scratch: folder for what does not fit into memory.
     """
@@ -42,6 +43,8 @@ class Learner:
         labels: NDArray[np.uint8],
         initial: Path | None = None,
         scratch: Path | None = None,
+        *,
+        validation_labels: NDArray[np.uint8] | None = None,
     ) -> None:
         self.fabric, self.config = fabric, config
         torch.manual_seed(config.train.seed)
@@ -55,7 +58,9 @@ class Learner:
         if config.train.compile:
             self.network.compile()
         self.model, self.optimizer = fabric.setup(self.network, _optimizer(self.network, config.train, fabric.device))
-        self.batches = BatchMaker(images, labels, config, fabric.device, scratch)
+        self.batches = self.looks = BatchMaker(images, labels, config, fabric.device, scratch)
+        if validation_labels is not None:
+            self.looks = BatchMaker(images, validation_labels, config, fabric.device, scratch)
 
     @property
     def kept(self) -> UNet:
@@ -91,7 +96,7 @@ class Learner:
         model.eval()
         sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
         for sample in samples[self.fabric.global_rank :: self.fabric.world_size]:
-            whole = self.batches.make([sample], patch_px=0)
+            whole = self.looks.make([sample], patch_px=0)
             scaled = scale_intensity(whole.images, self.config.model.intensity)
             with self.fabric.autocast():
                 logits = predict_logits(model, scaled, self.config.prediction.tile_px)
@@ -104,14 +109,14 @@ class Learner:
         """What the network sees of a slice's first corner: probability of interior, (H, W) uint8."""
         self.kept.eval()
         # As prediction does: the slice is scaled as a whole, and cut afterwards.
-        scaled = scale_intensity(self.batches.make([sample], patch_px=0).images, self.config.model.intensity)
+        scaled = scale_intensity(self.looks.make([sample], patch_px=0).images, self.config.model.intensity)
         with self.fabric.autocast():
             logits = predict_logits(self.kept, scaled[_CORNER], 0)
         return _bytes(logits[0, 0].float().sigmoid())
 
     def planes(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The same corner of the slice itself, and of its label: 255 is interior; (H, W) uint8 each."""
-        whole = self.batches.make([sample], patch_px=0)
+        whole = self.looks.make([sample], patch_px=0)
         return _bytes(whole.images[_CORNER][0, 0].clamp(0, 1)), _bytes(whole.labels[_CORNER][0, 0].float())
 
 

@@ -203,6 +203,7 @@ def test_slices_of_one_class_are_kept(bring):
     images, labels = unlabelled()
     dataset = bring(images, labels, unlabelled_slices="keep")
     assert dataset.info.unlabelled_slices == ()
+    assert dataset.info.one_class_slices == (1, 4)
     np.testing.assert_array_equal(dataset.labels, labels)
 
 
@@ -272,7 +273,7 @@ def test_a_lost_section_is_left_out_and_no_copy_of_another(bring):
     dataset = bring(images, labels)
     assert dataset.info.unlabelled_slices == (2, 3)
     assert dataset.info.slice_fingerprints[2:4] == ("", "")
-    assert "2 with nothing but what is ignored are left out" in said(dataset, "labelled slices")
+    assert "left out, as nothing of them is tissue with a label: 002, 003" in said(dataset, "labelled slices")
     whole = Split(protocol="blocks", slices=6, train=(0, 1, 2), validation=(3,), gap=(), test=(4, 5))
     assert not audit_split(whole, dataset.info.slice_fingerprints).leaks
 

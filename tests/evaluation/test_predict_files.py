@@ -62,6 +62,26 @@ def test_as_ome_zarr(mid_grey_run, tmp_path, cell_stack):
             np.testing.assert_array_equal(np.stack([stack.read(z) for z in range(3)]), expected)
 
 
+def test_as_png_with_the_names_of_the_slices(mid_grey_run, tmp_path, cell_stack, listing):
+    (tmp_path / "in").mkdir()
+    for number, page in zip((7, 10), cell_stack[0], strict=False):
+        Image.fromarray(page).save(tmp_path / "in" / f"img_{number}.png")
+    applied(mid_grey_run, tmp_path / "in", tmp_path / "out", format="png")
+    assert listing(tmp_path / "out") == [
+        "mask", "mask/img_10.png", "mask/img_7.png",
+        "probability", "probability/img_10.png", "probability/img_7.png",
+    ]  # fmt: skip
+    for number, page in zip((7, 10), cell_stack[0], strict=False):
+        found = np.asarray(Image.open(tmp_path / f"out/probability/img_{number}.png"))
+        np.testing.assert_array_equal(found, probability_of(page))
+
+
+def test_slices_that_lie_last(mid_grey_run, tmp_path, cell_stack):
+    np.save(tmp_path / "a.npy", cell_stack[0][:3].transpose(1, 2, 0))
+    applied(mid_grey_run, tmp_path / "a.npy", tmp_path / "out", axes="yxz")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out/probability.tif"), probability_of(cell_stack[0][:3]))
+
+
 def test_numbered_images_of_a_folder_in_order(mid_grey_run, tmp_path):
     (tmp_path / "in").mkdir()
     for number, grey in ((10, 200), (2, 20), (1, 130)):

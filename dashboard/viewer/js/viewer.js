@@ -63,9 +63,9 @@ class Viewer {
       return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
     });
     // Where another volume begins between a slice and the one before it.
-    this.starts = this.rows
-      .map((row, at) => at)
-      .filter((at) => data.borders.some((border) => this.rows[at - 1]?.index < border && border <= this.rows[at].index));
+    this.starts = [...this.rows.keys()].filter((at) =>
+      data.borders.some((border) => this.rows[at - 1]?.index < border && border <= this.rows[at].index),
+    );
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.view.open(data);

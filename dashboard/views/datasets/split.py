@@ -12,17 +12,17 @@ from dashboard.figures import PART_COLOURS, show_chart, split_chart
 from dashboard.state import Selection
 from dashboard.tables import LONG, csv_button, holding
 from segcore.checked import from_dict
-from segcore.config import SplitConfig
+from segcore.config import RunConfig, SplitConfig
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
-from segcore.runs import LeakAudit, Overlap, Split, audit_split, make_split, slice_ranges
+from segcore.runs import LeakAudit, Overlap, Split, audit_split, row_range, slice_ranges, split_of
 
 
 def split_section(selection: Selection, info: DatasetInfo) -> None:
     """Draws the section of the split: the run's, or what another protocol would give."""
-    own = bool(parts_of(selection, info))
-    options = (["run"] if own and selection.run else []) + list(words.PROTOCOLS)
     run = selection.run
+    own = run is not None and run.info.dataset_fingerprint == info.fingerprint
+    options = (["run"] if own else []) + list(words.PROTOCOLS)
     chosen = st.selectbox(
         "Which split",
         options,
@@ -35,15 +35,13 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
         split = (
             run.split
             if chosen == "run" and run
-            else make_split(
-                info.slices,
-                from_dict(SplitConfig, {"protocol": chosen}),
-                left_out=info.unlabelled_slices,
-                borders=info.borders,
-            )
+            else split_of(info, RunConfig(split=from_dict(SplitConfig, {"protocol": chosen})))
         )
     except ConfigError as error:
         st.warning(words.message(error))
+        return
+    if split.bands is not None:
+        _in_bands(split, run.audit_split() if chosen == "run" and run else audit_split(split, info.slice_fingerprints))
         return
     parts: dict[str, Any] = {name: getattr(split, name) for name in PART_COLOURS}
     if split.pool:
@@ -78,10 +76,38 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
             )
 
 
+def _in_bands(split: Split, found: LeakAudit) -> None:
+    """A split inside the slices: which rows of every slice each part has."""
+    bands = split.bands
+    assert bands is not None
+    table = pd.DataFrame(
+        [
+            {"part": words.PARTS[part], "rows": row_range(rows).removeprefix("rows "), "height (px)": rows[1] - rows[0]}
+            for part, rows in (("train", bands.train), ("validation", bands.validation), ("test", bands.test))
+        ]
+    )
+    st.dataframe(table, hide_index=True)
+    st.caption(
+        f"Of every slice that is labelled. Between training and validation {bands.gap_px} rows are left out, as many "
+        "as the network sees, so that no pixel that is learned from is made of one that is judged."
+    )
+    if found.leaks or found.chosen_on:
+        st.error(
+            "**Leaks.** The weights that the run began with had been trained on these slices, or chosen on them.",
+            icon=":material/warning:",
+        )
+    else:
+        st.info(
+            "No row that is judged is trained on. But they are rows of the very slices that are: another slice may "
+            "be segmented worse.",
+            icon=":material/info:",
+        )
+
+
 def parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
     """What the run used each slice for; nothing if it was trained on another stack."""
     run = selection.run
-    if run is None or run.info.dataset_fingerprint != info.fingerprint:
+    if run is None or run.info.dataset_fingerprint != info.fingerprint or run.split.bands is not None:
         return {}
     return {z: part for part in PART_COLOURS for z in getattr(run.split, part)}
 
