@@ -31,6 +31,17 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The files of the browser, which are few tests and long ones, begin early and not last."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, as browsers and jobs are waited for more than they work."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Counts the tests that are left out because they are long."""
     LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow"))

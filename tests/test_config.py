@@ -166,7 +166,10 @@ def test_the_last_of_two_settings_counts_and_the_rest_stays():
         ("train.compile=1", "wrong type for train.compile"),
         ("train.schedule=linear", "found linear; expected plateau or cosine or constant"),
         ("train.epochs=" + "[" * 250 + "]" * 250, "too deep"),
-        ("split.protocol=\udcff", r"unknown value of split.protocol; found \?; expected blocks or kfold or notebook"),
+        (
+            "split.protocol=\udcff",
+            r"unknown value of split.protocol; found \?; expected blocks or kfold or bands or notebook",
+        ),
         ("augment.noise=salt", "unknown value of augment.noise; found salt"),
         ("augment.noise=", "augment.noise is out of range; found an empty list"),
         ("augment.noise=[none,gaussian]", "wrong type for augment.noise; .* expected a list"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_the_example_runs_as_it_stands(cells, cell_stack, mid_grey_run, tmp_path
     tifffile.imwrite(tmp_path / "masks.tif", labels)
     shutil.copytree(mid_grey_run.folder, mid_grey_run.folder.with_name("isbi2012-standard"))
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(block[1], names)
     # The run calls interior what is brighter than 127; its topology threshold of 0.75 asks for a logit of ln 3.
     wrong = 100 * np.mean((images > 127) != (labels > 0))
@@ -60,5 +61,7 @@ def test_the_example_runs_as_it_stands(cells, cell_stack, mid_grey_run, tmp_path
         score_segments(true_neurites(label > 0), thin(slice_)).v_rand
         for label, slice_ in zip(labels, brighter, strict=True)
     ]
+    for opened in ("stack", "labels"):
+        names[opened].close()
     said = re.findall(r"\d+\.\d+", capsys.readouterr().out)
     assert [float(one) for one in said] == pytest.approx([wrong, *v_rand], abs=1e-3)

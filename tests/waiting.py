@@ -44,3 +44,17 @@ def epochs(name: str) -> int:
         return len(open_run(name).history())
     except RunError:
         return 0
+
+
+def starters(queue: JobQueue) -> list[int]:
+    """Numbers of the processes that start jobs of this queue; one that is not needed ends by itself."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+            environment = (path.parent / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"work" in words and f"SEGCORE_MODELS_DIR={queue.models}".encode() in environment:
+            found.append(int(path.parent.name))
+    return found

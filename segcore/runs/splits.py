@@ -117,7 +117,10 @@ def make_split(
         index
         for index in rest
         if index not in judged
-        and any(abs(index - chosen) <= config.gap and volume[index] == volume[chosen] for chosen in judged)
+        and any(
+            near in judged and volume[near] == volume[index]
+            for near in range(index - config.gap, index + config.gap + 1)
+        )
     ]
     train = [index for index in rest if index not in judged and index not in gap]
     if not train:
@@ -209,14 +212,18 @@ def _enough(slices: int, config: SplitConfig) -> str:
 def _without(split: Split, slices: int, numbers: Sequence[int], borders: tuple[int, ...]) -> Split:
     """A split of the slices with these numbers, in the numbers of the whole stack."""
     left_out = {*range(slices)} - {*numbers}
-    parts = {part: tuple(numbers[index] for index in split.part(part)) for part in ("train", "validation", "test")}
+    train, validation, test = (
+        tuple(numbers[index] for index in part) for part in (split.train, split.validation, split.test)
+    )
     return Split(
         protocol=split.protocol,
         slices=slices,
         gap=tuple(sorted([*(numbers[index] for index in split.gap), *left_out])),
         pool=tuple(Copy(source=numbers[copy.source], part=copy.part) for copy in split.pool),
         borders=borders,
-        **parts,
+        train=train,
+        validation=validation,
+        test=test,
     )
 
 

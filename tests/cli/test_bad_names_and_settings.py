@@ -46,7 +46,8 @@ def test_names_that_are_taken(run, tmp_path, world, refused):
         ("train.epochs=NaN", "a whole number"), ("train.learning_rate=Infinity", "a finite number"),
         ("train.epochs=" + "9" * 5000, "a whole number"), ("model.width=-1", "1 to 256"),
         ("loss.kind=nonsense", "bce+dice"),
-        ("split.protocol=nonsense", "blocks or kfold or notebook"), ("split.copies=1000000000000", "split.copies"),
+        ("split.protocol=nonsense", "blocks or kfold or bands or notebook"),
+        ("split.copies=1000000000000", "split.copies"),
         ("train.epoch_samples=1000000000000000", "train.epoch_samples"), ("augment.noise=salt", "augment.noise"),
         ("train.compile=perhaps", "true or false"), ("preset=nonsense", "--preset"),
     ],
@@ -61,7 +62,7 @@ def test_unknown_settings(setting, words, data, tmp_path, refused):
     [
         (["train", "tiny", "--preset", "nonsense"], "quick or standard or notebook"),
         (["augment", "tiny", "--preset", "nonsense", "--out", "out"], "quick or standard or notebook"),
-        (["split", "tiny", "--protocol", "nonsense"], "blocks or kfold or notebook"),
+        (["split", "tiny", "--protocol", "nonsense"], "blocks or kfold or bands or notebook"),
         (["split", "tiny", "--protocol", "kfold", "--set", "split.folds=99"], "99 folds"),
         (["split", "tiny", "--set", "split.gap=99"], "none to train on"),
         (["export", "tiny", "out", "--format", "jpeg"], "png or tiff or ome-zarr"),
