@@ -36,12 +36,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores, as browsers and jobs are waited for more than they work."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Counts the tests that are left out because they are long."""
     LEFT_OUT.update(item.nodeid for item in items if item.get_closest_marker("slow"))

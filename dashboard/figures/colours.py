@@ -1,6 +1,6 @@
 """The colours of figures: Okabe and Ito's, which colour-blind people tell apart too.
 
-The viewer in the browser has the same ones in `dashboard/viewer/js/numbers.js`.
+The viewer in the browser has the same ones in `dashboard/viewer/js/colours.js`.
 """
 
 from __future__ import annotations

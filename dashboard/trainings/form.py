@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -26,13 +26,17 @@ OPEN = "train open"
 SECONDS_BETWEEN_LOOKS = 2.0
 _TOKEN, _STARTED, _MISTAKE = "train: token", "train: started", "train: mistake"
 _UNKNOWN = "train: time is not known"
-_LOSSES = {"bce+dice": "cross-entropy + Dice", "bce": "cross-entropy", "dice": "Dice", "jaccard": "Jaccard"}
-_PROTOCOLS = {
+_CALLED = {
+    "bce+dice": "cross-entropy + Dice",
+    "bce": "cross-entropy",
+    "dice": "Dice",
+    "jaccard": "Jaccard",
     "blocks": "blocks: last third is test",
     "kfold": "folds: one is test",
     "bands": "bands: rows of every slice",
     "notebook": "notebook (leaks)",
 }
+"""What choices are called that say little by their names."""
 _AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the notebook", "off": "off"}
 # Columns are too wide for two of them in a sidebar. Drawn with the page: there is one place for all styles, and a
 # fragment that draws its own takes it from the others.
@@ -97,21 +101,23 @@ def _form(run: str | None, dataset: str | None) -> bool:
     return _before_starting(planned)
 
 
+def _choice(setting: str) -> None:
+    """One of a setting's choices, all of which are there."""
+    field = SETTINGS[setting]
+    st.selectbox(
+        field.title or setting, get_args(field.annotation), help=field.description,
+        format_func=lambda one: _CALLED.get(one, one), **_kept(setting),
+    )  # fmt: skip
+
+
 def _more(planned: Draft) -> None:
-    st.selectbox("Split", list(_PROTOCOLS), format_func=_PROTOCOLS.__getitem__, **_kept("split.protocol"),
-                 help=SETTINGS["split.protocol"].description)  # fmt: skip
+    _choice("split.protocol")
     if st.session_state[prefill.key("split.protocol")] == "kfold":
         titles = _folds(planned)
         if st.session_state.get(prefill.key("split.fold")) not in titles:
             st.session_state[prefill.key("split.fold")] = "0"
         st.selectbox("Fold held out as test", list(titles), format_func=titles.__getitem__, **_kept("split.fold"))
-    st.selectbox(
-        "Loss",
-        list(_LOSSES),
-        format_func=_LOSSES.__getitem__,
-        help=SETTINGS["loss.kind"].description,
-        **_kept("loss.kind"),
-    )
+    _choice("loss.kind")
     _fields(prefill.MORE, planned)
     st.selectbox(
         "Augmentation", list(_AUGMENTATIONS), format_func=_AUGMENTATIONS.__getitem__, on_change=prefill.fill_ranges,

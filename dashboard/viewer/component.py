@@ -22,8 +22,9 @@ from dashboard.words import slice_name
 _HERE = Path(__file__).parent
 # The component takes one text. Each of these knows those before it.
 _SCRIPTS = (
-    "numbers", "tiles", "pyramid", "painter", "evidence", "strip", "page", "exchange", "panes", "layers", "measures",
-    "stage", "view", "marks", "drawing", "readout", "ahead", "downloads", "actions", "input", "viewer", "start",
+    "colours", "numbers", "tiles", "pyramid", "painter", "evidence", "strip", "page", "exchange", "panes", "layers",
+    "measures", "stage", "view", "marks", "drawing", "readout", "ahead", "downloads", "actions", "input", "viewer",
+    "start",
 )  # fmt: skip
 
 Mode = Literal["single", "panes", "notebook"]

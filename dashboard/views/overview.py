@@ -89,6 +89,21 @@ def _run(run: Run) -> None:
     )
 
 
+def _v_rand(result: Result, point: str) -> tuple[float | None, str]:
+    """That of segments, where there are any, and what it was at the thresholds."""
+    at = {
+        name: words.decimal(one["mean_over_slices"]["v_rand"])
+        for name, one in result.summary["operating_points"].items()
+    }
+    segments = result.summary.get("segments")
+    if segments is None:
+        found = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
+        return found, f"at the {point} threshold {result.points[point]:.3f}"
+    return segments["v_rand"], "of segments; " + ", ".join(
+        f"{value} at the {name} threshold" for name, value in at.items()
+    )
+
+
 def _counted_by(result: Result) -> str:
     return " (connected pieces of one number in a slice)" if result.facts.get("numbered") else ""
 
@@ -105,7 +120,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     point = "topology" if "topology" in result.points else next(iter(result.points))
-    v_rand = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
+    v_rand, said = _v_rand(result, point)
     dice = pooled["dice_interior"], pooled["dice_membrane"]
     for column, (label, term, value, below) in zip(
         st.columns(5),
@@ -134,7 +149,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
                 words.decimal(dice[0]),
                 f"of membrane {words.decimal(dice[1])}; pooled pixels",
             ),
-            ("V_Rand", "v_rand", words.decimal(v_rand), f"at the {point} threshold {result.points[point]:.3f}"),
+            ("V_Rand", "v_rand", words.decimal(v_rand), said),
         ),
         strict=True,
     ):

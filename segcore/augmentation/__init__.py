@@ -3,7 +3,7 @@
 In: batches of images and labels, and settings. Out: batches of the same kind, and the records to make them again.
 Needs PyTorch. May use no other room."""
 
-from segcore.augmentation.augment import AugmentedBatch, apply
+from segcore.augmentation.applying import AugmentedBatch, apply
 from segcore.augmentation.transform import Transform, draw, support_px
 from segcore.augmentation.warp import sent
 

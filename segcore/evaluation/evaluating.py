@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segcore import __version__
 from segcore.data import LABELS, Dataset
 from segcore.errors import ConfigError, DataError
-from segcore.evaluation.folder import write_evaluation
+from segcore.evaluation.folder import SEGMENTS, write_evaluation
 from segcore.evaluation.measured import Evaluation
 from segcore.evaluation.scoring import add_point, score
 from segcore.progress import SILENT, Progress
 from segcore.runs import LeakAudit, Rows, Run, now, threshold_value
 from segcore.stacks import StackWriter, only_rows, without_padding
-from segcore.storage import scratch_folder
+from segcore.storage import scratch_folder, storage_errors
 
 log = logging.getLogger("segcore.evaluation.evaluating")
 
@@ -98,6 +101,7 @@ def evaluate(
     with (
         _predicted(run, dataset, slices, folder, device, progress) as probability,
         _counted_labels(dataset, rows, folder) as labels,
+        _kept_segments(dataset, len(slices), folder) as kept,
     ):
         found = score(
             probability,
@@ -106,6 +110,8 @@ def evaluate(
             names=[dataset.info.slice_names[index] for index in slices],
             thresholds=thresholds,
             numbers=dataset.numbers,
+            segment_point=None if points is None else points.segments,
+            keep_segments=kept.keep,
             notebook_confusion=run.config.evaluation.notebook_confusion,
             workers=workers,
             progress=progress,
@@ -116,7 +122,15 @@ def evaluate(
             shown = add_point(found, point, value, probability, labels, numbers=dataset.numbers, workers=workers)
         facts = _facts(run, dataset, chosen_part, audit)
         own = rows is not None
-        write_evaluation(folder, found, facts, probability=probability, labels=labels, own_labels=own)
+        write_evaluation(
+            folder,
+            found,
+            facts,
+            probability=probability,
+            labels=labels,
+            own_labels=own,
+            segments=kept.written() if found.segments else None,
+        )
     return Evaluated(
         folder=folder,
         dataset=dataset.info.name,
@@ -185,6 +199,35 @@ def _counted_labels(dataset: Dataset, rows: Rows | None, folder: Path) -> Iterat
             for z in range(info.slices):
                 writer.write(only_rows(dataset.label(z), rows))
         yield path
+
+
+class _Kept:
+    """Segments of slices that come in any order, as files of their own until all are there."""
+
+    def __init__(self, folder: Path, dataset: Dataset, pages: int) -> None:
+        self._folder, self._dataset, self._pages = folder, dataset, pages
+
+    def keep(self, position: int, segments: NDArray[np.int32]) -> None:
+        with storage_errors(self._folder):
+            np.savez_compressed(self._folder / f"{position}.npz", segments.astype(np.uint32))
+
+    def written(self) -> Path:
+        """A compressed stack of all of them."""
+        path, info = self._folder / SEGMENTS, self._dataset.info
+        with StackWriter(
+            path, height=info.height, width=info.width, slices=self._pages, voxel_size_nm=_voxel(self._dataset),
+            compression="zlib", dtype=np.uint32,
+        ) as writer:  # fmt: skip
+            for position in range(self._pages):
+                with np.load(self._folder / f"{position}.npz") as page:
+                    writer.write(page["arr_0"])
+        return path
+
+
+@contextmanager
+def _kept_segments(dataset: Dataset, pages: int, folder: Path) -> Iterator[_Kept]:
+    with scratch_folder(folder.parent) as scratch:
+        yield _Kept(scratch, dataset, pages)
 
 
 def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:

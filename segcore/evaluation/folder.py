@@ -5,6 +5,7 @@
     events.csv      a row a split or merge, with its place
     summary.json    the thresholds, the measures of all slices together, and the facts the caller adds
     probability.tif the predictions, if they were handed over; of large slices also at an eighth of their size
+    segments.tif    the segments of every slice, numbered from 1, where they were handed over
     labels.tif      what they were measured against, only where that is not all of the dataset's labels
 
 Empty cells and null are values that are not defined, such as V_Rand of a slice without neurites. An
@@ -34,11 +35,14 @@ import numpy as np
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
 from segcore.measures import CHALLENGE_THRESHOLDS, Event, PixelEvidence, SegmentationScore
+from segcore.runs import SegmentPoint
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
 _TUPLES = ("neurites", "segments", "overlaps_px")
+_OF_SEGMENTS = tuple(field.name for field in fields(SegmentPoint))
+SEGMENTS = "segments.tif"
 
 
 def write_evaluation(
@@ -49,6 +53,7 @@ def write_evaluation(
     probability: Path | None = None,
     labels: Path | None = None,
     own_labels: bool = False,
+    segments: Path | None = None,
 ) -> None:
     """Writes an evaluation folder and puts it in place of the one that was there, if any.
 
@@ -64,6 +69,7 @@ def write_evaluation(
             folder.
         labels: the stack they were measured against; needed to show large slices at an eighth of their size.
         own_labels: whether these are others than the dataset's, and a file to be moved into the folder.
+        segments: a file to be moved into the folder as `segments.tif`.
 
     Raises:
         StorageError: it cannot be written; then the old folder and `probability` are as they were.
@@ -81,6 +87,8 @@ def write_evaluation(
                 write_reduced_prediction(making, probability, labels, evaluation.slices)
             if own_labels and labels is not None:
                 os.replace(labels, making / "labels.tif")
+            if segments is not None:
+                os.replace(segments, making / SEGMENTS)
         try:
             if probability is not None:
                 os.replace(probability, fresh / "probability.tif")
@@ -170,9 +178,9 @@ def _evaluation(
         raise ValueError(f"{len(rows)} slices in slices.csv, {len(evidence)} in evidence.npz")
     suffix = "_v_rand"
     points = {key.removesuffix(suffix) for key in rows[0][1] if key.endswith(suffix) and not key.startswith("at_")}
-    if unknown := points - thresholds.keys():
+    if unknown := points - thresholds.keys() - {"segments"}:
         raise ValueError(f"scores in slices.csv at {', '.join(sorted(unknown))}, which summary.json does not know")
-    notebook = stored.get("notebook_confusion")
+    notebook, made = stored.get("notebook_confusion"), stored.get("segments")
     return Evaluation(
         slices=tuple(int(row["slice"]) for _, row in rows),
         names=tuple(row["name"] for _, row in rows),
@@ -186,6 +194,10 @@ def _evaluation(
         ),
         events=events,
         events_at=str(stored["events"]["operating_point"]),
+        segment_point=None if made is None else SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}),
+        segments=()
+        if made is None
+        else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for _, row in rows),
         notebook_sums=None if notebook is None else np.array(notebook["index_sums"], dtype=np.int64).reshape(2, 2),
     )
 

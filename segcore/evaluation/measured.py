@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from segcore.measures import (
     notebook_percent,
     pixel_measures,
 )
+from segcore.runs import SegmentPoint
 
 FORMAT_VERSION = 1
 
@@ -63,6 +64,8 @@ class Evaluation:
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
         events: splits and merges at the operating point `events_at`, worst first within a slice.
         events_at: see above.
+        segment_point: how segments were made; None where none were.
+        segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
         notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
             operating point; None unless asked for.
     """
@@ -76,6 +79,8 @@ class Evaluation:
     over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
     events: tuple[Event, ...]
     events_at: str
+    segment_point: SegmentPoint | None = None
+    segments: tuple[SegmentationScore, ...] = ()
     notebook_sums: NDArray[np.int64] | None = None
 
 
@@ -112,10 +117,22 @@ def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks
             "v_rand": mean_over_slices([one.v_rand for one in scores]),
             "v_info": mean_over_slices([one.v_info for one in scores]),
             "leaks": leaks,
+            "segments": _segments_object(evaluation),
             "per_slice": per_slice,
         }
     )
     return found
+
+
+def _segments_object(evaluation: Evaluation) -> dict[str, float] | None:
+    """Means over slices, and how the segments were made."""
+    if evaluation.segment_point is None:
+        return None
+    means = {
+        field.name: mean_over_slices([getattr(one, field.name) for one in evaluation.segments])
+        for field in fields(SegmentationScore)
+    }
+    return means | asdict(evaluation.segment_point)
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
@@ -142,6 +159,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             },
         }
     )
+    if evaluation.segment_point is not None:
+        found["segments"] = finite(_segments_object(evaluation))
     if evaluation.notebook_sums is not None:
         found["notebook_confusion"] = {
             "note": "the notebook's bug, kept to be shown: sums of pixel indices in place of counts, the two "
@@ -186,6 +205,8 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             del measures["pixels"]
             measures |= measures.pop("confusion") | _scores(confusion[i], evaluation.points[point][i])
             row |= {f"{point}_{key}": value for key, value in measures.items()}
+        if evaluation.segments:
+            row |= {f"segments_{key}": value for key, value in asdict(evaluation.segments[i]).items()}
         row |= {"splits": counts["split", z], "merges": counts["merge", z]}
         for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
             row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}

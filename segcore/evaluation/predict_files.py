@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -12,9 +14,11 @@ from numpy.typing import NDArray
 
 from segcore.data import unpacked
 from segcore.errors import ConfigError, DataError
+from segcore.evaluation.segment_table import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
-from segcore.runs import Run, threshold_value
+from segcore.runs import Run, SegmentPoint, threshold_value
+from segcore.segments import cut, find_basins
 from segcore.stacks import (
     Axes,
     PngWriter,
@@ -38,6 +42,9 @@ PredictionFormat = Literal["tiff", "png", "ome-zarr"]
 @dataclass(frozen=True, kw_only=True)
 class PredictedFiles:
     """What was written: the probability (times 255) and the mask (255 is interior) in `folder`.
+
+    Also the segments, numbered from 1 in each slice, as `segments.tif` of 16 or 32 bits with a table of them,
+    `segments.csv`, where the run knows how they are made.
 
     As `probability.tif` and `mask.tif`, folders `probability/` and `mask/` of PNG pictures, or `probability.ome.zarr`
     and `mask.ome.zarr`; of several stacks, or images of different sizes, two for each, such as `img_07-mask.tif`.
@@ -170,10 +177,49 @@ def _predict_one(
         )
 
     found = predict_stack(run, stack, device=device)
-    with writer("probability") as probabilities, writer("mask") as masks:
-        for probability in progress.over(found, "predicting", len(stack)):
+    points = run.info.operating_points
+    with (
+        writer("probability") as probabilities,
+        writer("mask") as masks,
+        _segments_of(stack, folder, name, None if points is None else points.segments) as keep_segments,
+    ):
+        for z, probability in enumerate(progress.over(found, "predicting", len(stack))):
             probabilities.write(probability)
             masks.write(predicted_interior(probability, threshold).astype("uint8") * 255)
+            keep_segments(z, probability)
+
+
+@contextmanager
+def _segments_of(
+    stack: StackReader, folder: Path, name: str, point: SegmentPoint | None
+) -> Iterator[Callable[[int, NDArray[np.uint8]], None]]:
+    """Gives a function that writes the segments of a slice and their rows of the table; nothing without a point."""
+    if point is None:
+        yield lambda z, probability: None
+        return
+    path = folder / f"{name}{'-' if name else ''}segments.tif"
+    fits = stack.height * stack.width <= point.smallest_px * np.iinfo(np.uint16).max
+    dtype = np.dtype(np.uint16 if fits else np.uint32)
+    with (
+        StackWriter(
+            path, height=stack.height, width=stack.width, slices=len(stack), voxel_size_nm=stack.voxel_size_nm,
+            compression="zlib", dtype=dtype,
+        ) as writer,
+        path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as table,
+    ):  # fmt: skip
+        rows: csv.DictWriter[str] | None = None
+
+        def keep(z: int, probability: NDArray[np.uint8]) -> None:
+            nonlocal rows
+            segments = cut(find_basins(probability, point.smoothing_px), point.bias, point.smallest_px)
+            writer.write(segments.astype(dtype))
+            for row in segment_rows(segments, z, stack.voxel_size_nm):
+                if rows is None:
+                    rows = csv.DictWriter(table, list(row), lineterminator="\n")
+                    rows.writeheader()
+                rows.writerow(row)
+
+        yield keep
 
 
 def _picture_names(stack: StackReader) -> list[str]:

@@ -117,6 +117,11 @@ def evaluation_text(found: Evaluated) -> str:
         f"V_Rand, V_Info     {_text(means['v_rand'])}, {_text(means['v_info'])} (mean over slices)",
         f"SSIM, PSNR         {_text(means['ssim'])} (mean over slices), {_text(pooled['psnr_db'], 2)} dB (pooled)",
     ]
+    if (segments := values.get("segments")) is not None:
+        lines.append(
+            f"segments           V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])} (mean over "
+            f"slices; smoothing {segments['smoothing_px']:g} px, bias {segments['bias']:g})"
+        )
     if found.evaluation.events_at in values["operating_points"]:
         events = values["events"]
         lines.append(
@@ -274,6 +279,12 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
         row("SSIM, mean over slices", mean("ssim")),
         row("PSNR, pooled, dB", pooled("psnr_db", 2)),
     ]
+    if (segments := values.get("segments")) is not None:
+        lines += [
+            "",
+            f"Segments (smoothing {segments['smoothing_px']:g} px, bias {segments['bias']:g}, both from the validation "
+            f"slices): V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])}, mean over slices.",
+        ]
     if best is not None:
         lines += [
             "",

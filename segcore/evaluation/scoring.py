@@ -7,7 +7,7 @@ takes long (the watershed that thins membranes, sums over large arrays) runs out
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,11 @@ from segcore.measures import (
     true_neurites,
 )
 from segcore.progress import SILENT, Progress
+from segcore.runs import SegmentPoint
+from segcore.segments import cut, find_basins
 from segcore.stacks import Numbers, Stack, Truth, each_slice, paired
+
+KeepSegments = Callable[[int, NDArray[np.int32]], None]
 
 
 def score(
@@ -45,6 +49,8 @@ def score(
     thresholds: Mapping[str, float],
     numbers: Numbers | None = None,
     events_at: str = "topology",
+    segment_point: SegmentPoint | None = None,
+    keep_segments: KeepSegments | None = None,
     notebook_confusion: bool = False,
     workers: int = 0,
     progress: Progress = SILENT,
@@ -61,6 +67,8 @@ def score(
         numbers: of the neurites, of all slices of the dataset, if somebody numbered them.
         events_at: the operating point at which splits and merges are listed; the last one if there
             is none of that name.
+        segment_point: how segments are made and measured too, if they are.
+        keep_segments: given the segments of each page, by its position, in any order and from any thread.
         notebook_confusion: also add up what the notebook's confusion matrix did.
         workers: threads; 0 for one a core.
         progress: told of every slice.
@@ -87,6 +95,12 @@ def score(
             truth, page = read(position)
             counts[position] = count_evidence(truth.interior, page, truth.counted)
             one = _score_slice(truth, page, thresholds, events_at, slices[position])
+            if segment_point is not None:
+                segments = _segments(page, segment_point)
+                if keep_segments is not None:
+                    keep_segments(position, segments)
+                neurites = true_neurites(truth.interior, truth.numbers)
+                one = dataclasses.replace(one, segments=score_segments(neurites, segments))
             if not notebook_confusion:
                 return one
             sums = index_sums(truth.interior, predicted_interior(page, first), truth.counted)
@@ -103,6 +117,8 @@ def score(
         over_thresholds=tuple(one.over_thresholds for one in scores),
         events=tuple(event for one in scores for event in one.events),
         events_at=events_at,
+        segment_point=segment_point,
+        segments=tuple(one.segments for one in scores if one.segments is not None),
         notebook_sums=_total([one.notebook_sums for one in scores if one.notebook_sums is not None]),
     )
 
@@ -141,7 +157,12 @@ class _SliceScore:
     points: dict[str, PointScore]
     over_thresholds: tuple[SegmentationScore, ...]
     events: list[Event]
+    segments: SegmentationScore | None = None
     notebook_sums: NDArray[np.int64] | None = None
+
+
+def _segments(page: NDArray[np.uint8], point: SegmentPoint) -> NDArray[np.int32]:
+    return cut(find_basins(page, point.smoothing_px), point.bias, point.smallest_px)
 
 
 def _score_slice(

@@ -8,9 +8,9 @@ from segcore.runs.environment import now, versions
 from segcore.runs.history import EpochRecord, append_history, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
 from segcore.runs.parts import NetworkPart, describe
+from segcore.runs.points import OperatingPoints, SegmentPoint
 from segcore.runs.previews import Previews
 from segcore.runs.run import (
-    OperatingPoints,
     Run,
     RunInfo,
     check_free,
@@ -46,6 +46,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "Seen",
+    "SegmentPoint",
     "Split",
     "StatusWriter",
     "TrainingStatus",

@@ -18,6 +18,7 @@ from segcore.locking import is_locked, locked
 from segcore.runs.history import EpochRecord, read_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Seen, audit, audit_split
 from segcore.runs.parts import NetworkPart
+from segcore.runs.points import OperatingPoints
 from segcore.runs.splits import Split, split_from_dict, split_to_dict
 from segcore.storage import atomic_folder, read_json, safe_name, write_json
 
@@ -28,24 +29,6 @@ _INHERITED = {"inherited": "trained", "inherited_validation": "validated"}
 """What `split.json` calls the fingerprints that came with the weights a run started from."""
 
 State = Literal["training", "interrupted", "failed", "finished"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OperatingPoints:
-    """The two thresholds chosen on the validation slices; interior is what lies strictly above.
-
-    Attributes:
-        pixel: fewest wrong pixels.
-        topology: highest V_Rand.
-    """
-
-    pixel: float
-    topology: float
-
-    def __post_init__(self) -> None:
-        for name in ("pixel", "topology"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"threshold {name} is out of range", found=getattr(self, name), expected="0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -36,6 +37,7 @@ from segcore.runs import (
 )
 from segcore.stacks import IGNORE, only_rows
 from segcore.storage import storage_errors
+from segcore.training.choosing_segments import BIASES, choose_segments
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
 from segcore.training.machine import Machine, device_name, launch
@@ -237,4 +239,10 @@ def _choose_operating_points(run: Run, dataset: Dataset, device: str) -> Operati
     probability = np.stack(list(predict(model, images, run.config.prediction)))
     numbers = None if dataset.numbers is None else np.stack([dataset.numbers[index] for index in slices])
     chosen = choose_thresholds(probability, np.stack(labels), numbers)
-    return OperatingPoints(pixel=chosen.pixel, topology=chosen.topology)
+    segments = choose_segments(probability, np.stack(labels), numbers)
+    if segments is not None:
+        log.info(
+            "segments: smoothing %g px, bias %.2f (V_Rand %.4f there; %d of %d biases are as good on these slices)",
+            segments.point.smoothing_px, segments.point.bias, segments.v_rand, segments.flat, len(BIASES),
+        )  # fmt: skip
+    return dataclasses.replace(chosen, segments=None if segments is None else segments.point)

@@ -1,4 +1,4 @@
-"""The two ways of warping agree with each other; what they do is compared with scikit-image in test_augment.py."""
+"""The two ways of warping agree with each other; what they do is compared with scikit-image in test_applying.py."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augmentation.augment import apply
+from segcore.augmentation.applying import apply
 from segcore.augmentation.transform import Transform
 from segcore.augmentation.warp import LARGEST_PX, moves, warp_arrays, warp_tensors
 

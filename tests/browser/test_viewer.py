@@ -95,8 +95,13 @@ class Page:
         self.settled()
 
     def settled(self) -> None:
+        self.frames()  # what was asked for is begun with the next one
         self.page.wait_for_selector('.viewer[data-complete="true"]', timeout=20_000)
-        self.page.wait_for_timeout(60)
+        self.frames()
+
+    def frames(self) -> None:
+        """Waits until the browser has drawn twice."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def data(self, name: str) -> str:
         return self.root.get_attribute(f"data-{name}") or ""
@@ -108,7 +113,6 @@ class Page:
         self.root.focus()
         for key in keys:
             self.page.keyboard.press(key)
-        self.page.wait_for_timeout(60)
         self.settled()
 
     def slide(self, name: str, value: int) -> None:
@@ -192,24 +196,24 @@ def test_dragging_asks_the_server_for_nothing(open_page):
 
 def test_keys(open_page, world):
     page = open_page()
-    assert page.data("painted") == "0"
+    page.expect("painted", "0")
     page.keys("ArrowRight", "ArrowRight", "ArrowLeft")
-    assert page.data("painted") == "1"
+    page.expect("painted", "1")
     page.keys("End")
-    assert page.data("painted") == "7"
+    page.expect("painted", "7")
     page.keys("ArrowRight", "Home", "ArrowLeft")
-    assert page.data("painted") == "0"
+    page.expect("painted", "0")
 
     wrong = world["cells"][3].confusion(0.5).wrong_pixels
     order = [str(z) for z in np.argsort(-wrong, kind="stable")]
     page.page.wait_for_selector(".viewer[data-wrong]")
     at = order.index("0")
     page.keys("n")
-    assert page.data("painted") == order[min(at + 1, 7)]
+    page.expect("painted", order[min(at + 1, 7)])
     page.keys(*"p" * 8)
-    assert page.data("painted") == order[0]
+    page.expect("painted", order[0])
     page.keys("n", "n")
-    assert page.data("painted") == order[2]
+    page.expect("painted", order[2])
 
     pressed = lambda name: page.root.locator(name).get_attribute("aria-pressed")  # noqa: E731
     for key, name in (("x", "[data-do=masks]"), ("z", "[data-do=contours]")):
@@ -277,7 +281,7 @@ def test_zoom_and_place_stay_when_the_slice_changes(open_page):
     page.settled()
     view = page.view()
     page.keys("ArrowRight")
-    assert page.data("painted") == "1"
+    page.expect("painted", "1")
     assert page.view() == view
 
 
@@ -479,7 +483,7 @@ def test_what_is_ignored_is_striped_and_never_wrong(open_page, world, tmp_path, 
     page.slide("tolerance", tolerance)
     page.settled()
     evidence = world["partly"][3]
-    assert page.data("wrong") == str(int(evidence.confusion(0.5, tolerance).wrong_pixels[0]))
+    page.expect("wrong", str(int(evidence.confusion(0.5, tolerance).wrong_pixels[0])))
     x, _, scale = page.view()
     box = page.root.locator('[data-at="canvas"]').bounding_box()
     page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -613,7 +617,7 @@ def test_without_labels_or_run(open_page):
     assert not page.root.locator('[data-at="measures"]').is_visible()
     assert page.root.locator("[data-layer=errors]").is_disabled()
     page.keys("ArrowRight", "5", "4", "n", "]", "x")
-    assert page.data("painted") == "1"
+    page.expect("painted", "1")
     page = open_page("dataset=cells&run=-")
     assert not page.root.locator('[data-at="measures"]').is_visible()
     assert page.root.locator("[data-layer=label]").is_enabled()

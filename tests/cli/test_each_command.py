@@ -95,7 +95,7 @@ def test_train_leaves_a_whole_run_and_evaluates_it(world):
     assert len((run / "history.csv").read_text().splitlines()) == 3
     assert next((run / "tensorboard").iterdir()).stat().st_size > 400
     assert {path.name for path in (run / "evaluation/tiny").iterdir()} == {
-        "evidence.npz", "slices.csv", "events.csv", "summary.json", "probability.tif",
+        "evidence.npz", "slices.csv", "events.csv", "summary.json", "probability.tif", "segments.tif",
     }  # fmt: skip
     assert [path.name for path in (run / "evaluation").iterdir()] == ["tiny"]
     assert "test slices (3), pixel threshold" in (world / "trained.txt").read_text()
@@ -208,7 +208,7 @@ def test_predict_takes_any_picture_stack_or_folder(run, tmp_path, accepted):
     for name, shape in inputs(tmp_path).items():
         out = tmp_path / "out" / name
         assert str(out) in accepted("predict", "first", tmp_path / name, out, "--threshold", "0.3").out
-        assert {path.name for path in out.iterdir()} == {"probability.tif", "mask.tif"}
+        assert {path.name for path in out.iterdir()} == {"probability.tif", "mask.tif", "segments.tif", "segments.csv"}
         q, mask = (tifffile.imread(out / file).reshape(shape) for file in ("probability.tif", "mask.tif"))
         np.testing.assert_array_equal(mask, np.where(q > 255 * 0.3, 255, 0))
         pages[name] = q

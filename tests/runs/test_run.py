@@ -11,8 +11,8 @@ from segcore.config import RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.locking import locked
 from segcore.runs.leaks import Seen
+from segcore.runs.points import OperatingPoints
 from segcore.runs.run import (
-    OperatingPoints,
     RunInfo,
     create_run,
     models_root,

@@ -23,6 +23,7 @@ from segcore.network import load_network, predict
 from segcore.presets import standard
 from segcore.runs import open_run, run_names
 from segcore.stacks import array_stack
+from segcore.training.choosing_segments import choose_segments
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.machine import Machine, trains_in_bfloat16
 from segcore.training.starting import resume, train
@@ -127,7 +128,8 @@ def test_thresholds_are_chosen_on_the_validation_slices(cells, models_dir):
     slices = list(run.split.validation)
     model = load_network(run.config.model, run.weights, "cpu")
     pages = np.stack(list(predict(model, cells.images[slices], run.config.prediction)))
-    assert choose_thresholds(pages, cells.labels[slices]) == run.info.operating_points
+    points, segments = choose_thresholds(pages, cells.labels[slices]), choose_segments(pages, cells.labels[slices])
+    assert dataclasses.replace(points, segments=segments.point) == run.info.operating_points
 
 
 def test_the_network_learns(cells, models_dir):

@@ -3,13 +3,6 @@
 const TILE = 512;
 const BINS = 6;
 const TABLE = 2 * 256 * BINS;
-const MISSED = "#0072B2",
-  FALSE = "#D55E00",
-  NEAR = "#F0E442",
-  WRONG = "#FF0000",
-  UNKNOWN = "#8A8F98";
-const LABEL = "#2AD1D9",
-  PREDICTION = "#CC79A7";
 /** What the plane `truth` holds where the label is to be ignored; as in dashboard/viewer/tiles.py. */
 const IGNORED = 6;
 const LAYERS = ["image", "label", "probability", "prediction", "errors"];

@@ -1,7 +1,8 @@
 """Augmentation: applying transforms to images and labels, one function for every device.
 
 Geometry is one warp for image and label together. What lies outside a slice is its mirror image, and labels stay
-binary. Every copy can be made again from its record, on any device.
+binary. Every copy can be made again from its record, on any device. What is drawn for a record is said in
+`transform.py`, and how far it may go in `AugmentConfig` of `segcore/config.py`.
 """
 
 from __future__ import annotations

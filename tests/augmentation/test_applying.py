@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segcore.augmentation.augment import apply
+from segcore.augmentation.applying import apply
 from segcore.augmentation.transform import Transform, draw, support_px
 from segcore.config import AugmentConfig
 
