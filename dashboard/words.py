@@ -38,6 +38,8 @@ HELP = {
     "v_info": "Like V_Rand, from information theory, 0 to 1. Small neurites weigh more in it. Mean over slices.",
     "pixel": "The threshold with the fewest wrong pixels on the validation slices.",
     "topology": "The threshold that keeps neurites apart best (highest V_Rand) on the validation slices.",
+    "segments": "Neurites cut from the whole probability, not from a threshold: pieces are joined where the mean of "
+    "their border says that it is no membrane. How much counts as membrane was chosen on the validation slices.",
     "pooled": "All pixels of all slices counted together.",
     "validation": "Slices that training does not learn from; they decide which epoch is kept, and the thresholds.",
     "epoch": "One pass of training, followed by a look at the validation slices.",

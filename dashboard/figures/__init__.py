@@ -17,6 +17,7 @@ from dashboard.figures.pictures import (
     membrane_overlay,
     notebook_pictures,
     picture_file,
+    segments_picture,
     side_by_side,
     small_picture,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "notebook_pictures",
     "picture_file",
     "precision_recall_chart",
+    "segments_picture",
     "show_chart",
     "side_by_side",
     "slice_chart",

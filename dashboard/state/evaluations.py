@@ -15,10 +15,10 @@ from dashboard.state.stamps import Stamp, stamp
 from dashboard.viewer import EVALUATED_PARTS
 from segcore.data import LABELS
 from segcore.errors import DataError, RunError
-from segcore.evaluation import Evaluation, read_evaluation, summary
+from segcore.evaluation import SEGMENTS, Evaluation, read_evaluation, summary
 from segcore.measures import Confusion, PixelEvidence, pixel_measures
 from segcore.runs import Run
-from segcore.stacks import map_stack, stored_page
+from segcore.stacks import map_stack, open_stack, stored_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,18 @@ def load_probability(found: Result, z: int) -> NDArray[np.uint8]:
     except (DataError, FileNotFoundError, ValueError) as error:
         raise RunError(
             "the probabilities of this evaluation are missing or damaged", path=path, expected="evaluate again"
+        ) from error
+
+
+def load_segments(found: Result, z: int) -> NDArray[np.uint32]:
+    """The segments of a slice, (H, W), numbers from 1."""
+    path = found.folder / SEGMENTS
+    try:
+        with open_stack(path) as stack:
+            return np.asarray(stack.read(found.evaluation.slices.index(z)), dtype=np.uint32)
+    except (DataError, ValueError) as error:
+        raise RunError(
+            "the segments of this evaluation are missing or damaged", path=path, expected="evaluate again"
         ) from error
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import notices, words
-from dashboard.figures import error_overlay, notebook_pictures, picture_file, side_by_side
+from dashboard.figures import error_overlay, notebook_pictures, picture_file, segments_picture, side_by_side
 from dashboard.state import (
     MeasuresAt,
     Result,
@@ -19,6 +19,7 @@ from dashboard.state import (
     current,
     load_dataset,
     load_probability,
+    load_segments,
     measures_at,
     range_of_slices,
 )
@@ -266,9 +267,10 @@ def _downloads(selection: Selection, result: Result) -> None:
             ("prediction", "Prediction"),
             ("probability", "Probability"),
             ("notebook", "Notebook view"),
+            *([("segments", "Segments")] if result.evaluation.segments else []),
         ):
             stem = f"{result.run.name}-{result.dataset}-{selection.z:03d}-{what}"
-            if what != "probability":
+            if what not in ("probability", "segments"):
                 stem += f"-{selection.threshold:.3f}"
             st.download_button(
                 label,
@@ -287,6 +289,7 @@ _FILES = {
     "prediction": "Interior white, membrane black, at the threshold in the sidebar.",
     "probability": "Probability of interior, 0 black to 255 white.",
     "notebook": "Predicted, expected, and the prediction with every wrong pixel in red, side by side.",
+    "segments": "The image with each segment in a colour; their numbers are in segments.tif of the evaluation.",
 }
 
 
@@ -296,6 +299,8 @@ def _picture(what: str, kind: str, selection: Selection, result: Result) -> byte
     if what == "probability":
         return picture_file(probability, kind)
     stack = load_dataset(result.dataset)
+    if what == "segments":
+        return picture_file(segments_picture(stack.image(z), load_segments(result, z)), kind)
     label = counted_label(result, z)
     predicted, expected, wrong = notebook_pictures(label, probability, threshold)
     if what == "prediction":

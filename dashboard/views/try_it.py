@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import background, scratch, uploads, words, worker
 from dashboard.background import Work
-from dashboard.figures import mask_picture, membrane_overlay, picture_file, small_picture
+from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture, small_picture
 from dashboard.state import current
+from segcore.evaluation import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
-from segcore.runs import Run
+from segcore.runs import Run, SegmentPoint
+from segcore.segments import cut, find_basins
 from segcore.stacks import (
     HDF5_SUFFIXES,
     TIFF_SUFFIXES,
@@ -33,6 +38,7 @@ from segcore.stacks import (
 from segcore.storage import read_only
 
 _STATE = "try it"
+_AT_ONCE_PX = 2048 * 2048
 _POINTS = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}
 
 
@@ -219,7 +225,10 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
     )
     overlay = membrane_overlay(image, mask_picture(interior), predicted=True)
     shown = {"Image": image, "Probability": probability, "Mask": mask_picture(interior), "Overlay": overlay}
-    for column, (title, picture) in zip(st.columns(4), shown.items(), strict=True):
+    point = run.info.operating_points.segments if run.info.operating_points else None
+    if point is not None and _wanted(interior.size):
+        shown["Segments"] = segments_picture(image, _segments(probability, point))
+    for column, (title, picture) in zip(st.columns(len(shown)), shown.items(), strict=True):
         with column:
             st.image(small_picture(picture, 700), width="stretch", caption=_CAPTIONS[title], alt=title)
             st.download_button(
@@ -232,13 +241,58 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
         + (", the smaller ones padded below and to the right." if len({*done.sizes}) > 1 else ".")
     )
     with st.container(horizontal=True):
-        for title, name, make in (
-            ("All probabilities (TIFF)", "probability", partial(_probabilities, folder)),
-            ("All masks (TIFF)", "mask", partial(_masks, folder, done, threshold)),
-        ):
+        made: list[tuple[str, str, Callable[[], bytes]]] = [
+            ("All probabilities (TIFF)", "probability.tif", partial(_probabilities, folder)),
+            ("All masks (TIFF)", "mask.tif", partial(_masks, folder, done, threshold)),
+        ]
+        if point is not None:
+            made += [
+                ("All segments (TIFF)", "segments.tif", partial(_all_segments, folder, done, point)),
+                ("Table of segments (CSV)", "segments.csv", partial(_table_of_segments, folder, done, point)),
+            ]
+        for title, name, make in made:
+            kind = "text/csv" if name.endswith("csv") else "image/tiff"
             st.download_button(
-                title, make, f"{run.name}-{name}.tif", "image/tiff", icon=":material/download:", on_click="ignore",
+                title, make, f"{run.name}-{name}", kind, icon=":material/download:", on_click="ignore"
             )  # fmt: skip
+
+
+def _wanted(pixels: int) -> bool:
+    """Segments of a small slice are made at once, those of a large one when they are asked for."""
+    if pixels <= _AT_ONCE_PX:
+        return True
+    return st.toggle("Segments", key="try it segments", help=words.HELP["segments"])
+
+
+def _segments(probability: NDArray[np.uint8], point: SegmentPoint) -> NDArray[np.int32]:
+    return cut(find_basins(probability, point.smoothing_px), point.bias, point.smallest_px)
+
+
+def _each(folder: Path, done: Tried, point: SegmentPoint) -> Iterator[NDArray[np.int32]]:
+    """The segments of each slice, as large as the slice was."""
+    for page, (height, width) in zip(map_stack(folder / "probability.tif", *done.shape), done.sizes, strict=True):
+        yield _segments(np.array(page[:height, :width]), point)
+
+
+def _all_segments(folder: Path, done: Tried, point: SegmentPoint) -> bytes:
+    place = scratch.new_folder()
+    slices, height, width = done.shape
+    try:
+        with StackWriter(
+            place / "segments.tif", height=height, width=width, slices=slices, voxel_size_nm=done.voxel_nm,
+            compression="zlib", dtype=np.uint32,
+        ) as writer:  # fmt: skip
+            for one in _each(folder, done, point):
+                missing = ((0, height - one.shape[0]), (0, width - one.shape[1]))
+                writer.write(np.pad(one, missing).astype(np.uint32))
+        return (place / "segments.tif").read_bytes()
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _table_of_segments(folder: Path, done: Tried, point: SegmentPoint) -> bytes:
+    rows = [row for z, one in enumerate(_each(folder, done, point)) for row in segment_rows(one, z, done.voxel_nm)]
+    return pd.DataFrame(rows).to_csv(index=False).encode()
 
 
 def _threshold(run: Run) -> float:
@@ -264,6 +318,7 @@ _CAPTIONS = {
     "Probability": "Probability of interior",
     "Mask": "Mask at the threshold",
     "Overlay": "Predicted membrane in pink",
+    "Segments": "Segments, each in a colour; no threshold",
 }
 
 

@@ -1,16 +1,18 @@
 """Evaluation: predicting slices, measuring them against their labels, keeping and reporting what was measured.
 
 In: a run and a dataset, or any images. Out: an evaluation folder, a report, or predictions as files.
-May use: measures, network (when something is predicted), data, runs, stacks."""
+May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.evaluating import Evaluated, evaluate
-from segcore.evaluation.folder import read_evaluation, write_evaluation
+from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
 from segcore.evaluation.measured import Evaluation, summary
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
 from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import score
+from segcore.evaluation.segment_table import segment_rows
 
 __all__ = [
+    "SEGMENTS",
     "Evaluated",
     "Evaluation",
     "collapse",
@@ -22,6 +24,7 @@ __all__ = [
     "read_evaluation",
     "run_overview",
     "score",
+    "segment_rows",
     "summary",
     "write_card",
     "write_evaluation",

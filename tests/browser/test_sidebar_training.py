@@ -58,10 +58,26 @@ def click(page, name: str) -> None:
     page.locator(SIDEBAR).get_by_role("button", name=name).click()
 
 
+def open_form(page) -> None:
+    """Unfolds the form. One that was just sent folds when it is drawn anew, whatever was clicked meanwhile."""
+    name = box(page, "Name of the run")
+
+    def is_open() -> bool:
+        return name.count() == 1 and name.evaluate("one => !one.closest('[inert]') && one.offsetParent !== null")
+
+    def stays_open() -> bool:
+        settled(page)
+        if not is_open():
+            page.locator(SIDEBAR).get_by_text("Train a model").click()
+        page.wait_for_timeout(500)  # it unfolds, or folds again
+        return is_open()
+
+    wait_until(stays_open, 30)
+
+
 def fill_in(page, name: str, epochs: int) -> None:
-    """Opens the form and asks for a network so small that an epoch takes a fraction of a second."""
-    settled(page)  # a form that was just sent is drawn anew, folded
-    page.locator(SIDEBAR).get_by_text("Train a model").click()
+    """Asks in the form for a network so small that an epoch takes a fraction of a second."""
+    open_form(page)
     more = page.get_by_role("switch", name="More", exact=True)
     if not more.is_checked():  # it stays as it was left
         more.press("Space")  # while the form unfolds, a click misses it
@@ -87,7 +103,7 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         assert [job.run for job in queue.jobs()] == ["mine"]
 
         # What is typed stays, with the cursor in it, while the figures beside it change.
-        page.locator(SIDEBAR).get_by_text("Train a model").click()
+        open_form(page)
         name = box(page, "Name of the run")
         name.fill("half a na")
         before = epoch(page)
@@ -155,7 +171,7 @@ def test_a_short_training_is_announced_when_it_is_done(place, serve, browse):
         page.locator(f"{MAIN} h1").get_by_text("short").wait_for()
         page.locator(MAIN).get_by_text("Wrong pixels").first.wait_for()
         page.wait_for_selector(DONE)
-        assert page.evaluate(RUNS_OF_THE_SCRIPT) == 0
+        wait_until(lambda: page.evaluate(RUNS_OF_THE_SCRIPT) == 0)  # it comes to rest
 
 
 RUNS_OF_THE_SCRIPT = """async () => {
