@@ -60,18 +60,22 @@ class SplitConfig(Settings):
         "then augments the rest first and splits the copies at random, which leaks validation into training.",
     )
     test_fraction: float = _setting(
-        1 / 3, "Test share", "Share of the stack held out as test (`blocks` and `notebook`); 0 holds nothing out.",
+        1 / 3, "Test share",
+        "Share of the stack held out as test (`blocks` and `notebook`), or of the rows (`bands`); 0 holds nothing out.",
         ge=0, le=0.9,
     )  # fmt: skip
     folds: int = _setting(3, "Folds", "Number of contiguous folds (`kfold`).", ge=2)
     fold: int = _setting(0, "Fold", "Which fold is the test part, counted from 0 (`kfold`).", ge=0)
     validation_fraction: float = _setting(
         0.15, "Validation share",
-        "Share of the remaining slices that decides early stopping and thresholds; of the copies, with `notebook`.",
+        "Share of the remaining slices that decides early stopping and thresholds; of the copies with `notebook`, of "
+        "the rows with `bands`.",
         gt=0, le=0.5,
     )  # fmt: skip
     gap: int = _setting(
-        1, "Gap", "Slices left out between training and validation, because neighbours look alike.",
+        1, "Gap",
+        "Slices left out between training and validation, because neighbours look alike; with `bands` it is rows, as "
+        "many as the network sees.",
         ge=0, unit="slices",
     )  # fmt: skip
     copies: int = _setting(

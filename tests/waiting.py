@@ -46,8 +46,8 @@ def epochs(name: str) -> int:
         return 0
 
 
-def starters(queue: JobQueue) -> list[int]:
-    """Numbers of the processes that start jobs of this queue; one that is not needed ends by itself."""
+def starters(queue: JobQueue, lane: str = "cpu") -> list[int]:
+    """Numbers of the processes that start the jobs of a lane; one that is not needed ends by itself."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -55,6 +55,6 @@ def starters(queue: JobQueue) -> list[int]:
             environment = (path.parent / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"work" in words and f"SEGCORE_MODELS_DIR={queue.models}".encode() in environment:
+        if words[-3:-1] == [b"work", lane.encode()] and f"SEGCORE_MODELS_DIR={queue.models}".encode() in environment:
             found.append(int(path.parent.name))
     return found

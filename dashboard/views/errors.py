@@ -120,6 +120,8 @@ def _table(selection: Selection, result: Result, found: MeasuresAt) -> None:
     }
     for name, threshold in evaluation.thresholds.items():
         columns[f"V_Rand at {threshold:.3f}"] = [one.v_rand for one in evaluation.points[name]]
+    if evaluation.segments:
+        columns["V_Rand of segments"] = [one.v_rand for one in evaluation.segments]
     table = pd.DataFrame(columns).sort_values("wrong pixels", ascending=False)
     key = f"slices of {result.run.name} {result.folder.name}"
     if len(table) > 1:
@@ -133,7 +135,8 @@ def _table(selection: Selection, result: Result, found: MeasuresAt) -> None:
     table = table.reset_index(drop=True)
     st.caption(
         f"{_shown_of(len(table), len(evaluation.slices), 'slices')} Click a row to see the slice, a column's name to "
-        "sort. V_Rand was measured at the run's own thresholds only."
+        "sort. V_Rand was measured at the run's own thresholds only"
+        + (", and of its segments." if evaluation.segments else ".")
     )
     st.dataframe(
         table,

@@ -22,7 +22,7 @@ from segcore.evaluation import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
 from segcore.runs import Run, SegmentPoint
-from segcore.segments import cut, find_basins
+from segcore.segments import segments_of
 from segcore.stacks import (
     HDF5_SUFFIXES,
     TIFF_SUFFIXES,
@@ -265,7 +265,7 @@ def _wanted(pixels: int) -> bool:
 
 
 def _segments(probability: NDArray[np.uint8], point: SegmentPoint) -> NDArray[np.int32]:
-    return cut(find_basins(probability, point.smoothing_px), point.bias, point.smallest_px)
+    return segments_of(probability, point.smoothing_px, point.bias, point.smallest_px)
 
 
 def _each(folder: Path, done: Tried, point: SegmentPoint) -> Iterator[NDArray[np.int32]]:

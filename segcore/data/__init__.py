@@ -16,10 +16,10 @@ from segcore.data.dataset import (
     install,
     installed,
     open_dataset,
-    slice_fingerprint,
 )
 from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
+from segcore.data.fingerprints import slice_fingerprint
 from segcore.data.importing import Preview, check_source, import_source
 from segcore.data.label_kinds import ClassValues, LabelsAre
 from segcore.data.label_reading import LabelOptions, UnlabelledSlices

@@ -18,7 +18,7 @@ from segcore.evaluation.segment_table import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import SILENT, Progress
 from segcore.runs import Run, SegmentPoint, threshold_value
-from segcore.segments import cut, find_basins
+from segcore.segments import segments_of
 from segcore.stacks import (
     Axes,
     PngWriter,
@@ -211,7 +211,7 @@ def _segments_of(
 
         def keep(z: int, probability: NDArray[np.uint8]) -> None:
             nonlocal rows
-            segments = cut(find_basins(probability, point.smoothing_px), point.bias, point.smallest_px)
+            segments = segments_of(probability, point.smoothing_px, point.bias, point.smallest_px)
             writer.write(segments.astype(dtype))
             for row in segment_rows(segments, z, stack.voxel_size_nm):
                 if rows is None:

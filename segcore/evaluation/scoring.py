@@ -27,6 +27,7 @@ from segcore.measures import (
     find_events,
     index_sums,
     last_membrane_value,
+    pieces_within,
     predicted_interior,
     score_segments,
     thin,
@@ -34,7 +35,7 @@ from segcore.measures import (
 )
 from segcore.progress import SILENT, Progress
 from segcore.runs import SegmentPoint
-from segcore.segments import cut, find_basins
+from segcore.segments import segments_of
 from segcore.stacks import Numbers, Stack, Truth, each_slice, paired
 
 KeepSegments = Callable[[int, NDArray[np.int32]], None]
@@ -94,13 +95,13 @@ def score(
         def measured(position: int) -> _SliceScore:
             truth, page = read(position)
             counts[position] = count_evidence(truth.interior, page, truth.counted)
-            one = _score_slice(truth, page, thresholds, events_at, slices[position])
+            segments = None
             if segment_point is not None:
-                segments = _segments(page, segment_point)
+                point = segment_point
+                segments = segments_of(page, point.smoothing_px, point.bias, point.smallest_px)
                 if keep_segments is not None:
                     keep_segments(position, segments)
-                neurites = true_neurites(truth.interior, truth.numbers)
-                one = dataclasses.replace(one, segments=score_segments(neurites, segments))
+            one = _score_slice(truth, page, segments, thresholds, events_at, slices[position])
             if not notebook_confusion:
                 return one
             sums = index_sums(truth.interior, predicted_interior(page, first), truth.counted)
@@ -161,12 +162,13 @@ class _SliceScore:
     notebook_sums: NDArray[np.int64] | None = None
 
 
-def _segments(page: NDArray[np.uint8], point: SegmentPoint) -> NDArray[np.int32]:
-    return cut(find_basins(page, point.smoothing_px), point.bias, point.smallest_px)
-
-
 def _score_slice(
-    truth: Truth, page: NDArray[np.uint8], thresholds: Mapping[str, float], events_at: str, z: int
+    truth: Truth,
+    page: NDArray[np.uint8],
+    segments: NDArray[np.int32] | None,
+    thresholds: Mapping[str, float],
+    events_at: str,
+    z: int,
 ) -> _SliceScore:
     """Prediction and label both end where the label is to be ignored."""
     neurites = true_neurites(truth.interior, truth.numbers)
@@ -175,12 +177,12 @@ def _score_slice(
     events: list[Event] = []
     for name, threshold in thresholds.items():
         prediction = truth.masked(predicted_interior(page, threshold))
-        segments = thin(prediction)
-        found = score_segments(neurites, segments)
+        thinned = thin(prediction)
+        found = score_segments(neurites, thinned)
         known[last_membrane_value(threshold)] = found
         points[name] = _point(truth.interior, prediction, found)
         if name == events_at:
-            events = find_events(neurites, segments, prediction, slice_index=z)
+            events = find_events(neurites, thinned, prediction, slice_index=z)
     for threshold in CHALLENGE_THRESHOLDS:
         value = last_membrane_value(threshold)
         if value not in known:
@@ -190,6 +192,7 @@ def _score_slice(
         points=points,
         over_thresholds=tuple(known[last_membrane_value(threshold)] for threshold in CHALLENGE_THRESHOLDS),
         events=events,
+        segments=None if segments is None else score_segments(neurites, pieces_within(segments, truth.counted)),
     )
 
 

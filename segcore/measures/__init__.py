@@ -21,7 +21,7 @@ from segcore.measures.threshold_values import (
     predicted_interior,
     threshold_after,
 )
-from segcore.measures.topology import SegmentationScore, score_segments, thin, true_neurites
+from segcore.measures.topology import SegmentationScore, pieces_within, score_segments, thin, true_neurites
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
@@ -45,6 +45,7 @@ __all__ = [
     "last_membrane_value",
     "mean_over_slices",
     "notebook_percent",
+    "pieces_within",
     "pixel_measures",
     "predicted_interior",
     "score_segments",

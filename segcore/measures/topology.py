@@ -49,6 +49,19 @@ def true_neurites(interior: NDArray[np.bool_], numbers: NDArray[np.uint32] | Non
     return np.asarray(found, dtype=np.int32)
 
 
+def pieces_within(segments: NDArray[np.int32], counted: NDArray[np.bool_] | None) -> NDArray[np.int32]:
+    """Segments (H, W) that end where nothing counts, as at the edge of a slice: their 4-connected pieces, 0 elsewhere.
+
+    Themselves where everything counts (None).
+    """
+    if counted is None:
+        return segments
+    from skimage.measure import label
+
+    pieces = label(np.where(counted, segments, 0), background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    return np.asarray(pieces, dtype=np.int32)
+
+
 def thin(prediction_interior: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Segments of a prediction, its membranes thinned to lines of one pixel.
 

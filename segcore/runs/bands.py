@@ -41,6 +41,7 @@ def make_bands(height: int, config: SplitConfig, gap_px: int) -> Bands:
     """Training above, then a gap, validation and test.
 
     The gap is as wide as the network sees, so that no pixel that is learned from is made of one that is judged.
+    Validation gets more than its share where that would be too little to choose by.
 
     Args:
         height: of a slice, in pixels.
@@ -52,7 +53,7 @@ def make_bands(height: int, config: SplitConfig, gap_px: int) -> Bands:
     """
     rows = height - gap_px
     test = round(config.test_fraction * rows)
-    validation = max(1, round(config.validation_fraction * (rows - test)))
+    validation = max(LEAST_PX, round(config.validation_fraction * (rows - test)))
     train = rows - test - validation
     thinnest = min(train, validation, *([test] if test else []))
     if thinnest < LEAST_PX:

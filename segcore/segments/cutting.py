@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.segments.basins import Basins
+from segcore.segments.basins import Basins, find_basins
 
 SMALLEST_PX = 25
 _SURE = 0.001
+
+
+def segments_of(
+    probability: NDArray[np.uint8], smoothing_px: float, bias: float, smallest_px: int = SMALLEST_PX
+) -> NDArray[np.int32]:
+    """The segments of a slice, by one cut of its basins; see `find_basins` and `cut`."""
+    return cut(find_basins(probability, smoothing_px), bias, smallest_px)
 
 
 def cut(basins: Basins, bias: float, smallest_px: int = SMALLEST_PX) -> NDArray[np.int32]:

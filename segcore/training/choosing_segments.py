@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore.errors import ConfigError
-from segcore.measures import score_segments, true_neurites
+from segcore.measures import pieces_within, score_segments, true_neurites
 from segcore.runs import SegmentPoint
 from segcore.segments import SMALLEST_PX, cut, find_basins
 from segcore.stacks import Numbers, each_slice, paired
@@ -68,7 +68,8 @@ def choose_segments(
             found = []
             for smoothing in SMOOTHINGS_PX:
                 basins = find_basins(page, smoothing)
-                scores = [score_segments(neurites, cut(basins, bias)) for bias in BIASES]
+                cuts = (pieces_within(cut(basins, bias), truth.counted) for bias in BIASES)
+                scores = [score_segments(neurites, one) for one in cuts]
                 found.append([(one.v_rand, one.v_info) for one in scores])
             return found
 

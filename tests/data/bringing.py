@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 
+import pytest
 import tifffile
 from PIL import Image
 
 from segcore.data import LabelOptions
 from segcore.data import check_source as check
 from segcore.data import import_source as bring
+from segcore.errors import DataError
 
 _OF_LABELS = {field.name for field in dataclasses.fields(LabelOptions)}
 
@@ -37,3 +40,23 @@ def write_folder(folder, pages, name="{}.tif", first=0):
         else:
             Image.fromarray(page).save(path)
     return folder
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in sorted(folder.rglob("*")):
+            packed.write(file, f"{folder.name}/{file.relative_to(folder)}")
+    return path
+
+
+def assert_refused(source, message, data_dir, listing, name="cells", **options):
+    """Refused in one line that names a path, with nothing left, and the checks say the same."""
+    with pytest.raises(DataError, match=message) as caught:
+        import_source(source, name, **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.path is not None
+    assert listing(data_dir) == []
+    checks = check_source(source, name, **options)
+    assert [check.passed for check in checks] == [True] * (len(checks) - 1) + [False]
+    assert checks[-1].message == str(caught.value)
+    assert listing(data_dir) == []

@@ -8,56 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import tifffile
-from bringing import check_source, import_source, write_folder
-from PIL import Image
+from bringing import assert_refused, check_source, import_source, write_folder, zipped
 
-from segcore.cli import main
 from segcore.data.dataset import installed, open_dataset
-from segcore.data.polarity import interior_is_white
 from segcore.errors import DataError, StorageError
 from segcore.progress import Cancelled, Progress
-from segcore.stacks import array_stack
-
-
-@pytest.fixture
-def twelve(small_pair):
-    """Twelve slices, so that 2 and 10 are both there."""
-    images, labels = small_pair
-    order = [z % 5 for z in range(12)]
-    images = images[order].copy()
-    images[:, 0, 0] = np.arange(12)
-    return images, labels[order]
-
-
-@pytest.fixture
-def notebook(tmp_path, twelve):
-    """The notebook's layout."""
-    images, labels = twelve
-    write_folder(tmp_path / "nb/train", images)
-    write_folder(tmp_path / "nb/label", labels)
-    write_folder(tmp_path / "nb/test", images[::-1])
-    return tmp_path / "nb"
-
-
-def zipped(folder, path):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in sorted(folder.rglob("*")):
-            packed.write(file, f"{folder.name}/{file.relative_to(folder)}")
-    return path
-
-
-def assert_refused(source, message, data_dir, listing, name="cells", **options):
-    """Refused in one line that names a path, with nothing left, and the checks say the same."""
-    with pytest.raises(DataError, match=message) as caught:
-        import_source(source, name, **options)
-    assert "\n" not in str(caught.value)
-    assert caught.value.path is not None
-    assert listing(data_dir) == []
-    checks = check_source(source, name, **options)
-    assert [check.passed for check in checks] == [True] * (len(checks) - 1) + [False]
-    assert checks[-1].message == str(caught.value)
-    assert listing(data_dir) == []
-
 
 # --- sources ----------------------------------------------------------------------------------
 
@@ -173,102 +128,6 @@ def test_colour_images_and_masks(tmp_path, twelve, data_dir):
     np.testing.assert_array_equal(dataset.labels, labels)
 
 
-# --- labels -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("values", [(0, 1), (0, 255), (7, 9), (0, 65535), (0.0, 1.0), (-1.5, 2.5)])
-@pytest.mark.parametrize("white", ["interior", "membrane"])
-def test_any_two_values_and_either_polarity(tmp_path, twelve, data_dir, values, white):
-    images, labels = twelve
-    low, high = values
-    kind = np.float32 if isinstance(low, float) else np.min_scalar_type(high)
-    mask = np.where((labels > 0) == (white == "interior"), high, low).astype(kind)
-    tifffile.imwrite(tmp_path / "i.tif", images)
-    tifffile.imwrite(tmp_path / "m.tif", mask)
-    (dataset,) = import_source(tmp_path / "i.tif", "a", labels=tmp_path / "m.tif")
-    np.testing.assert_array_equal(dataset.labels, labels)
-    (dataset,) = import_source(tmp_path / "i.tif", "b", labels=tmp_path / "m.tif", polarity=f"{white}-white")
-    np.testing.assert_array_equal(dataset.labels, labels)
-    (dataset,) = import_source(tmp_path / "i.tif", "c", labels=tmp_path / "m.tif", polarity="interior-white")
-    np.testing.assert_array_equal(dataset.labels, labels if white == "interior" else 255 - labels)
-
-
-def test_bright_membranes_have_to_be_declared(tmp_path, twelve, data_dir, listing):
-    images, labels = twelve
-    tifffile.imwrite(tmp_path / "i.tif", 255 - images)
-    tifffile.imwrite(tmp_path / "m.tif", labels)
-    options = {"labels": tmp_path / "m.tif"}
-    assert_refused(tmp_path / "i.tif", "ambiguous.*expected --polarity interior-white or", data_dir, listing, **options)
-    (dataset,) = import_source(tmp_path / "i.tif", "cells", polarity="interior-white", **options)
-    np.testing.assert_array_equal(dataset.labels, labels)
-
-
-def test_masks_without_structure_are_ambiguous():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (3, 64, 64), np.uint8)
-    masks = np.where(rng.random((3, 64, 64)) < 0.5, np.uint8(255), np.uint8(0))
-    with pytest.raises(DataError, match="ambiguous"):
-        interior_is_white(array_stack(images), array_stack(masks))
-
-
-def test_polarity_of_every_single_real_slice(isbi_folder):
-    images = tifffile.imread(isbi_folder / "train-volume.tif")
-    labels = tifffile.imread(isbi_folder / "train-labels.tif")
-    for z in range(0, 30, 6):
-        one = array_stack(images[z : z + 1])
-        assert interior_is_white(one, array_stack(labels[z : z + 1]))[0]
-        assert not interior_is_white(one, array_stack(255 - labels[z : z + 1]))[0]
-
-
-def test_nearly_binary_masks_name_the_threshold_that_helps(tmp_path, twelve, data_dir, listing):
-    images, labels = twelve
-    source = write_folder(tmp_path / "i", images)
-    masks = tmp_path / "m"
-    masks.mkdir()
-    for z, page in enumerate(labels):
-        Image.fromarray(page).save(masks / f"{z}.jpg", quality=95)
-    assert_refused(
-        source,
-        r"nearly binary.*found \d+ values from 0 to 255, \d+\.\d % .*expected exactly two.*--threshold-labels 128",
-        data_dir,
-        listing,
-        labels=masks,
-    )
-    (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=128)
-    assert (np.asarray(dataset.labels) != labels).mean() < 0.01
-    assert "thresholded" in next(check.message for check in dataset.info.checks if "two values" in check.name)
-
-
-@pytest.mark.parametrize("values", [[0, 100, 255], range(256)])
-def test_masks_of_3_or_256_values(tmp_path, twelve, data_dir, listing, values):
-    images, _ = twelve
-    mask = np.resize(np.array(list(values), np.uint8), images.shape)
-    tifffile.imwrite(tmp_path / "i.tif", images)
-    tifffile.imwrite(tmp_path / "m.tif", mask)
-    message = {
-        3: "m.tif: the masks are not binary; found 3 values.*expected two values",
-        256: "m.tif: the masks are no masks: .* as in a grey image; found 256 values.*are images and masks exchanged",
-    }[len(values)]
-    assert_refused(tmp_path / "i.tif", message, data_dir, listing, labels=tmp_path / "m.tif")
-
-
-def test_masks_of_one_value(tmp_path, twelve, data_dir, listing):
-    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
-    tifffile.imwrite(tmp_path / "m.tif", np.zeros_like(twelve[0]))
-    options = {"labels": tmp_path / "m.tif"}
-    assert_refused(tmp_path / "i.tif", "only one value; found 0", data_dir, listing, **options)
-    assert_refused(tmp_path / "i.tif", "threshold leaves only", data_dir, listing, threshold_labels=9, **options)
-
-
-def test_one_slice_may_be_all_interior(tmp_path, twelve, data_dir):
-    labels = twelve[1].copy()
-    labels[3] = 255
-    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
-    tifffile.imwrite(tmp_path / "m.tif", labels)
-    (dataset,) = import_source(tmp_path / "i.tif", "cells", labels=tmp_path / "m.tif")
-    assert dataset.info.membrane_percent[3] == 0
-
-
 # --- folders that do not fit ------------------------------------------------------------------
 
 
@@ -344,75 +203,6 @@ def test_several_stacks(tmp_path, twelve, data_dir, listing):
     assert_refused(tmp_path / "x", "several stacks", data_dir, listing)
 
 
-# --- damaged files ----------------------------------------------------------------------------
-
-
-def test_missing_paths(tmp_path, twelve, data_dir, listing):
-    assert_refused(tmp_path / "nowhere", "nowhere: there is no such file or folder", data_dir, listing)
-    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
-    options = {"labels": tmp_path / "none.tif"}
-    assert_refused(tmp_path / "i.tif", r"none\.tif: there is no such file", data_dir, listing, **options)
-
-
-@pytest.mark.parametrize("damage", ["text", "empty", "cut in a page", "cut header"])
-@pytest.mark.parametrize("place", ["train/5.tif", "label/5.tif", "test/5.tif"])
-def test_damaged_files(notebook, data_dir, listing, damage, place):
-    path = notebook / place
-    whole = path.read_bytes()
-    path.write_bytes({"text": b"not a picture", "empty": b"", "cut in a page": whole[:-500]}.get(damage, whole[:100]))
-    assert_refused(notebook, place, data_dir, listing)
-
-
-def test_pixels_that_cannot_be_decoded_in_the_second_dataset_undo_the_first(notebook, data_dir, listing):
-    page = tifffile.imread(notebook / "test/11.tif")
-    tifffile.imwrite(notebook / "test/11.tif", page, compression="zstd", metadata=None)
-    with tifffile.TiffFile(notebook / "test/11.tif") as tiff:
-        place, count = tiff.pages.first.dataoffsets[0], tiff.pages.first.databytecounts[0]
-    data = bytearray((notebook / "test/11.tif").read_bytes())
-    data[place : place + count] = bytes(count)
-    (notebook / "test/11.tif").write_bytes(data)
-    assert_refused(notebook, r"11\.tif.*cannot be decoded", data_dir, listing)
-
-
-def test_not_a_number_in_a_float_image_is_padding_and_in_a_mask_refused(tmp_path, twelve, data_dir, listing):
-    grey, mask = (pages.astype(np.float32) for pages in twelve)
-    grey[:, :10] = np.nan
-    tifffile.imwrite(tmp_path / "i.tif", grey)
-    tifffile.imwrite(tmp_path / "m.tif", mask)
-    (made,) = import_source(tmp_path / "i.tif", "floats", labels=tmp_path / "m.tif")
-    assert not made.images[:, :10].any()
-    said = next(check.message for check in made.info.checks if check.name == "floats: intensities")
-    assert "12 of 12 slices looked at have padding (up to 16.4 % of a slice)" in said
-    mask[7, 3, 3] = np.nan
-    tifffile.imwrite(tmp_path / "m.tif", mask)
-    with pytest.raises(DataError, match=r"mask 007 holds values that are no numbers; found 1 of"):
-        import_source(tmp_path / "i.tif", "again", labels=tmp_path / "m.tif")
-
-
-def test_few_grey_values_are_warned_of(tmp_path, twelve, data_dir):
-    tifffile.imwrite(tmp_path / "i.tif", twelve[0] // 16)
-    (made,) = import_source(tmp_path / "i.tif", "few")
-    assert "WARNING: the tissue has only 14 grey values of 256" in made.info.checks[-1].message
-
-
-def test_messages_about_a_zip_name_the_file_in_it(notebook, tmp_path, data_dir, listing):
-    (notebook / "label/7.tif").write_text("text")
-    archive = zipped(notebook, tmp_path / "nb.zip")
-    assert_refused(archive, f"^{archive}/nb/label/7.tif: no TIFF file", data_dir, listing)
-
-
-def test_zip_that_is_too_large(notebook, tmp_path, data_dir, listing):
-    archive = zipped(notebook, tmp_path / "nb.zip")
-    assert_refused(archive, "unpacks to too much", data_dir, listing, unpack_limit=10_000)
-
-
-def test_zip_that_leads_out(tmp_path, data_dir, listing):
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
-        packed.writestr("../../evil.tif", "x")
-    assert_refused(tmp_path / "a.zip", "leads out of the archive", data_dir, listing)
-    assert not list(tmp_path.rglob("evil.tif"))
-
-
 # --- names and values -------------------------------------------------------------------------
 
 
@@ -434,11 +224,6 @@ def test_unsafe_name(notebook, data_dir, listing):
 def test_voxel_sizes_that_are_none(notebook, data_dir, size):
     with pytest.raises(DataError, match="voxel size is no size"):
         import_source(notebook, "cells", voxel_size_nm=size)
-
-
-def test_unknown_polarity(notebook, data_dir):
-    with pytest.raises(DataError, match="unknown polarity; found upside-down"):
-        import_source(notebook, "cells", polarity="upside-down")
 
 
 def test_disk_that_takes_no_more_bytes(notebook, data_dir, run_python, listing):
@@ -529,17 +314,6 @@ def test_memory_does_not_grow_with_the_slices(tmp_path, small_pair, run_python):
         peaks.append(int(done.stdout))
     slice_bytes = 61 * 6 * 48 * 8
     assert all(later - earlier < 10 * slice_bytes for earlier, later in pairwise(peaks)), peaks
-
-
-def test_the_threshold_itself_is_white(tmp_path, twelve, data_dir, capsys):
-    images, labels = twelve
-    masks = write_folder(tmp_path / "m", np.where(labels > 0, np.uint8(128), np.uint8(127)))
-    source = write_folder(tmp_path / "i", images)
-    (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=128, polarity="interior-white")
-    np.testing.assert_array_equal(dataset.labels, labels)
-    with pytest.raises(SystemExit):
-        main(["import", "--help"])
-    assert "VALUE and more is white" in " ".join(capsys.readouterr().out.split())
 
 
 def test_one_pair_of_folders_whose_names_hold_other_numbers_too(tmp_path, twelve, data_dir):

@@ -25,10 +25,12 @@ from segcore.measures import (
     true_neurites,
 )
 from segcore.progress import Progress
+from segcore.runs import SegmentPoint
 from segcore.stacks import IGNORE, open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+POINT = SegmentPoint(smoothing_px=1, bias=0.5, smallest_px=9)
 POINTS = {"pixel": 0.5, "topology": 0.7}
 
 
@@ -77,6 +79,15 @@ def test_an_ignored_part_is_as_if_the_slice_ended_there():
         for one, other in zip(found.points[name], expected.points[name], strict=True):
             assert (one.v_rand, one.v_info) == (other.v_rand, other.v_info)
     assert [(one.kind, one.y, one.x) for one in found.events] == [(one.kind, one.y, one.x) for one in expected.events]
+
+
+def test_a_segment_ends_where_the_label_is_ignored():
+    """Two halves of a room on the two sides of what nobody labelled are two neurites and no merge."""
+    labels = np.full((1, 40, 60), 255, np.uint8)
+    labels[:, :, 28:32] = IGNORE
+    found = evaluate(np.full(labels.shape, 250, np.uint8), labels, segment_point=POINT, thresholds={"pixel": 0.5})
+    assert found.neurites == (2,)
+    assert found.segments[0].v_rand == found.points["pixel"][0].v_rand == 1
 
 
 def test_every_number_is_that_of_the_slice_alone():

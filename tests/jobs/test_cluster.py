@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from waiting import all_ended, epochs, wait_for
+from tiny import ENDLESS, TINY, state
+from waiting import all_ended, epochs, starters, wait_for
 
-from segcore.config import ModelConfig, RunConfig, TrainConfig
+from segcore.config import ModelConfig
 from segcore.errors import ConfigError
 from segcore.jobs.cluster import ClusterConfig, read_cluster
 from segcore.jobs.job import NOT_FOLLOWED
@@ -18,12 +19,6 @@ from segcore.locking import is_locked, locked
 from segcore.runs import open_run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
-
-TINY = RunConfig(
-    model=ModelConfig(width=2, depth=2),
-    train=TrainConfig(epochs=2, epoch_samples=4, batch_size=4, patch_px=32, precision="32"),
-)
-ENDLESS = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=100_000))
 
 
 @pytest.fixture
@@ -47,26 +42,10 @@ def start(queue, run, config=TINY, **options):
     return queue.start(dataset="cells", config=config, run=run, token=run, accelerator="slurm", **options)
 
 
-def state(queue, number):
-    return queue.job(number).state
-
-
 def attendant_of(queue, number):
     """The process that holds the attendant's lock: the parent of the job's."""
     fields = Path(f"/proc/{queue.job(number).pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[1])
-
-
-def runner_of(queue):
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-            environment = (path.parent / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[-3:-1] == [b"work", b"slurm"] and f"SEGCORE_MODELS_DIR={queue.models}".encode() in environment:
-            return int(path.parent.name)
-    return None
 
 
 # --- settings -----------------------------------------------------------------------------------
@@ -172,7 +151,7 @@ def test_all_of_it_is_killed_on_the_cluster(queue):
 def test_the_runner_is_killed_and_the_job_goes_on(queue):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 2, "two epochs", 240)
-    os.kill(runner_of(queue), signal.SIGKILL)
+    os.kill(starters(queue, "slurm")[0], signal.SIGKILL)
     wait_for(lambda: not is_locked(queue.lane_lock("slurm")), "the runner's end")
     assert state(queue, 1) == "training"
     queue.stop(1)  # which lets another one begin
@@ -276,7 +255,7 @@ def test_what_waits_in_the_clusters_queue_is_taken_out_of_it(queue, scheduler):
 def test_what_the_scheduler_ended_while_nobody_looked(queue, scheduler):
     start(queue, "a", ENDLESS)
     wait_for(lambda: epochs("a") >= 1, "an epoch", 240)
-    os.kill(runner_of(queue), signal.SIGKILL)
+    os.kill(starters(queue, "slurm")[0], signal.SIGKILL)
     wait_for(lambda: not is_locked(queue.lane_lock("slurm")), "the runner's end")
     (scheduler / "1000.state").write_text("NODE_FAIL")
     for number in (attendant_of(queue, 1), queue.job(1).pid):

@@ -11,35 +11,18 @@ import threading
 from itertools import pairwise
 
 import pytest
+from tiny import ENDLESS, TINY, state
 from waiting import REPOSITORY, all_ended, epochs, starters, wait_for
 
-from segcore.config import LossConfig, ModelConfig, RunConfig, TrainConfig
+from segcore.config import ModelConfig
 from segcore.locking import is_locked, locked
 from segcore.runs import Previews, open_run, read_status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
-TINY = RunConfig(
-    model=ModelConfig(width=2, depth=2),
-    loss=LossConfig(),
-    train=TrainConfig(epochs=2, epoch_samples=4, batch_size=4, patch_px=32, precision="32"),
-)
-ENDLESS = dataclasses.replace(TINY, train=dataclasses.replace(TINY.train, epochs=100_000))
-
-
-@pytest.fixture
-def queue(models_dir, cells, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    with all_ended() as queue:
-        yield queue
-
 
 def start(queue, run, config=TINY, **options):
     return queue.start(dataset="cells", config=config, run=run, token=run, accelerator="cpu", **options)
-
-
-def state(queue, number):
-    return queue.job(number).state
 
 
 def test_from_start_to_figures(queue):

@@ -18,6 +18,7 @@ from skimage.segmentation import watershed
 from segcore.measures.events import find_events
 from segcore.measures.topology import (
     components,
+    pieces_within,
     score_segments,
     thin,
     true_neurites,
@@ -284,3 +285,10 @@ def test_neurites_by_their_numbers():
 def test_without_numbers_neurites_are_components():
     interior = np.random.default_rng(0).random((30, 40)) < 0.6
     np.testing.assert_array_equal(true_neurites(interior), components(interior))
+
+
+def test_segments_end_where_nothing_counts():
+    segments = np.array([[4, 4, 4, 4], [7, 7, 4, 4]], np.int32)
+    counted = np.array([[1, 0, 1, 1], [1, 1, 0, 1]], bool)
+    assert pieces_within(segments, counted).tolist() == [[1, 0, 2, 2], [3, 3, 0, 2]]
+    assert pieces_within(segments, None) is segments

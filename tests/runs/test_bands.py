@@ -42,6 +42,11 @@ def test_by_hand():
     ]  # fmt: skip
 
 
+def test_validation_gets_what_it_needs():
+    """144 rows beside a gap of 112: a third is test, and 15 % of the rest would be 14 rows."""
+    assert make_bands(256, BANDS, 112) == Bands(train=(0, 64), validation=(176, 208), test=(208, 256))
+
+
 def test_nothing_held_out():
     split = make_split(1, SplitConfig(protocol="bands", test_fraction=0), height=512, gap_px=112)
     assert split.test == ()
