@@ -61,8 +61,11 @@ def _about(info: DatasetInfo) -> None:
         labels += f" (slices {slice_ranges(info.unlabelled_slices)} as a whole)"
     if info.one_class_slices:
         labels += f"; of one class only: slices {slice_ranges(info.one_class_slices)}"
+    volumes = (
+        f" in {len(info.volumes)} volumes ({words.listed([one.name for one in info.volumes])})" if info.volumes else ""
+    )
     st.markdown(
-        f"{words.shape(info)}, {labels}"
+        f"{words.shape(info)}{volumes}, {labels}"
         + (f" · source: {words.plain(info.source)}" if info.source else "")
         + (f" · terms: {words.plain(info.terms)}" if info.terms else "")
     )

@@ -125,13 +125,14 @@ def _how_it_is_read(files: list[Any]) -> tuple[str, Axes]:
     if len(files) != 1 or not files[0].name.lower().endswith((*VOLUME_SUFFIXES, ".gz", *TIFF_SUFFIXES)):
         return "", "zyx"
     left, right = st.columns(2)
-    inside = ""
+    inside, place = "", left
     if files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
         inside = left.text_input(
             "Path of the images inside the file (if it holds several)", key="try it inside", placeholder="volumes/raw",
             on_change=_forget, help="What the file holds is listed when the model is run.",
         ).strip()  # fmt: skip
-    axes: Axes = right.selectbox(
+        place = right
+    axes: Axes = place.selectbox(
         "Order of the axes", list(words.AXES), key="try it axes", format_func=words.AXES.__getitem__,
         on_change=_forget, help=words.HELP["axes"],
     )  # fmt: skip

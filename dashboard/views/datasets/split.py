@@ -55,6 +55,10 @@ def split_section(selection: Selection, info: DatasetInfo) -> None:
         if not split.pool
         else "In this protocol copies of a slice are both trained on and validated with."
     )
+    if info.volumes and not split.pool:
+        st.caption(
+            "Each volume is divided by itself, unless one is too short for that; dashed lines stand between them."
+        )
     prints = info.slice_fingerprints
     found = run.audit_split() if chosen == "run" and run else audit_split(split, prints)
     _audit(split, found, info)
