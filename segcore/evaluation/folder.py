@@ -1,6 +1,7 @@
 """The folder an evaluation is kept in: written whole, read with every number checked.
 
     evidence.npz    pixel tables, from which all pixel measures follow
+    error_parts.npz wrong pixels by what they are part of, a table an operating point
     slices.csv      a row a slice: the scores that need the images, and what follows from the tables
     events.csv      a row a split or merge, with its place
     summary.json    the thresholds, the measures of all slices together, and the facts the caller adds
@@ -24,25 +25,29 @@ import json
 import math
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
-from segcore.measures import CHALLENGE_THRESHOLDS, Event, PixelEvidence, SegmentationScore
+from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, PixelEvidence, SegmentationScore
 from segcore.runs import SegmentPoint
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
 _TUPLES = ("neurites", "segments", "overlaps_px")
+_YOUNGER = ("loop", "harm", "openings")
 _OF_SEGMENTS = tuple(field.name for field in fields(SegmentPoint))
 SEGMENTS = "segments.tif"
+ERROR_PARTS_FILE = "error_parts.npz"
 
 
 def write_evaluation(
@@ -80,6 +85,9 @@ def write_evaluation(
         shutil.rmtree(fresh, ignore_errors=True)
         with atomic_folder(fresh) as making:
             evaluation.evidence.save(making / "evidence.npz")
+            if evaluation.error_parts:
+                counts = np.stack([one.counts for one in evaluation.error_parts.values()])
+                np.savez_compressed(making / ERROR_PARTS_FILE, points=list(evaluation.error_parts), counts=counts)
             _write_table(making / "slices.csv", slice_rows(evaluation))
             _write_table(making / "events.csv", _event_rows(evaluation), [field.name for field in fields(Event)])
             write_json(making / "summary.json", summary(evaluation) | {"facts": finite(facts)})
@@ -116,7 +124,9 @@ def _event_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     rows = []
     for event in evaluation.events:
         row = {field.name: getattr(event, field.name) for field in fields(Event)}
-        rows.append(row | {key: " ".join(map(str, row[key])) for key in _TUPLES})
+        row |= {key: " ".join(map(str, row[key])) for key in _TUPLES}
+        row["openings"] = " ".join(f"{y}:{x}" for y, x in event.openings)
+        rows.append(row | {"loop": int(event.loop)})
     return rows
 
 
@@ -152,7 +162,7 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, dict[str, Any]]:
     rows = _read_table(folder / "slices.csv")
     events = tuple(_event(row, folder / "events.csv", line) for line, row in _read_table(folder / "events.csv"))
     try:
-        evaluation = _evaluation(stored, evidence, rows, events)
+        evaluation = _evaluation(stored, evidence, rows, events, _error_parts(folder / ERROR_PARTS_FILE, evidence))
         checked = (
             (folder / "slices.csv", [row for _, row in rows], _as_read(slice_rows(evaluation))),
             (path, stored, json.loads(json.dumps(summary(evaluation)))),
@@ -172,6 +182,7 @@ def _evaluation(
     evidence: PixelEvidence,
     rows: Sequence[tuple[int, dict[str, str]]],
     events: tuple[Event, ...],
+    error_parts: dict[str, ErrorParts],
 ) -> Evaluation:
     thresholds = {name: float(point["threshold"]) for name, point in stored["operating_points"].items()}
     if not rows or len(rows) != len(evidence) or not thresholds:
@@ -180,6 +191,10 @@ def _evaluation(
     points = {key.removesuffix(suffix) for key in rows[0][1] if key.endswith(suffix) and not key.startswith("at_")}
     if unknown := points - thresholds.keys() - {"segments"}:
         raise ValueError(f"scores in slices.csv at {', '.join(sorted(unknown))}, which summary.json does not know")
+    for name, parts in error_parts.items():
+        confusion = evidence.confusion(thresholds[name])
+        if not np.array_equal(sum(parts.wrong().values()), confusion.wrong_pixels):
+            raise ValueError(f"error_parts.npz has another number of wrong pixels at {name} than evidence.npz")
     notebook, made = stored.get("notebook_confusion"), stored.get("segments")
     return Evaluation(
         slices=tuple(int(row["slice"]) for _, row in rows),
@@ -198,8 +213,24 @@ def _evaluation(
         segments=()
         if made is None
         else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for _, row in rows),
+        error_parts=error_parts,
         notebook_sums=None if notebook is None else np.array(notebook["index_sums"], dtype=np.int64).reshape(2, 2),
     )
+
+
+def _error_parts(path: Path, evidence: PixelEvidence) -> dict[str, ErrorParts]:
+    """By operating point; none in an evaluation that is older than they are."""
+    if not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            counts = archive["counts"].astype(np.int64, casting="safe")
+            found = {str(name): ErrorParts(one) for name, one in zip(archive["points"], counts, strict=True)}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunError("cannot be read", path=path, found=error, expected=_EVALUATE_AGAIN) from error
+    if any(len(parts.counts) != len(evidence) for parts in found.values()):
+        raise RunError("has another number of slices than evidence.npz", path=path, expected=_EVALUATE_AGAIN)
+    return found
 
 
 def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -229,10 +260,15 @@ def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
 def _event(row: dict[str, str], path: Path, line: int) -> Event:
     try:
         numbers = {key: tuple(int(part) for part in row[key].split()) for key in _TUPLES}
-        plain = {f.name: int(row[f.name]) for f in fields(Event) if f.name not in (*_TUPLES, "kind")}
+        plain = {f.name: int(row[f.name]) for f in fields(Event) if f.name not in (*_TUPLES, *_YOUNGER, "kind")}
+        # Written before there were any: one opening, and a harm that nobody measured.
+        openings = row.get("openings") or f"{row['y']}:{row['x']}"
+        places = tuple((int(y), int(x)) for y, x in (one.split(":") for one in openings.split()))
+        loop, harm = row.get("loop", "0") == "1", float(row.get("harm") or math.nan)
         if row["kind"] not in ("split", "merge"):
             raise ValueError(f"kind {row['kind']}")
-        return Event(kind="split" if row["kind"] == "split" else "merge", **numbers, **plain)  # type: ignore[arg-type]
+        kind: Literal["split", "merge"] = "split" if row["kind"] == "split" else "merge"
+        return Event(kind=kind, loop=loop, harm=harm, openings=places, **numbers, **plain)  # type: ignore[arg-type]
     except (KeyError, ValueError) as error:
         raise RunError(f"line {line} is not an event", path=path, found=error, expected=_EVALUATE_AGAIN) from error
 

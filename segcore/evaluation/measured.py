@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from segcore.errors import ConfigError
 from segcore.measures import (
     CHALLENGE_THRESHOLDS,
+    ERROR_PARTS,
     LARGEST_TOLERANCE_PX,
     Confusion,
+    ErrorParts,
     Event,
     PixelEvidence,
     SegmentationScore,
@@ -62,10 +64,12 @@ class Evaluation:
         neurites: number of true neurites, as in `segcore.measures.true_neurites`.
         points: scores by name of the operating point.
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
-        events: splits and merges at the operating point `events_at`, worst first within a slice.
-        events_at: see above.
+        events: splits and merges at `events_at`, those that do most harm first within a slice.
+        events_at: `segments`, or the operating point whose prediction they are of.
         segment_point: how segments were made; None where none were.
         segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
+        error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
+            that is older than they are.
         notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
             operating point; None unless asked for.
     """
@@ -81,6 +85,7 @@ class Evaluation:
     events_at: str
     segment_point: SegmentPoint | None = None
     segments: tuple[SegmentationScore, ...] = ()
+    error_parts: dict[str, ErrorParts] = field(default_factory=dict)
     notebook_sums: NDArray[np.int64] | None = None
 
 
@@ -129,8 +134,8 @@ def _segments_object(evaluation: Evaluation) -> dict[str, float] | None:
     if evaluation.segment_point is None:
         return None
     means = {
-        field.name: mean_over_slices([getattr(one, field.name) for one in evaluation.segments])
-        for field in fields(SegmentationScore)
+        score.name: mean_over_slices([getattr(one, score.name) for one in evaluation.segments])
+        for score in fields(SegmentationScore)
     }
     return means | asdict(evaluation.segment_point)
 
@@ -156,6 +161,8 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
                 "operating_point": evaluation.events_at,
                 "splits": sum(event.kind == "split" for event in evaluation.events),
                 "merges": sum(event.kind == "merge" for event in evaluation.events),
+                "loops": sum(event.loop for event in evaluation.events),
+                "harm": _sum([max(event.harm, 0.0) for event in evaluation.events]),
             },
         }
     )
@@ -185,7 +192,16 @@ def _point_summary(evaluation: Evaluation, name: str) -> dict[str, Any]:
         "mean_over_slices": means,
         "wrong_pixels_by_tolerance_px": [int(one.wrong_pixels) for one in tolerant],
         "wrong_percent_by_tolerance_px": [float(one.wrong_percent) for one in tolerant],
-    }
+    } | _parts_summary(evaluation.error_parts.get(name))
+
+
+def _parts_summary(parts: ErrorParts | None) -> dict[str, Any]:
+    if parts is None:
+        return {}
+    by_tolerance = [
+        {part: int(pixels.sum()) for part, pixels in parts.wrong(px).items()} for px in range(LARGEST_TOLERANCE_PX + 1)
+    ]
+    return {"wrong_pixels_by_part_and_tolerance_px": by_tolerance}
 
 
 def _scores(confusion: Confusion, scores: PointScore) -> dict[str, float]:
@@ -196,6 +212,7 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The measures of every slice, a row a slice; nan where not defined."""
     confusions = {name: evaluation.evidence.confusion(t) for name, t in evaluation.thresholds.items()}
     counts = Counter((event.kind, event.slice) for event in evaluation.events)
+    harms = harm_by_slice(evaluation)
     rows = []
     for i, (z, name) in enumerate(zip(evaluation.slices, evaluation.names, strict=True)):
         row: dict[str, Any] = {"slice": z, "name": name, "neurites": evaluation.neurites[i]}
@@ -205,13 +222,46 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
             del measures["pixels"]
             measures |= measures.pop("confusion") | _scores(confusion[i], evaluation.points[point][i])
             row |= {f"{point}_{key}": value for key, value in measures.items()}
+            if point in evaluation.error_parts:
+                wrong = evaluation.error_parts[point].wrong()
+                row |= {f"{point}_{part}_pixels": int(wrong[part][i]) for part in ERROR_PARTS}
         if evaluation.segments:
             row |= {f"segments_{key}": value for key, value in asdict(evaluation.segments[i]).items()}
-        row |= {"splits": counts["split", z], "merges": counts["merge", z]}
+        row |= {"splits": counts["split", z], "merges": counts["merge", z], "harm": harms.get(z, 0.0)}
         for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
             row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}
         rows.append(row)
     return rows
+
+
+def harm_by_slice(evaluation: Evaluation) -> dict[int, float]:
+    """The harm of all events of a slice together, of those slices that have any; nan where it was not measured."""
+    found: dict[int, list[float]] = {}
+    for event in evaluation.events:
+        found.setdefault(event.slice, []).append(event.harm)
+    return {z: _sum([max(harm, 0.0) for harm in harms]) for z, harms in found.items()}
+
+
+def events_by_harm(evaluation: Evaluation) -> list[Event]:
+    """The events of all slices, those that do most harm first; where it was not measured, by their stray pixels."""
+    return sorted(
+        evaluation.events, key=lambda event: (-event.harm if event.harm == event.harm else 0.0, -event.stray_px)
+    )
+
+
+def harm_of_first(evaluation: Evaluation, number: int) -> float:
+    """How much of all harm the events that do most of it hold, 0 to 1; nan where there is none or it is unknown.
+
+    Splits that are not worth undoing alone do none.
+    """
+    harms = [max(event.harm, 0.0) for event in events_by_harm(evaluation)]
+    total = _sum(harms)
+    return _sum(harms[:number]) / total if total > 0 else math.nan
+
+
+def _sum(values: list[float]) -> float:
+    # Exactly rounded, so that the order of events does not show in the last digit.
+    return math.fsum(values)
 
 
 def _best_over_thresholds(evaluation: Evaluation, measure: str) -> dict[str, float] | None:

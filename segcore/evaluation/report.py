@@ -12,7 +12,7 @@ from segcore.config import flatten, to_dict
 from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.measured import evaluation_object, summary
+from segcore.evaluation.measured import Evaluation, evaluation_object, events_by_harm, harm_of_first, summary
 from segcore.measures import Confusion, mean_over_slices
 from segcore.presets import preset
 from segcore.runs import Run, row_range, slice_ranges
@@ -122,17 +122,34 @@ def evaluation_text(found: Evaluated) -> str:
             f"segments           V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])} (mean over "
             f"slices; smoothing {segments['smoothing_px']:g} px, bias {segments['bias']:g})"
         )
-    if found.evaluation.events_at in values["operating_points"]:
-        events = values["events"]
+    if (by_part := point.get("wrong_pixels_by_part_and_tolerance_px")) and pooled["wrong_pixels"]:
+        share = {name: 100 * pixels_of / pooled["wrong_pixels"] for name, pixels_of in by_part[0].items()}
         lines.append(
-            f"splits, merges     {events['splits']}, {events['merges']} of {values['neurites']:,} neurites at the "
-            f"{events['operating_point']} threshold"
+            f"of the wrong       {share['thin'] + share['thick']:.1f} % at boundaries, {share['merge']:.1f} % open a "
+            f"membrane, {share['split']:.1f} % cut a neurite, {share['missed'] + share['invented']:.1f} % are neurites "
+            "missed or invented"
         )
+    lines += _harm(found.evaluation, values)
     if best is not None:
         lines.append(
             f"optimistic V_Rand  {best['value']:.4f} at threshold {best['threshold']:.1f}, chosen on these very slices"
         )
     return "\n".join([*lines, f"written to         {found.folder}"])
+
+
+def _harm(evaluation: Evaluation, values: dict[str, Any]) -> list[str]:
+    """Splits and merges, and the one that does most harm."""
+    events = values["events"]
+    of = "segments" if evaluation.events_at == "segments" else f"the prediction at its {evaluation.events_at} threshold"
+    lines = [f"splits, merges     {events['splits']}, {events['merges']} of {values['neurites']:,} neurites, by {of}"]
+    if not isnan(first := harm_of_first(evaluation, 3)):
+        worst = events_by_harm(evaluation)[0]
+        lines.append(
+            f"most harm          {worst.kind} in slice {worst.slice} at x {worst.x}, y {worst.y}: undone, V_Rand of "
+            f"the slice rises by {worst.harm:.4f}"
+            + (f"; the first 3 do {100 * first:.0f} % of all harm" if len(evaluation.events) > 3 else "")
+        )
+    return lines
 
 
 def _text(value: float | None, digits: int = 4) -> str:

@@ -19,12 +19,17 @@ from segcore.measures import (
     CHALLENGE_THRESHOLDS,
     DISTANCE_BINS,
     PROBABILITY_VALUES,
+    ErrorParts,
     Event,
     PixelEvidence,
     SegmentationScore,
     binary_ssim,
+    boundary_distance,
+    count_error_parts,
     count_evidence,
+    error_part_of_pixels,
     find_events,
+    grown,
     index_sums,
     last_membrane_value,
     pieces_within,
@@ -49,7 +54,6 @@ def score(
     names: Sequence[str],
     thresholds: Mapping[str, float],
     numbers: Numbers | None = None,
-    events_at: str = "topology",
     segment_point: SegmentPoint | None = None,
     keep_segments: KeepSegments | None = None,
     notebook_confusion: bool = False,
@@ -66,9 +70,8 @@ def score(
         thresholds: operating points by name, such as `{"pixel": 0.5, "topology": 0.7}`; a
             threshold from a user is one more of them.
         numbers: of the neurites, of all slices of the dataset, if somebody numbered them.
-        events_at: the operating point at which splits and merges are listed; the last one if there
-            is none of that name.
-        segment_point: how segments are made and measured too, if they are.
+        segment_point: how segments are made and measured too, if they are. Splits and merges are those of the
+            segments then, else of the prediction at `topology`, or the last threshold.
         keep_segments: given the segments of each page, by its position, in any order and from any thread.
         notebook_confusion: also add up what the notebook's confusion matrix did.
         workers: threads; 0 for one a core.
@@ -87,7 +90,7 @@ def score(
         raise ConfigError("there are no thresholds to evaluate at", expected="at least one")
     for threshold in thresholds.values():
         last_membrane_value(threshold)
-    events_at = events_at if events_at in thresholds else list(thresholds)[-1]
+    events_at = "segments" if segment_point else "topology" if "topology" in thresholds else list(thresholds)[-1]
     first = next(iter(thresholds.values()))
     counts = np.zeros((len(slices), 2, PROBABILITY_VALUES, DISTANCE_BINS), np.int64)
     with paired(probability, labels, slices, numbers) as read:
@@ -120,6 +123,7 @@ def score(
         events_at=events_at,
         segment_point=segment_point,
         segments=tuple(one.segments for one in scores if one.segments is not None),
+        error_parts={name: ErrorParts(np.stack([one.error_parts[name] for one in scores])) for name in thresholds},
         notebook_sums=_total([one.notebook_sums for one in scores if one.notebook_sums is not None]),
     )
 
@@ -138,17 +142,21 @@ def add_point(
     """The evaluation with one more operating point, from the same probabilities and labels."""
     with paired(probability, labels, evaluation.slices, numbers) as read:
 
-        def measured(position: int) -> PointScore:
+        def measured(position: int) -> tuple[PointScore, NDArray[np.int64]]:
             truth, page = read(position)
             prediction = truth.masked(predicted_interior(page, threshold))
             neurites = true_neurites(truth.interior, truth.numbers)
-            return _point(truth.interior, prediction, score_segments(neurites, thin(prediction)))
+            thinned, territories = thin(prediction), grown(neurites, truth.interior)
+            point = _point(truth.interior, prediction, score_segments(neurites, thinned))
+            wrong = error_part_of_pixels(truth.interior, neurites, prediction, thinned, territories, truth.counted)
+            return point, count_error_parts(wrong, boundary_distance(truth.interior, truth.counted))
 
         scores = each_slice(measured, len(evaluation.slices), workers, progress)
     return dataclasses.replace(
         evaluation,
         thresholds=evaluation.thresholds | {name: float(threshold)},
-        points=evaluation.points | {name: tuple(scores)},
+        points=evaluation.points | {name: tuple(point for point, _ in scores)},
+        error_parts=evaluation.error_parts | {name: ErrorParts(np.stack([parts for _, parts in scores]))},
     )
 
 
@@ -158,6 +166,7 @@ class _SliceScore:
     points: dict[str, PointScore]
     over_thresholds: tuple[SegmentationScore, ...]
     events: list[Event]
+    error_parts: dict[str, NDArray[np.int64]]
     segments: SegmentationScore | None = None
     notebook_sums: NDArray[np.int64] | None = None
 
@@ -172,27 +181,39 @@ def _score_slice(
 ) -> _SliceScore:
     """Prediction and label both end where the label is to be ignored."""
     neurites = true_neurites(truth.interior, truth.numbers)
+    territories, distance = grown(neurites, truth.interior), boundary_distance(truth.interior, truth.counted)
     known: dict[int, SegmentationScore] = {}
     points: dict[str, PointScore] = {}
     events: list[Event] = []
+    parts: dict[str, NDArray[np.int64]] = {}
     for name, threshold in thresholds.items():
         prediction = truth.masked(predicted_interior(page, threshold))
         thinned = thin(prediction)
         found = score_segments(neurites, thinned)
         known[last_membrane_value(threshold)] = found
         points[name] = _point(truth.interior, prediction, found)
+        wrong = error_part_of_pixels(truth.interior, neurites, prediction, thinned, territories, truth.counted)
+        parts[name] = count_error_parts(wrong, distance)
         if name == events_at:
             events = find_events(neurites, thinned, prediction, slice_index=z)
     for threshold in CHALLENGE_THRESHOLDS:
         value = last_membrane_value(threshold)
         if value not in known:
             known[value] = score_segments(neurites, thin(truth.masked(predicted_interior(page, threshold))))
+    found_segments = None
+    if segments is not None:
+        pieces = pieces_within(segments, truth.counted)
+        found_segments = score_segments(neurites, pieces)
+        # Where the membrane is open shows at the first threshold, the one with the fewest wrong pixels.
+        prediction = truth.masked(predicted_interior(page, next(iter(thresholds.values()))))
+        events = find_events(neurites, pieces, prediction, slice_index=z)
     return _SliceScore(
         neurites=int(neurites.max(initial=0)),
         points=points,
         over_thresholds=tuple(known[last_membrane_value(threshold)] for threshold in CHALLENGE_THRESHOLDS),
         events=events,
-        segments=None if segments is None else score_segments(neurites, pieces_within(segments, truth.counted)),
+        error_parts=parts,
+        segments=found_segments,
     )
 
 

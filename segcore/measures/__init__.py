@@ -3,7 +3,14 @@
 In: labels and probabilities as arrays. Out: counts and scores. Knows no dataset and no run. May use no other room."""
 
 from segcore.measures.confusion import CLASSES, ClassName, Confusion, mean_over_slices, pixel_measures
-from segcore.measures.events import Event, find_events
+from segcore.measures.error_parts import (
+    ERROR_PARTS,
+    ErrorPart,
+    ErrorParts,
+    count_error_parts,
+    error_part_of_pixels,
+)
+from segcore.measures.events import MIN_OVERLAP_FRACTION, MIN_OVERLAP_PX, Event, belonging, find_events
 from segcore.measures.evidence import (
     DISTANCE_BINS,
     LARGEST_TOLERANCE_PX,
@@ -21,26 +28,44 @@ from segcore.measures.threshold_values import (
     predicted_interior,
     threshold_after,
 )
-from segcore.measures.topology import SegmentationScore, pieces_within, score_segments, thin, true_neurites
+from segcore.measures.topology import (
+    SegmentationScore,
+    contingency,
+    grown,
+    pieces_within,
+    score_segments,
+    thin,
+    true_neurites,
+)
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
     "CLASSES",
     "DISTANCE_BINS",
+    "ERROR_PARTS",
     "LARGEST_TOLERANCE_PX",
+    "MIN_OVERLAP_FRACTION",
+    "MIN_OVERLAP_PX",
     "PROBABILITY_VALUES",
     "Calibration",
     "ClassName",
     "Confusion",
+    "ErrorPart",
+    "ErrorParts",
     "Event",
     "PixelEvidence",
     "SegmentationScore",
+    "belonging",
     "best_threshold",
     "binary_psnr_db",
     "binary_ssim",
     "boundary_distance",
+    "contingency",
+    "count_error_parts",
     "count_evidence",
+    "error_part_of_pixels",
     "find_events",
+    "grown",
     "index_sums",
     "last_membrane_value",
     "mean_over_slices",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from segcore.measures.topology import IntArray, LabelImage, contingency
+from segcore.measures.harm import RandSums, harm_of_merge, harm_of_split
+from segcore.measures.junctions import junctions
+from segcore.measures.topology import Contingency, IntArray, LabelImage, contingency
 
 MIN_OVERLAP_PX = 20
 MIN_OVERLAP_FRACTION = 0.05
@@ -22,31 +24,37 @@ class Event:
 
     Attributes:
         kind: `split` or `merge`.
+        loop: whether all parts but the first are enclosed by it, as organelles are whose outline somebody, or the
+            network, drew as membrane.
         slice: index of the slice.
         neurites: number of the neurite that was split, or of those merged, the largest overlap
             first; numbers are those of `true_neurites`.
-        segments: numbers of the pieces, the largest first, or of the segment that merges; numbers
-            are those of `thin(prediction)`.
+        segments: numbers of the pieces, the largest first, or of the segment that merges.
         overlaps_px: pixels that the split neurite shares with each piece, or the merging segment
             with each neurite, in the same order.
         area_px: true interior pixels of the split neurite, or of the merging segment.
-        stray_px: of these, the pixels in parts other than the largest: how much the event matters.
-        y, x: the pixel to look at: inside the neurite or segment, where two of its parts are
-            nearest to each other; on predicted membrane for a split, and on predicted interior for
-            a merge, where there is such a place.
+        stray_px: of these, the pixels in parts other than the largest.
+        harm: by how much V_Rand of the slice would rise if this event alone were undone; nan where it was not measured.
+            Below 0 for a split whose largest piece belongs to a merge that weighs more.
+        y, x: the pixel to look at: the first of `openings`.
+        openings: (y, x) of every place where parts of the neurite or segment meet, the one with most at stake first:
+            gaps in membrane for a merge, false walls for a split.
         top, left, bottom, right: bounding box of the neurite or segment, `bottom` and `right`
             excluded.
     """
 
     kind: Literal["split", "merge"]
+    loop: bool = False
     slice: int
     neurites: tuple[int, ...]
     segments: tuple[int, ...]
     overlaps_px: tuple[int, ...]
     area_px: int
     stray_px: int
+    harm: float = float("nan")
     y: int
     x: int
+    openings: tuple[tuple[int, int], ...] = ()
     top: int
     left: int
     bottom: int
@@ -62,68 +70,93 @@ def find_events(
     min_overlap_px: int = MIN_OVERLAP_PX,
     min_overlap_fraction: float = MIN_OVERLAP_FRACTION,
 ) -> list[Event]:
-    """The splits and merges of a slice, those that matter most first.
+    """The splits and merges of a slice, those that do most harm first.
 
     A neurite and a segment belong together where they share at least `min_overlap_px` pixels and at
     least `min_overlap_fraction` of the smaller of the two (counted over true interior): so neither a
     speck nor the sliver that a wobbling boundary leaves in the next neurite makes an event. A
     neurite with two segments or more is split, a segment with two neurites or more merges them. A
-    neurite that was missed as a whole is flooded by its neighbours when membranes are thinned, and
-    shows as a merge, as it does in V_Rand.
+    neurite that was missed as a whole is flooded by its neighbours, and shows as a merge, as it does in V_Rand. Parts
+    that another part encloses make an event of their own.
 
     Args:
         neurites: (H, W) integers: `true_neurites`.
-        segments: (H, W) integers: `thin(prediction)`.
-        prediction_interior: (H, W): the prediction before thinning.
+        segments: (H, W) integers: those of a run, or `thin(prediction)`.
+        prediction_interior: (H, W): the prediction at a threshold, which says where a wall is open.
         slice_index: written into the events.
         min_overlap_px: see above.
         min_overlap_fraction: see above, 0 to 1.
     """
     table = contingency(neurites, segments)
-    smaller = np.minimum(table.neurite_px[table.neurite], table.segment_px[table.segment])
-    needed = np.maximum(min_overlap_px, min_overlap_fraction * smaller)
-    keep = (table.segment > 0) & (table.pixels >= needed)
-    neurite, segment, pixels = table.neurite[keep], table.segment[keep], table.pixels[keep]
-    made: list[Event] = []
+    neurite, segment, pixels = belonging(table, min_overlap_px, min_overlap_fraction)
+    sums = RandSums.of(table)
     neurite_boxes, segment_boxes = scipy.ndimage.find_objects(neurites), scipy.ndimage.find_objects(segments)
-    for number, parts, shared in _with_several(neurite, segment, pixels):
+    made: list[Event] = []
+    for number, shared in _with_several(neurite, segment, pixels):
         box = neurite_boxes[number - 1]
-        place = _junction(neurites[box] == number, segments[box], parts, ~prediction_interior[box])
-        made.append(
-            Event(
-                kind="split",
-                slice=slice_index,
-                neurites=(number,),
-                segments=parts,
-                overlaps_px=shared,
-                area_px=int(table.neurite_px[number]),
-                stray_px=sum(shared[1:]),
-                **_position(box, place),
+        region = neurites[box] == number
+        for loop, parts in _loops_apart(segments, segment_boxes, shared, region, box):
+            overlaps = tuple(shared[part] for part in parts)
+            pieces_px: list[int] = table.segment_px[list(parts)].tolist()
+            made.append(
+                Event(
+                    kind="split",
+                    loop=loop,
+                    slice=slice_index,
+                    neurites=(number,),
+                    segments=parts,
+                    overlaps_px=overlaps,
+                    area_px=int(table.neurite_px[number]),
+                    stray_px=sum(overlaps) - max(overlaps),
+                    harm=harm_of_split(sums, overlaps, pieces_px),
+                    **_where(box, region, segments[box], dict(zip(parts, overlaps, strict=True)), ~prediction_interior),
+                )
             )
-        )
-    for number, parts, shared in _with_several(segment, neurite, pixels):
+    for number, shared in _with_several(segment, neurite, pixels):
         box = segment_boxes[number - 1]
-        place = _junction(segments[box] == number, neurites[box], parts, prediction_interior[box])
-        made.append(
-            Event(
-                kind="merge",
-                slice=slice_index,
-                neurites=parts,
-                segments=(number,),
-                overlaps_px=shared,
-                area_px=int(table.segment_px[number]),
-                stray_px=sum(shared[1:]),
-                **_position(box, place),
+        region = segments[box] == number
+        for loop, parts in _loops_apart(neurites, neurite_boxes, shared, region, box):
+            overlaps = tuple(shared[part] for part in parts)
+            segment_px = int(table.segment_px[number])
+            made.append(
+                Event(
+                    kind="merge",
+                    loop=loop,
+                    slice=slice_index,
+                    neurites=parts,
+                    segments=(number,),
+                    overlaps_px=overlaps,
+                    area_px=segment_px,
+                    stray_px=sum(overlaps) - max(overlaps),
+                    harm=harm_of_merge(sums, overlaps, segment_px),
+                    **_where(box, region, neurites[box], dict(zip(parts, overlaps, strict=True)), prediction_interior),
+                )
             )
-        )
-    return sorted(made, key=lambda event: -event.stray_px)
+    return sorted(made, key=lambda event: (-event.harm, -event.stray_px))
 
 
-def _position(box: tuple[slice, slice], place: tuple[int, int]) -> dict[str, int]:
+def belonging(table: Contingency, least_px: int, least_fraction: float) -> tuple[IntArray, IntArray, IntArray]:
+    """Neurite, segment and shared pixels of those that belong together."""
+    smaller = np.minimum(table.neurite_px[table.neurite], table.segment_px[table.segment])
+    keep = (table.segment > 0) & (table.pixels >= np.maximum(least_px, least_fraction * smaller))
+    return table.neurite[keep], table.segment[keep], table.pixels[keep]
+
+
+def _where(
+    box: tuple[slice, slice],
+    region: NDArray[np.bool_],
+    labels: LabelImage,
+    overlaps_px: dict[int, int],
+    preferred: NDArray[np.bool_],
+) -> dict[str, Any]:
     rows, columns = box
+    places = tuple(
+        (rows.start + one.y, columns.start + one.x) for one in junctions(region, labels, overlaps_px, preferred[box])
+    )
     return {
-        "y": rows.start + place[0],
-        "x": columns.start + place[1],
+        "y": places[0][0],
+        "x": places[0][1],
+        "openings": places,
         "top": rows.start,
         "left": columns.start,
         "bottom": rows.stop,
@@ -131,40 +164,48 @@ def _position(box: tuple[slice, slice], place: tuple[int, int]) -> dict[str, int
     }
 
 
-def _with_several(
-    whole: IntArray, part: IntArray, pixels: IntArray
-) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """Each number in `whole` that has two parts or more, with its parts and overlaps, largest first."""
+def _with_several(whole: IntArray, part: IntArray, pixels: IntArray) -> Iterator[tuple[int, dict[int, int]]]:
+    """Each number in `whole` that has two parts or more, with the pixels of each part, the largest first."""
     order = np.lexsort((part, -pixels, whole))
     whole, part, pixels = whole[order], part[order], pixels[order]
     numbers, starts, sizes = np.unique(whole, return_index=True, return_counts=True)
     for number, start, size in zip(numbers.tolist(), starts.tolist(), sizes.tolist(), strict=True):
         if size >= 2:
             here = slice(start, start + size)
-            yield number, tuple(part[here].tolist()), tuple(pixels[here].tolist())
+            yield number, dict(zip(part[here].tolist(), pixels[here].tolist(), strict=True))
 
 
-def _junction(
-    region: NDArray[np.bool_], labels: LabelImage, parts: tuple[int, ...], preferred: NDArray[np.bool_]
-) -> tuple[int, int]:
-    """The pixel of a region where two of its parts are nearest to each other.
+def _loops_apart(
+    labels: LabelImage,
+    boxes: list[tuple[slice, slice]],
+    shared: dict[int, int],
+    region: NDArray[np.bool_],
+    box: tuple[slice, slice],
+) -> Iterator[tuple[bool, tuple[int, ...]]]:
+    """The parts of an event, and apart from them those that one of them encloses, behind that one."""
+    left = list(shared)
+    for outer in shared:
+        if outer not in left:
+            continue
+        inner = [one for one in left if one != outer and _inside(boxes[one - 1], boxes[outer - 1])]
+        if not inner:
+            continue
+        rows, columns = boxes[outer - 1]
+        filled = scipy.ndimage.binary_fill_holes(labels[rows, columns] == outer)
+        # Parts are connected by their sides and lie beside one another, so one pixel of each tells for all of it.
+        enclosed = [one for one in inner if filled[_a_pixel(labels, one, boxes[one - 1], rows.start, columns.start)]]
+        if enclosed:
+            yield True, (outer, *enclosed)
+            left = [one for one in left if one not in enclosed]
+    if len(left) > 1:
+        yield False, tuple(left)
 
-    Every pixel belongs to its nearest part; of the pixels next to one of another part, the one
-    with the smallest distance is taken, among the preferred ones between parts if there are any.
-    """
-    in_part = region & np.isin(labels, parts)
-    distance, nearest = scipy.ndimage.distance_transform_edt(~in_part, return_indices=True)
-    owner = labels[tuple(nearest)]
-    meeting = np.zeros_like(region)
-    below = (owner[:-1] != owner[1:]) & region[:-1] & region[1:]
-    beside = (owner[:, :-1] != owner[:, 1:]) & region[:, :-1] & region[:, 1:]
-    meeting[:-1] |= below
-    meeting[1:] |= below
-    meeting[:, :-1] |= beside
-    meeting[:, 1:] |= beside
-    for candidates in (meeting & preferred & ~in_part, meeting & preferred, meeting, in_part):
-        places = np.flatnonzero(candidates)
-        if places.size:
-            break
-    y, x = divmod(int(places[np.argmin(distance.ravel()[places])]), region.shape[1])
-    return y, x
+
+def _inside(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> bool:
+    return all(a.start > b.start and a.stop < b.stop for a, b in zip(inner, outer, strict=True))
+
+
+def _a_pixel(labels: LabelImage, number: int, box: tuple[slice, slice], top: int, left: int) -> tuple[int, int]:
+    part = labels[box] == number
+    y, x = divmod(int(part.argmax()), part.shape[1])
+    return y + box[0].start - top, x + box[1].start - left

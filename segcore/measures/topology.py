@@ -77,14 +77,17 @@ def thin(prediction_interior: NDArray[np.bool_]) -> NDArray[np.int32]:
         (H, W) int32: segments from 1, 0 on the lines; 0 everywhere where nothing is interior.
     """
     interior = np.asarray(prediction_interior, dtype=bool)
-    segments = components(interior)
-    if segments.max(initial=0) <= 1:
-        # A single segment meets no other and fills the slice.
-        segments[...] = segments.max(initial=0)
-        return segments
+    return grown(components(interior), interior)
+
+
+def grown(regions: NDArray[np.int32], interior: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Numbered regions (H, W), grown over the interior, then the membrane; 0 on lines of one pixel where they meet."""
+    if regions.max(initial=0) <= 1:
+        # A single region meets no other and fills the slice.
+        return np.full_like(regions, regions.max(initial=0))
     from skimage.segmentation import watershed
 
-    return np.asarray(watershed(~interior, segments, connectivity=1, watershed_line=True))  # type: ignore[no-untyped-call]
+    return np.asarray(watershed(~interior, regions, connectivity=1, watershed_line=True))  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, kw_only=True)

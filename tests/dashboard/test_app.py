@@ -148,6 +148,7 @@ def test_images_that_went_away_leave_the_numbers(evaluated_run, cells):
 def evaluated_again(run, cells):
     """Another evaluation in the place of the first: of the last two test slices only."""
     from segcore.evaluation import read_evaluation, write_evaluation
+    from segcore.measures import ErrorParts
 
     folder = run.evaluation("cells")
     evaluation, facts = read_evaluation(folder)
@@ -161,6 +162,7 @@ def evaluated_again(run, cells):
         points={name: scores[kept] for name, scores in evaluation.points.items()},
         over_thresholds=evaluation.over_thresholds[kept],
         events=tuple(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
+        error_parts={name: ErrorParts(parts.counts[kept]) for name, parts in evaluation.error_parts.items()},
         notebook_sums=None,
     )
     write_evaluation(folder, shorter, facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,7 @@ from test_scoring import evaluate, rooms, same
 from segcore.errors import ConfigError, RunError, StorageError
 from segcore.evaluation import folder as evaluation_folder
 from segcore.evaluation.folder import read_evaluation, write_evaluation
-from segcore.evaluation.measured import evaluation_object, slice_rows, summary
+from segcore.evaluation.measured import evaluation_object, events_by_harm, harm_of_first, slice_rows, summary
 from segcore.evaluation.scoring import add_point
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -41,6 +42,7 @@ def strict_json(value):
 
 def test_written_and_read(evaluation, folder):
     assert sorted(file.name for file in folder.iterdir()) == [
+        "error_parts.npz",
         "events.csv",
         "evidence.npz",
         "slices.csv",
@@ -50,6 +52,69 @@ def test_written_and_read(evaluation, folder):
     assert same(found, evaluation)
     assert facts == FACTS
     assert [path.name for path in folder.parent.iterdir()] == ["rooms"]
+
+
+def test_the_parts_of_errors_are_all_errors(evaluation, folder):
+    point = json.loads((folder / "summary.json").read_text())["operating_points"]["topology"]
+    for by_part, wrong in zip(
+        point["wrong_pixels_by_part_and_tolerance_px"], point["wrong_pixels_by_tolerance_px"], strict=True
+    ):
+        assert sum(by_part.values()) == point["pooled"]["wrong_pixels"]
+        # What joins or cuts neurites is never forgiven, however near to a boundary it is.
+        assert sum(by_part.values()) - by_part["near"] >= wrong
+
+
+def test_an_evaluation_from_before_errors_were_taken_apart(evaluation, folder):
+    (folder / "error_parts.npz").unlink()
+    lines = (folder / "events.csv").read_text().splitlines()
+    names = lines[0].split(",")
+    kept = [at for at, name in enumerate(names) if name not in ("loop", "harm", "openings")]
+    older = [",".join(line.split(",")[at] for at in kept) for line in lines]
+    (folder / "events.csv").write_text("\n".join(older) + "\n")
+    rows = [line.split(",") for line in (folder / "slices.csv").read_text().splitlines()]
+    kept = [at for at, name in enumerate(rows[0]) if name != "harm"]
+    (folder / "slices.csv").write_text("".join(",".join(row[at] for at in kept) + "\n" for row in rows))
+    stored = json.loads((folder / "summary.json").read_text())
+    del stored["events"]["harm"], stored["events"]["loops"]
+    (folder / "summary.json").write_text(json.dumps(stored))
+    found, _ = read_evaluation(folder)
+    assert found.error_parts == {}
+    assert all(math.isnan(event.harm) for event in found.events)
+    assert [event.openings for event in found.events] == [((event.y, event.x),) for event in evaluation.events]
+    assert math.isnan(harm_of_first(found, 3))
+    assert [event.stray_px for event in events_by_harm(found)] == sorted(
+        (event.stray_px for event in evaluation.events), reverse=True
+    )
+    assert "wrong_pixels_by_part_and_tolerance_px" not in summary(found)["operating_points"]["pixel"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "cannot be read"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "cannot be read"),
+        (lambda path: np.savez(path, counts=np.zeros((2, 4, 6, 6), int)), "cannot be read"),
+        (lambda path: np.savez(path, points=["pixel"], counts=np.zeros((1, 3, 6, 6), int)), "number of slices"),
+        (lambda path: np.savez(path, points=["pixel"], counts=np.zeros((1, 4, 6, 6), int)), "do not fit together"),
+        (lambda path: np.savez(path, points=["mine"], counts=np.zeros((1, 4, 6, 6), int)), "do not fit together"),
+    ],
+)
+def test_damaged_parts_of_errors(folder, damage, message):
+    damage(folder / "error_parts.npz")
+    with pytest.raises(RunError, match=message) as error:
+        read_evaluation(folder)
+    assert "evaluate again" in str(error.value)
+
+
+def test_how_much_of_the_harm_the_first_events_hold(evaluation):
+    events = tuple(
+        dataclasses.replace(evaluation.events[0], slice=z, harm=harm) for z, harm in enumerate((0.1, 0.5, 0.3, 0.1))
+    )
+    evaluation = dataclasses.replace(evaluation, events=events)
+    assert [event.harm for event in events_by_harm(evaluation)] == [0.5, 0.3, 0.1, 0.1]
+    assert [harm_of_first(evaluation, number) for number in (1, 2, 4, 9)] == pytest.approx([0.5, 0.8, 1, 1])
+    assert math.isnan(harm_of_first(dataclasses.replace(evaluation, events=()), 1))
+    assert [row["harm"] for row in slice_rows(evaluation)] == [0.1, 0.5, 0.3, 0.1]
 
 
 def test_slices_without_neurites_events_or_errors(tmp_path):

@@ -18,6 +18,7 @@ from segcore.measures import (
     CHALLENGE_THRESHOLDS,
     binary_ssim,
     count_evidence,
+    find_events,
     index_sums,
     predicted_interior,
     score_segments,
@@ -88,6 +89,19 @@ def test_a_segment_ends_where_the_label_is_ignored():
     found = evaluate(np.full(labels.shape, 250, np.uint8), labels, segment_point=POINT, thresholds={"pixel": 0.5})
     assert found.neurites == (2,)
     assert found.segments[0].v_rand == found.points["pixel"][0].v_rand == 1
+
+
+def test_splits_and_merges_are_those_of_the_segments_where_there_are_any():
+    probability, labels = rooms()
+    kept = {}
+    found = evaluate(probability, labels, segment_point=POINT, keep_segments=kept.setdefault)
+    assert found.events_at == "segments"
+    for z, label in enumerate(labels > 0):
+        neurites = true_neurites(label)
+        expected = find_events(neurites, kept[z], predicted_interior(probability[z], POINTS["pixel"]), slice_index=z)
+        assert [event for event in found.events if event.slice == z] == expected
+    assert found.events
+    assert evaluate(probability, labels).events_at == "topology"
 
 
 def test_every_number_is_that_of_the_slice_alone():
