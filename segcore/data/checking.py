@@ -35,6 +35,8 @@ from segcore.stacks import (
     unpaired,
 )
 
+_SAME_VOXEL = 0.01
+
 
 @dataclass
 class Checks:
@@ -78,8 +80,13 @@ def checked(part: Part, options: LabelOptions, axes: Axes, recorder: Checks, sta
     """
     before = len(recorder.done)
     with recorder.of(f"{part.name}: images") as say:
-        images = reordered(stack.enter_context(_opened(part.images, "zero")), axes)
+        lying = stack.enter_context(_opened(part.images, "zero"))
+        images = reordered(lying, axes)
         say(_described(images))
+        for note in images.notes:
+            say(f"WARNING: {note}")
+        if axes != "zyx" and lying.axes_known:
+            say(f"WARNING: this format says itself which axis is which; {axes} was counted on top of that, from z y x")
         if images.path.is_dir() and len(images) > 1:
             say(_order_of(images))
         if axes == "zyx" and slices_seem_last(images):
@@ -87,13 +94,16 @@ def checked(part: Part, options: LabelOptions, axes: Axes, recorder: Checks, sta
     labels = numbers = None
     if part.labels:
         with recorder.of(f"{part.name}: labels") as say:
-            raw = stack.enter_context(_opened(part.labels, "edge"))
-            if (len(raw), raw.height, raw.width) != (len(images), images.height, images.width):
-                raw = reordered(raw, axes)
+            # With a threshold, colours may be mixed: the brightness alone decides.
+            raw = _opened(part.labels, "edge", as_labels=options.threshold_labels is None)
+            raw = _as_the_images_lie(stack.enter_context(raw), lying, images, axes, say)
             say(_described(raw))
+            for note in raw.notes:
+                say(note)
         with recorder.of(f"{part.name}: images and labels pair up") as say:
             _check_pairs(images, raw)
             say(f"{len(images)} pairs of equal size")
+            say(_voxels_of_both(images, raw))
         read = read_labels(images, raw, options, lambda name: recorder.of(f"{part.name}: {name}"), recorder.progress)
         labels, numbers = read.labels, read.numbers
     with recorder.of(f"{part.name}: intensities") as say:
@@ -109,18 +119,40 @@ def checked(part: Part, options: LabelOptions, axes: Axes, recorder: Checks, sta
     )
 
 
-def _opened(paths: tuple[Path, ...], smaller: Literal["zero", "edge"]) -> StackReader:
+def _as_the_images_lie(
+    raw: StackReader, lying: StackReader, images: StackReader, axes: Axes, say: Callable[[str], None]
+) -> StackReader:
+    """The labels with the axes of the images, unless they fit without.
+
+    Where both fit, as in a cube, volumes that have the shape of the images in their file are taken to lie as they do.
+    """
+    if axes == "zyx":
+        return raw
+    if _shape(raw) != _shape(images):
+        return reordered(raw, axes)
+    if _shape(raw) != _shape(lying) or raw.path.is_dir():
+        return raw
+    say(f"WARNING: they fit as they are and as {axes}, and were taken to lie as the images do")
+    return reordered(raw, axes)
+
+
+def _shape(stack: StackReader) -> tuple[int, int, int]:
+    return len(stack), stack.height, stack.width
+
+
+def _opened(paths: tuple[Path, ...], smaller: Literal["zero", "edge"], *, as_labels: bool = False) -> StackReader:
     """Images of different sizes are padded: with 0, which is known for padding, and masks with values they have.
 
     Several files are slices, or, where the first has several, volumes.
     """
     if len(paths) == 1:
         if not paths[0].is_dir() or is_container(paths[0]):
-            return open_stack(paths[0])
+            return open_stack(paths[0], as_labels=as_labels)
         paths = tuple(image_files(paths[0]))
     with open_stack(paths[0]) as first:
         volumes = len(first) > 1 and not first.files
-    return open_joined(paths, smaller=smaller) if volumes else open_pictures(paths, smaller=smaller)
+    opened = open_joined if volumes else open_pictures
+    return opened(paths, smaller=smaller, as_labels=as_labels)
 
 
 def _order_of(images: StackReader) -> str:
@@ -150,7 +182,9 @@ def _intensities(images: StackReader, tissue: Tissue) -> list[str]:
             f"{tissue.padded} of {tissue.sampled} slices looked at have padding (up to {tissue.padding_percent:.1f} % "
             "of a slice), which the network never sees"
         )
-    if tissue.blank:
+    if tissue.blank == tissue.sampled:
+        said.append("WARNING: every slice looked at is blank; transparency is not looked at")
+    elif tissue.blank:
         said.append(f"{tissue.blank} of {tissue.sampled} slices looked at are blank")
     if tissue.levels < FEW_LEVELS and tissue.blank < tissue.sampled:
         said.append(f"WARNING: the tissue has only {tissue.levels} grey values of 256")
@@ -166,6 +200,20 @@ def _described(stack: StackReader) -> str:
         height, width = min(stack.sizes)
         said += f"; of {len(set(stack.sizes))} sizes, the smallest {height} x {width}: padded, which is ignored"
     return said
+
+
+def _voxels_of_both(images: StackReader, labels: StackReader) -> str:
+    """What is odd in the sizes of a voxel that the files of images and labels say; nothing if nothing is."""
+    mine, its = images.voxel_size_nm, labels.voxel_size_nm
+    if its is None or mine == its:
+        return ""
+    sides = " x ".join(f"{side:g}" for side in its)
+    if mine is None:
+        return f"the labels say that a voxel has {sides} nm, the images nothing"
+    own = " x ".join(f"{side:g}" for side in mine)
+    if max(abs(one / other - 1) for one, other in zip(mine, its, strict=True)) < _SAME_VOXEL:
+        return ""
+    return f"WARNING: a voxel of the images has {own} nm, one of the labels {sides} nm; are they of the same volume?"
 
 
 def _check_pairs(images: StackReader, labels: StackReader) -> None:

@@ -77,7 +77,7 @@ def import_source(
             looked for inside it.
         label_options: what the masks hold, and how they are read.
         axes: of images and labels, in the order in which they lie in their files.
-        voxel_size_nm: (z, y, x); what the files say if not given.
+        voxel_size_nm: (z, y, x); what the images say if not given, or the labels where these say nothing.
         title, terms, citation: facts to record.
         unpack_limit: the most bytes a zip may unpack to.
         progress: told how far it is; nothing is installed if it ends the work.
@@ -101,7 +101,7 @@ def import_source(
                         part.labels,
                         numbers=part.numbers,
                         title=title,
-                        voxel_size_nm=voxel_size_nm,
+                        voxel_size_nm=voxel_size_nm or _voxel_size_of(part),
                         source="imported from " + source.name.encode("utf-8", "backslashreplace").decode(),
                         terms=terms,
                         citation=citation,
@@ -149,6 +149,11 @@ def check_source(
         failed = checks.pop().name if checks and not checks[-1].passed else "source"
         checks.append(Check(name=failed, passed=False, message=str(error)))
     return checks
+
+
+def _voxel_size_of(part: Ready) -> VoxelSize | None:
+    """What the images say, or the labels where these say nothing, as pictures do."""
+    return part.images.voxel_size_nm or (None if part.labels is None else part.labels.voxel_size_nm)
 
 
 def _preview(part: Ready) -> Preview:

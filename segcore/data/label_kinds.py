@@ -6,6 +6,7 @@ none of them. Touching ones have no membrane between them, so it is drawn there.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import scipy
 
 from segcore.errors import DataError
+from segcore.progress import SILENT, Progress
 from segcore.stacks import IGNORE, INTERIOR, MEMBRANE, Page, StackReader
 
 LabelsAre = Literal["auto", "membrane-mask", "instances", "classes"]
@@ -23,6 +25,30 @@ LabelsAre = Literal["auto", "membrane-mask", "instances", "classes"]
 MOST_CLASSES = 16
 """Of more values than this it is asked whether they number objects."""
 _LARGEST_SHARE_OF_EDGES = 0.3
+_WIDE_BYTES = 4
+
+
+def value_text(value: float) -> str:
+    """A value of a label for messages: whole numbers in full, as an option takes them, others in six digits."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else f"{value:g}"
+
+
+def values_text(values: Iterable[float]) -> str:
+    """The first eight values, and how many more there are."""
+    some = [value_text(value) for value in values]
+    return ", ".join(some[:8]) + (f" and {len(some) - 8} more" if len(some) > 8 else "")
+
+
+def is_one_of(page: Page, values: Collection[float]) -> npt.NDArray[np.bool_]:
+    """Where a page holds one of some values, (H, W).
+
+    Whole numbers are compared as such: as floats, those beyond 2 ** 53 would be one and the same.
+    """
+    if page.dtype.kind not in "ui":
+        return np.isin(page, list(values))
+    least, most = np.iinfo(page.dtype).min, np.iinfo(page.dtype).max
+    possible = [int(value) for value in values if math.isfinite(value) and value == int(value)]
+    return np.isin(page, np.array([value for value in possible if least <= value <= most], page.dtype))
 
 
 def interior_of_instances(numbers: Page, membrane_px: int, ignore: Collection[float] = ()) -> npt.NDArray[np.uint8]:
@@ -36,7 +62,7 @@ def interior_of_instances(numbers: Page, membrane_px: int, ignore: Collection[fl
     Returns:
         (H, W) uint8.
     """
-    ignored = np.isin(numbers, list(ignore))
+    ignored = is_one_of(numbers, ignore)
     line = np.zeros(numbers.shape, dtype=bool)
     for before, after in (((slice(None, -1),), (slice(1, None),)), ((..., slice(None, -1)), (..., slice(1, None)))):
         edge = (numbers[before] != numbers[after]) & ~ignored[before] & ~ignored[after]
@@ -68,10 +94,9 @@ def numbers_of_instances(raw: StackReader, ignore: Collection[float] = ()) -> Ke
         raw: whole numbers of any type.
         ignore: numbers of what is no object; nor is 0.
     """
-    ignored = np.array([0, *ignore])
 
     def objects(page: Page) -> Page:
-        return np.where(np.isin(page, ignored), page.dtype.type(0), page)
+        return np.where(is_one_of(page, ignore), page.dtype.type(0), page)
 
     if raw.dtype.kind == "u" and raw.dtype.itemsize <= np.dtype(np.uint32).itemsize:
         return KeptNumbers(raw.mapped(lambda page: objects(page).astype(np.uint32), np.uint32), kept=True)
@@ -88,15 +113,49 @@ def numbers_of_instances(raw: StackReader, ignore: Collection[float] = ()) -> Ke
 
 
 def look_like_instances(labels: StackReader) -> bool:
-    """Whether what has many values numbers objects: whole numbers that are the same over areas (of three slices)."""
-    if labels.dtype.kind not in "ui":
-        return False
+    """Whether what has many values may number objects: values that are the same over areas (of three slices)."""
     for z in {0, len(labels) // 2, len(labels) - 1}:
         page = labels.read(z)
         edges = [(page[1:] != page[:-1]).mean() if len(page) > 1 else 0.0, (page[:, 1:] != page[:, :-1]).mean()]
         if max(edges) > _LARGEST_SHARE_OF_EDGES:
             return False
     return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumbersSeen:
+    """What is special in numbers of objects.
+
+    Attributes:
+        lowest, highest: of all numbers.
+        ignored_percent: of the pixels, how many hold a number that is to be ignored.
+        codes: numbers that seldom are an object's, and are not to be ignored: negative ones, and the highest of a type
+            of 32 or 64 bits, by which CREMI and others mark what nobody labelled.
+    """
+
+    lowest: int
+    highest: int
+    ignored_percent: float
+    codes: tuple[int, ...]
+
+
+def seen_in_numbers(raw: StackReader, ignore: Collection[float] = (), progress: Progress = SILENT) -> NumbersSeen:
+    """Looks at whole numbers of any type, all slices of them."""
+    wide = raw.dtype.itemsize >= _WIDE_BYTES
+    ends: set[int] = set()
+    ignored = 0
+    for z in progress.over(range(len(raw)), "reading the numbers", len(raw)):
+        page = raw.read(z)
+        ends |= {int(page.min()), int(page.max())}
+        if ignore:
+            ignored += int(is_one_of(page, ignore).sum())
+    most = np.iinfo(raw.dtype).max
+    return NumbersSeen(
+        lowest=min(ends),
+        highest=max(ends),
+        ignored_percent=100 * ignored / (len(raw) * raw.height * raw.width),
+        codes=tuple(sorted(one for one in ends - {*ignore} if one < 0 or (wide and one == most))),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +173,9 @@ class ClassValues:
         times = Counter([*{*self.membrane}, *{*self.interior}, *{*self.ignore}])
         twice = sorted(value for value, number in times.items() if number > 1)
         if twice:
-            raise DataError("a value cannot be of two kinds", found=_listed(twice), expected="each value in one list")
+            raise DataError(
+                "a value cannot be of two kinds", found=values_text(twice), expected="each value in one list"
+            )
 
     @property
     def given(self) -> bool:
@@ -144,7 +205,7 @@ class ClassValues:
                 raise DataError(
                     f"label {labels.names[z]} holds values that are in no list",
                     path=labels.path,
-                    found=_listed(others.tolist()),
+                    found=values_text(others.tolist()),
                     expected="every value in --membrane-values, --interior-values or --ignore-values",
                 )
             pixels += is_membrane.sum(), is_interior.sum(), is_ignored.sum()
@@ -156,11 +217,9 @@ class ClassValues:
                 expected="both",
             )
         of_membrane, _, of_ignore = 100 * pixels / pixels.sum()
-        ignored = f", {_listed(self.ignore)} is ignored ({of_ignore:.1f} %)" if self.ignore else ""
-        return (
-            f"{_listed(self.membrane)} is membrane ({of_membrane:.1f} %) and {_listed(self.interior)} is interior"
-            f"{ignored}, as told"
-        )
+        ignored = f", {values_text(self.ignore)} is ignored ({of_ignore:.1f} %)" if self.ignore else ""
+        membrane, interior = values_text(self.membrane), values_text(self.interior)
+        return f"{membrane} is membrane ({of_membrane:.1f} %) and {interior} is interior{ignored}, as told"
 
     def label_of(self, page: Page) -> npt.NDArray[np.uint8]:
         """A page as a label, (H, W) uint8."""
@@ -168,9 +227,4 @@ class ClassValues:
         return np.select([is_membrane, is_interior], [np.uint8(MEMBRANE), np.uint8(INTERIOR)], np.uint8(IGNORE))
 
     def _where(self, page: Page) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        return np.isin(page, self.membrane), np.isin(page, self.interior), np.isin(page, self.ignore)
-
-
-def _listed(values: Iterable[float]) -> str:
-    some = [f"{value:g}" for value in values]
-    return ", ".join(some[:8]) + (f" and {len(some) - 8} more" if len(some) > 8 else "")
+        return is_one_of(page, self.membrane), is_one_of(page, self.interior), is_one_of(page, self.ignore)

@@ -17,6 +17,8 @@ from segcore.data.label_kinds import (
     interior_of_instances,
     look_like_instances,
     numbers_of_instances,
+    seen_in_numbers,
+    values_text,
 )
 from segcore.data.mask_values import MaskValues, TooManyValues, two_values
 from segcore.data.polarity import interior_is_white
@@ -147,22 +149,44 @@ def _of_kind(
                         found=error.found,
                         expected="masks alone; are images and masks exchanged, or was the mask drawn onto the image?",
                     ) from error
+                if options.polarity != "auto":
+                    raise DataError(
+                        "--polarity is for masks of membrane",
+                        path=raw.path,
+                        found=f"labels that seem to number objects, with {error.found}",
+                        expected="none, or masks of two values",
+                    ) from error
                 say("no mask: more than two values, each over areas of its own")
     if values is not None:
         with check("polarity") as say:
             return ReadLabels(labels=_interior_white(images, raw, values, options.polarity, say))
     with check("numbered objects") as say:
         _check_whole_numbers(raw)
+        seen = seen_in_numbers(raw, ignore, progress)
+        if ignore and not seen.ignored_percent:
+            raise DataError(
+                "no pixel of the labels has a number that is to be ignored",
+                path=raw.path,
+                found=f"none of {values_text(ignore)} among numbers from {seen.lowest} to {seen.highest}",
+                expected=f"--ignore-values {seen.codes[-1]}, or others"
+                if seen.codes
+                else "--ignore-values that the labels hold",
+            )
         numbers = numbers_of_instances(raw, ignore)
         membrane = [] if 0 in ignore else ["0"]
         said = " and ".join([*membrane, f"lines of {options.membrane_px} px between two numbers"])
         say(
             ("recognised" if kind == "auto" else "declared")
             + f": {said} are membrane, "
-            + (f"{', '.join(f'{value:g}' for value in ignore)} is ignored, " if ignore else "")
+            + (f"{values_text(ignore)} is ignored ({seen.ignored_percent:.1f} % of the pixels), " if ignore else "")
             + "the rest is interior; a neurite is a connected piece of one number in a slice"
             + ("" if numbers.kept else "; the numbers were replaced by 1, 2, 3 .. in their order")
         )
+        for code in seen.codes:
+            say(
+                f"WARNING: {code} counts as a neurite, though it looks like a code for what nobody labelled; then "
+                f"--ignore-values {code}"
+            )
 
     def drawn(page: Page) -> Page:
         return interior_of_instances(page, options.membrane_px, ignore)
@@ -173,7 +197,10 @@ def _of_kind(
 def _check_whole_numbers(raw: StackReader) -> None:
     if raw.dtype.kind not in "ui":
         raise DataError(
-            "numbers of objects are whole numbers", path=raw.path, found=raw.dtype, expected="a type of integers"
+            "numbers of objects are whole numbers",
+            path=raw.path,
+            found=raw.dtype,
+            expected="a type of integers, or a mask of two values",
         )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from segcore.data.label_kinds import MOST_CLASSES
+from segcore.data.label_kinds import MOST_CLASSES, is_one_of, value_text, values_text
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
 from segcore.stacks import IGNORE, Page, StackReader
@@ -41,7 +41,7 @@ class MaskValues:
         """A page of the mask, (H, W) uint8: 255 where it is white, `IGNORE` where it is to be ignored, else 0."""
         white = np.where(page >= self.white_from, np.uint8(255), np.uint8(0))
         if self.ignore:
-            white[np.isin(page, self.ignore)] = IGNORE
+            white[is_one_of(page, self.ignore)] = IGNORE
         return white
 
 
@@ -72,7 +72,7 @@ def two_values(
                 f"mask {masks.names[z]} holds values that are no numbers",
                 path=masks.path,
                 found=f"{int(np.isnan(page).sum())} of {page.size} pixels",
-                expected="two values",
+                expected="two values, and another one of its own for what nobody labelled, named by --ignore-values",
             )
         of_page = _counted(page)
         ignored += sum(of_page.pop(value, 0) for value in ignore)
@@ -82,10 +82,10 @@ def two_values(
         if threshold is not None:
             # Only the sides of the threshold matter, so the table stays small.
             counts = _by_side(counts, threshold)
-    if ignore and not ignored:
+    if ignore and not ignored and len(counts) <= _MOST_VALUES:
         raise DataError(
             "no pixel of the masks has a value that is to be ignored", path=masks.path,
-            found="none of " + ", ".join(f"{value:g}" for value in ignore),
+            found=f"none of {values_text(ignore)}",
             expected="--ignore-values that the masks hold",
         )  # fmt: skip
     if threshold is not None:
@@ -93,13 +93,13 @@ def two_values(
     values = sorted(counts)
     if len(values) == 2:
         low, high = values
-        message = f"the values are {low:g} and {high:g}"
+        message = f"the values are {value_text(low)} and {value_text(high)}"
         if ignore:
             share = 100 * ignored / (ignored + counts.total())
-            message += f"; {', '.join(f'{value:g}' for value in ignore)} is ignored ({share:.1f} % of the pixels)"
+            message += f"; {values_text(ignore)} is ignored ({share:.1f} % of the pixels)"
         return MaskValues(white_from=high, message=message, ignore=ignore)
     if len(values) < 2:
-        found = f"{values[0]:g}" if values else "nothing but what is to be ignored"
+        found = value_text(values[0]) if values else "nothing but what is to be ignored"
         raise DataError("the masks hold only one value", path=masks.path, found=found, expected="two values")
     raise _too_many(values, counts, masks)
 
@@ -137,23 +137,33 @@ def _thresholded(counts: Counter[float], threshold: float, masks: StackReader) -
 def _too_many(values: list[float], counts: Counter[float], masks: StackReader) -> TooManyValues:
     low, high = values[0], values[-1]
     number = f"more than {_MOST_VALUES}" if len(values) > _MOST_VALUES else str(len(values))
-    found = f"{number} values from {low:g} to {high:g}"
+    found = f"{number} values from {value_text(low)} to {value_text(high)}"
     reach = NEAR * (high - low)
     near_low = sum(counts[value] for value in values if value - low <= reach) / counts.total()
     near_high = sum(counts[value] for value in values if high - value <= reach) / counts.total()
     # Two crowded ends, as of a smeared mask; numbers of objects may crowd at one, when a single number is huge.
     crowded = near_low + near_high >= NEARLY_BINARY_SHARE
-    if len(values) >= _LEAST_SMEARED and crowded and min(near_low, near_high) >= _LEAST_AT_AN_END:
+    smeared = len(values) >= _LEAST_SMEARED and crowded and min(near_low, near_high) >= _LEAST_AT_AN_END
+    # Far above all others lies a single value: what is smeared is so at both ends.
+    if smeared and masks.dtype.kind in "ui" and values[-2] - low <= reach:
+        return TooManyValues(
+            "one value lies far above all others, as a code for what nobody labelled",
+            path=masks.path,
+            found=f"{found}, the others up to {value_text(values[-2])}",
+            expected=f"--ignore-values {value_text(high)} if it is one, and --labels-are instances if the others "
+            "number objects",
+        )
+    if smeared:
         middle = (low + high) / 2
         middle = math.ceil(middle) if high - low > 2 else middle
         return TooManyValues(
             "the masks are nearly binary, as after JPEG compression or resizing",
             path=masks.path,
             found=f"{found}, {100 * (near_low + near_high):.1f} % of the pixels near the two ends",
-            expected=f"exactly two values, or --threshold-labels {middle:g} to make them so",
+            expected=f"exactly two values, or --threshold-labels {value_text(middle)} to make them so",
         )
     if len(values) <= MOST_CLASSES:
-        shares = ", ".join(f"{value:g} ({100 * counts[value] / counts.total():.1f} %)" for value in values)
+        shares = ", ".join(f"{value_text(value)} ({100 * counts[value] / counts.total():.1f} %)" for value in values)
         return TooManyValues(
             "the masks are not binary",
             path=masks.path,

@@ -70,8 +70,8 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
     folders = {path.name.lower(): path for path in visible if path.is_dir() and path not in containers}
     # What else lies there, a README or Thumbs.db, is no reason not to look further.
     files = [path for path in visible if is_read(path)]
-    masks = labels or _first(folders, _LABEL_FOLDERS)
-    images = _first(folders, _IMAGE_FOLDERS)
+    masks = labels or _only(root, folders, _LABEL_FOLDERS, "masks")
+    images = _only(root, folders, _IMAGE_FOLDERS, "images")
     if "train" in folders:
         return _trained_and_tested(root, name, folders, masks)
     if images is not None:
@@ -79,7 +79,10 @@ def parts_of(root: Path, name: str, labels: Path | None) -> list[Part]:
             _refuse_others(root, images, folders)
         return [_pair(name, images, masks), *_tests(name, folders)]
     if masks is not None and labels is None:
-        raise DataError("there are masks but no images", path=root, expected="a folder train/ or images/ beside them")
+        expected = "a folder train/ or images/ beside them"
+        if files:
+            expected += f", or --labels {masks.name} if the files beside it are the images"
+        raise DataError("there are masks but no images", path=root, expected=expected)
     if len(folders) == 1 and not files:
         return parts_of(next(iter(folders.values())), name, labels)
     packed = [path for path in visible if path.suffix.lower() == ".zip"]
@@ -138,6 +141,27 @@ def beside(images: Path) -> Path | None:
     return None
 
 
+def _only(root: Path, folders: dict[str, Path], names: tuple[str, ...], what: str) -> Path | None:
+    """The folder by one of these names; of several the one with files that are read.
+
+    Raises:
+        DataError: if that is no single one.
+    """
+    found = [folders[name] for name in names if name in folders]
+    full = [path for path in found if _holds_any(path)] if len(found) > 1 else found
+    if len(full) > 1:
+        listed = ", ".join(path.name for path in full)
+        option = f"--labels {full[0].name}" if what == "masks" else f"{full[0].name} alone as the source, with --labels"
+        raise DataError(f"several folders may hold the {what}", path=root, found=listed, expected=option)
+    return next(iter(full or found), None)
+
+
+def _holds_any(folder: Path) -> bool:
+    with suppress(OSError):
+        return any(map(is_read, folder.iterdir()))
+    return False
+
+
 def _first(folders: dict[str, Path], names: tuple[str, ...]) -> Path | None:
     return next((folders[name] for name in names if name in folders), None)
 
@@ -158,7 +182,8 @@ def _trained_and_tested(root: Path, name: str, folders: dict[str, Path], masks: 
         return [_pair(name, folders["train"], masks), *_tests(name, folders)]
     with suppress(OSError):
         below = {path.name.lower(): path for path in folders["train"].iterdir() if path.is_dir()}
-        images, masks = _first(below, _IMAGE_FOLDERS), _first(below, _LABEL_FOLDERS)
+        images = _only(folders["train"], below, _IMAGE_FOLDERS, "images")
+        masks = _only(folders["train"], below, _LABEL_FOLDERS, "masks")
         if images is not None and masks is not None:
             return [_pair(name, images, masks), *_tests(name, folders)]
     raise DataError(

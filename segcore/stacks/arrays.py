@@ -17,36 +17,51 @@ _RAW = re.compile(r"raw|image|volume$|data$", re.IGNORECASE)
 
 
 def is_stack(shape: Sequence[int], kind: str) -> bool:
-    """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers."""
-    return len(shape) in (2, 3) and kind in "uif" and 0 not in shape
+    """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers or truths."""
+    return len(shape) in (2, 3) and kind in "uifb" and 0 not in shape
 
 
-def chosen(place: Path, inside: str, stacks: Mapping[str, Any]) -> str:
+def chosen(place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[str, Any]) -> str:
     """The name of the stack that a path inside a file means, or of the only one.
 
     Args:
         place: the file.
         inside: what was said; empty for the only one.
         stacks: those there are, by name, each with a `shape` and a `dtype`.
+        others: arrays that are none, in the same way.
 
     Raises:
-        DataError: if there is none, or several and none was said; the message lists them.
+        DataError: if there is none, or several and none was said, or what was said is none; the message lists them.
     """
     name = inside.strip("/") or (next(iter(stacks)) if len(stacks) == 1 else "")
     if name in stacks:
         return name
-    if not stacks:
+    if not stacks or name in others:
+        shown = {name: others[name]} if name in others else others
         raise DataError(
-            "there is no stack of numbers in this file", path=place, expected="an array of slices, (Z, H, W)"
+            f"{name} is no stack of slices" if name in others else "there is no stack of numbers in this file",
+            path=place,
+            found=_listed(shown) or None,
+            expected="an array of slices, (Z, H, W), without further axes",
         )
     likely = next((one for one in stacks if _RAW.search(one)), next(iter(stacks)))
-    listed = [f"{one} ({size_text(array.shape)} {array.dtype})" for one, array in list(stacks.items())[:12]]
     raise DataError(
         f"there is no stack {name} in this file" if name else "there are several stacks in this file",
         path=place,
-        found=", ".join(listed),
+        found=_listed(stacks),
         expected=f"a path inside it, such as {place.name}:{likely}",
     )
+
+
+def _listed(arrays: Mapping[str, Any]) -> str:
+    return ", ".join(f"{one} ({size_text(array.shape)} {array.dtype})" for one, array in list(arrays.items())[:12])
+
+
+def unwritten(written: int, chunks: int, fill: object) -> list[str]:
+    """What is said of an array of which chunks are not there: they are read as its fill value, as if it were theirs."""
+    if written >= chunks:
+        return []
+    return [f"{chunks - written} of {chunks} chunks were never written, and are read as {fill}"]
 
 
 def array_reader(
@@ -58,6 +73,8 @@ def array_reader(
     shape: Sequence[int] | None = None,
     dtype: npt.DTypeLike | None = None,
     close: Callable[[], None] | None = None,
+    notes: Sequence[str] = (),
+    axes_known: bool = False,
 ) -> StackReader:
     """A stack of an array that is indexed like NumPy's, a slice at a time.
 
@@ -69,16 +86,20 @@ def array_reader(
         shape: of the stack, where the array's axes have another order.
         dtype: of the pages, where it is not the array's.
         close: closes the file.
+        notes, axes_known: of the stack.
     """
     shape = tuple(array.shape if shape is None else shape)
     count, height, width = shape if len(shape) == 3 else (1, *shape)
     reasonable(path, height, width)
     native = np.dtype(array.dtype if dtype is None else dtype).newbyteorder("=")
+    truths = native.kind == "b"  # become black and white, as bilevel images do
+    native = np.dtype(np.uint8) if truths else native
     single = len(shape) == 2
 
     def load(z: int) -> Any:
         found = page(array, z) if page is not None else array[...] if single else array[z]
-        return np.asarray(found).astype(native, copy=False)
+        numbers = np.asarray(found).astype(native, copy=False)
+        return numbers * np.uint8(255) if truths else numbers
 
     return StackReader(
         path=path,
@@ -89,4 +110,6 @@ def array_reader(
         load=load,
         voxel_size_nm=voxel_size_nm,
         close=close,
+        notes=notes,
+        axes_known=axes_known,
     )

@@ -49,6 +49,7 @@ def reordered(stack: StackReader, axes: Axes) -> StackReader:
         load=lambda z: np.ascontiguousarray(turned[z]),
         voxel_size_nm=None if sides is None else (sides[order[0]], sides[order[1]], sides[order[2]]),
         close=stack.close,
+        notes=stack.notes,
     )
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from segcore.errors import DataError
 from segcore.stacks.numbering import in_number_order
-from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form
+from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form, told_apart
 from segcore.stacks.tiff import open_tiff
 from segcore.stacks.volumes import (
     HDF5_SUFFIXES,
@@ -60,12 +60,16 @@ _ORIENTATION, _TURNED_FROM = 0x0112, 4
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
-def open_stack(path: Path) -> StackReader:
+def open_stack(path: Path, *, as_labels: bool = False) -> StackReader:
     """Opens a multi-page TIFF, a single image, a folder of numbered images or a volume of another format.
 
     Volumes are HDF5, Zarr, OME-Zarr and N5 (`file.h5:inside`), `.npy`, MRC, NRRD and NIfTI.
 
     All headers are read and compared, pixels are not.
+
+    Args:
+        path: of the file or folder.
+        as_labels: to refuse, when they are read, slices in which two colours would become one grey value.
 
     Raises:
         DataError: if the path is missing, no image, empty, damaged, or mixes sizes or types.
@@ -76,13 +80,13 @@ def open_stack(path: Path) -> StackReader:
     if path.is_dir():
         if path.suffix.lower() in _NOT_READ:
             raise _not_read(path)
-        return open_pictures(image_files(path))
+        return open_pictures(image_files(path), as_labels=as_labels)
     if not file_of(path).exists():
         raise DataError(
             "there is no such file or folder", path=path, expected="an image, a stack or a folder of images"
         )
     if path.suffix.lower() in TIFF_SUFFIXES:
-        return open_tiff(path)
+        return open_tiff(path, as_labels=as_labels)
     if file_of(path).suffix.lower() in HDF5_SUFFIXES:
         return open_hdf5(path)
     for suffixes, opened in _VOLUMES:
@@ -90,7 +94,7 @@ def open_stack(path: Path) -> StackReader:
             return opened(path)
     if path.suffix.lower() in _NOT_READ:
         raise _not_read(path)
-    return _open_picture(path)
+    return _open_picture(path, as_labels)
 
 
 def is_container(path: Path) -> bool:
@@ -137,18 +141,19 @@ def picture_names(folder: Path) -> list[str]:
     return [path.name for path in files if not path.name.startswith(".")]
 
 
-def open_pictures(files: Sequence[Path], *, smaller: Smaller = "refused") -> StackReader:
+def open_pictures(files: Sequence[Path], *, smaller: Smaller = "refused", as_labels: bool = False) -> StackReader:
     """Opens single images of one folder as a stack, in the order given, or the stack that lies in all of them.
 
     Args:
         files: of one page each.
         smaller: what is done with images that are smaller than others: refused, or padded below and to the right, with
             0 or with the values along their edges.
+        as_labels: as for `open_stack`.
 
     Raises:
         DataError: as `open_stack` does.
     """
-    first = open_stack(files[0])
+    first = open_stack(files[0], as_labels=as_labels)
     if first.files:
         return _alone(first, files)
     first.close()
@@ -163,7 +168,7 @@ def open_pictures(files: Sequence[Path], *, smaller: Smaller = "refused") -> Sta
     reasonable(files[0].parent, height, width)
 
     def load(z: int) -> Page:
-        with open_stack(files[z]) as one:
+        with open_stack(files[z], as_labels=as_labels) as one:
             return padded(one.read(0), height, width, smaller)
 
     return StackReader(
@@ -174,6 +179,7 @@ def open_pictures(files: Sequence[Path], *, smaller: Smaller = "refused") -> Sta
         dtype=first.dtype,
         load=load,
         sizes=sizes,
+        notes=first.notes if len(files) == 1 or as_labels else (),
     )
 
 
@@ -198,7 +204,7 @@ def _alone(stack: StackReader, files: Sequence[Path]) -> StackReader:
     return stack
 
 
-def _open_picture(path: Path) -> StackReader:
+def _open_picture(path: Path, as_labels: bool) -> StackReader:
     # As a camera or a viewer says that it is to be turned. Of other formats the whole file would have to be read.
     turned = path.suffix.lower() in (".jpg", ".jpeg", ".webp")
 
@@ -223,7 +229,8 @@ def _open_picture(path: Path) -> StackReader:
             if mode in _PILLOW_TYPES:
                 return np.asarray(image).astype(_PILLOW_TYPES[mode])
             # Indices of a palette are no brightness; a bilevel image becomes 0 and 255.
-            return luminance(np.asarray(image.convert("L" if mode in ("L", "LA", "1") else "RGB")))
+            grey = luminance(np.asarray(image.convert("L" if mode in ("L", "LA", "1") else "RGB")))
+            return told_apart(grey, _colours(image), path) if as_labels and mode not in ("L", "1") else grey
 
     return StackReader(
         path=path,
@@ -233,3 +240,9 @@ def _open_picture(path: Path) -> StackReader:
         dtype=_PILLOW_TYPES.get(mode, np.uint8),
         load=load,
     )
+
+
+def _colours(image: Image.Image) -> Page:
+    """All that tells two pixels of a picture apart: red, green, blue, alpha, and the index in a palette."""
+    colours = np.asarray(image.convert("RGBA"))
+    return np.dstack([colours, np.asarray(image)]) if image.mode in ("P", "PA") else colours

@@ -13,18 +13,19 @@ from segcore.stacks.stack import Page, StackReader, Volume, reasonable, same_for
 from segcore.stacks.volumes import file_of
 
 
-def open_joined(files: Sequence[Path], *, smaller: Smaller = "refused") -> StackReader:
+def open_joined(files: Sequence[Path], *, smaller: Smaller = "refused", as_labels: bool = False) -> StackReader:
     """Opens several stacks of one pixel type as one, in the order given.
 
     Args:
         files: paths that `open_stack` takes, at least one.
         smaller: as for `open_pictures`.
+        as_labels: as for `open_stack`.
 
     Raises:
         DataError: as `open_stack` does, or if they differ in type, or in size where that is refused.
     """
     with ExitStack() as held:
-        stacks = [held.enter_context(open_stack(path)) for path in files]
+        stacks = [held.enter_context(open_stack(path, as_labels=as_labels)) for path in files]
         first = stacks[0]
         for path, stack in zip(files, stacks, strict=True):
             same_form(stack, first, path, f"as in {file_of(files[0]).name}", sizes=smaller == "refused")
@@ -49,6 +50,8 @@ def open_joined(files: Sequence[Path], *, smaller: Smaller = "refused") -> Stack
         close=closed.close,
         sizes=[size for stack in stacks for size in stack.sizes],
         volumes=volumes,
+        notes=[f"{volume.name}: {note}" for volume, one in zip(volumes, stacks, strict=True) for note in one.notes],
+        axes_known=first.axes_known,
     )
 
 

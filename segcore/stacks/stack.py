@@ -42,6 +42,8 @@ class StackReader:
         sizes: height and width of each slice before smaller ones were padded.
         volumes: what it is made of, if that is several volumes; slices on the two sides of a border are no neighbours.
         files: those that its slices lie in, where one file says so of several.
+        notes: what is odd about the file without being wrong, in words.
+        axes_known: whether its format says which of its axes is which.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class StackReader:
         sizes: Sequence[tuple[int, int]] | None = None,
         volumes: Sequence[Volume] = (),
         files: Sequence[Path] = (),
+        notes: Sequence[str] = (),
+        axes_known: bool = False,
     ) -> None:
         self.path = path
         # A file name may hold bytes that are no text, which tables and JSON could not keep.
@@ -69,6 +73,8 @@ class StackReader:
         self.sizes = tuple(sizes or [(height, width)] * len(self.names))
         self.volumes = tuple(volumes)
         self.files = tuple(files)
+        self.notes = tuple(notes)
+        self.axes_known = axes_known
         self._load = load
         self._close = close
 
@@ -125,6 +131,7 @@ class StackReader:
             close=self.close,
             sizes=self.sizes,
             volumes=self.volumes,
+            notes=self.notes,
         )
 
 
@@ -161,6 +168,37 @@ def luminance(page: Page) -> Page:
         return page[..., 0]
     grey = page[..., :3].astype(np.float64) @ _LUMINANCE
     return np.asarray(np.rint(grey) if page.dtype.kind in "ui" else grey, dtype=page.dtype)
+
+
+def told_apart(grey: Page, colours: Page, path: Path) -> Page:
+    """The grey values of labels, if each of them stands for one colour.
+
+    Args:
+        grey: (H, W), what the colours became.
+        colours: (H, W, channels), with transparency and the index in a palette where there are any.
+        path: of the file, for the message.
+
+    Raises:
+        DataError: if two colours became one grey value: two kinds of label would be one and the same.
+    """
+    channels = [grey.ravel(), *(colours[..., one].ravel() for one in range(colours.shape[-1]))]
+    # Labels are the same over areas, so that few pixels are left to be sorted.
+    first = np.ones(grey.size, dtype=bool)
+    first[1:] = False
+    for channel in channels:
+        first[1:] |= channel[1:] != channel[:-1]
+    kinds = np.unique(np.column_stack([channel[first] for channel in channels]), axis=0)
+    alike = np.flatnonzero(kinds[1:, 0] == kinds[:-1, 0])
+    if alike.size:
+        one, other = kinds[alike[0]].tolist(), kinds[alike[0] + 1].tolist()
+        raise DataError(
+            "two colours of these labels have the same brightness, so that their kinds cannot be told apart",
+            path=path,
+            found=f"{tuple(one[1:])} and {tuple(other[1:])}, both {one[0]} in grey",
+            expected="labels in grey, with a value of its own for each kind and without colours, palette or "
+            "transparency; or --threshold-labels, if the brightness alone decides",
+        )
+    return grey
 
 
 class Form(Protocol):

@@ -15,7 +15,17 @@ import numpy as np
 import tifffile
 
 from segcore.errors import DataError
-from segcore.stacks.stack import Page, StackReader, VoxelSize, decoded, luminance, page_names, reasonable, same_form
+from segcore.stacks.stack import (
+    Page,
+    StackReader,
+    VoxelSize,
+    decoded,
+    luminance,
+    page_names,
+    reasonable,
+    same_form,
+    told_apart,
+)
 from segcore.stacks.units import nanometres, voxel_size
 
 # What tifffile logs about a damaged file reaches the user as a DataError instead.
@@ -39,10 +49,14 @@ class _Form:
     dtype: np.dtype[Any]
 
 
-def open_tiff(path: Path) -> StackReader:
+def open_tiff(path: Path, *, as_labels: bool = False) -> StackReader:
     """Opens a TIFF, BigTIFF, OME-TIFF or ImageJ stack; all headers are checked, pixels are not read.
 
     An OME-TIFF may lie in several files in a folder, each of which says so of all.
+
+    Args:
+        path: of the file.
+        as_labels: to refuse, when they are read, slices in which two colours would become one grey value.
 
     Raises:
         DataError: if it is no TIFF, damaged, cut short, empty, or not one stack of equal slices.
@@ -64,7 +78,10 @@ def open_tiff(path: Path) -> StackReader:
         if not single:
             page = spread[z].aspage() if spread else pages[z]
             assert isinstance(page, tifffile.TiffPage)
-            return _grey_of(_values(page), page, lookup=not tiff.is_imagej)
+            values, lookup = _values(page), not tiff.is_imagej
+            grey = _grey_of(values, page, lookup=lookup)
+            looked_up = values.ndim == 3 or (lookup and page.photometric == tifffile.PHOTOMETRIC.PALETTE)
+            return told_apart(grey, _last(values, page), path) if as_labels and looked_up else grey
         page = pages.first
         assert page.dtype is not None
         file = tiff.filehandle
@@ -81,6 +98,7 @@ def open_tiff(path: Path) -> StackReader:
         load=load,
         voxel_size_nm=voxel,
         close=tiff.close,
+        notes=_notes(tiff, path, as_labels),
         files=list(dict.fromkeys(path.with_name(page.parent.filename) for page in spread)),
     )
 
@@ -285,6 +303,25 @@ def _image_j_single(tiff: tifffile.TiffFile, path: Path, count: int) -> bool:
     return True
 
 
+def _notes(tiff: tifffile.TiffFile, path: Path, as_labels: bool) -> list[str]:
+    """What is odd about a file without being wrong."""
+    notes = []
+    elsewhere = re.search(r"<(?:\w+:)?BinaryOnly\b[^>]*MetadataFile\s*=\s*\"([^\"]*)\"", tiff.ome_metadata or "")
+    if elsewhere:
+        notes.append(f"it is a part of an OME image that {elsewhere[1]} describes, and is read without the other files")
+    page = tiff.pages.first
+    if as_labels and page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and page.bitspersample > 1:
+        notes.append("its 0 is white, so its values were turned round: what is highest in the file is 0 here")
+    return notes
+
+
+def _last(values: Page, page: tifffile.TiffPage) -> Page:
+    """What a page holds as (H, W, channels)."""
+    if page.axes == "SYX":
+        return np.moveaxis(values, 0, -1)
+    return values if values.ndim == 3 else values[..., np.newaxis]
+
+
 def _grey_of(values: Page, page: tifffile.TiffPage, *, lookup: bool) -> Page:
     """A slice in grey, the brighter the higher, from what a page holds.
 
@@ -294,8 +331,7 @@ def _grey_of(values: Page, page: tifffile.TiffPage, *, lookup: bool) -> Page:
         lookup: whether a palette is one; ImageJ's is how it shows the values.
     """
     form = _grey_type(page)
-    if page.axes == "SYX":
-        values = np.moveaxis(values, 0, -1)
+    values = _last(values, page) if values.ndim == 3 else values
     if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None and lookup:
         colours = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
         return np.asarray(luminance(colours[np.newaxis])[0][values])

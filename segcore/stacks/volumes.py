@@ -5,6 +5,7 @@ Their libraries are loaded by whoever brings such a file. Zarr has a module of i
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import DataError
-from segcore.stacks.arrays import array_reader, chosen, is_stack
+from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
 from segcore.stacks.stack import StackReader, decoded
 from segcore.stacks.units import nanometres, voxel_size
 
@@ -27,6 +28,8 @@ _IMOD = 1146047817
 _NRRD_PLACES = ("domain", "space", "???", "none")
 """Kinds of axes along which places differ, and not the values of one."""
 _NRRD_SKIPS = {"byte skip", "byteskip", "line skip", "lineskip"}
+_SEVERAL_FILES = re.compile(r"LIST\b|.*%[0-9]*d")
+"""What a NRRD says in place of the file with its data, where they lie in several."""
 
 
 def file_of(path: Path) -> Path:
@@ -55,18 +58,29 @@ def open_hdf5(path: Path) -> StackReader:
     place = file_of(path)
     file = decoded(place, lambda: h5py.File(place, "r"), "no HDF5 file that can be read", "a whole HDF5 file")
     stacks: dict[str, Any] = {}
+    others: dict[str, Any] = {}
 
     def look(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and is_stack(item.shape, item.dtype.kind):
-            stacks[name] = item
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            (stacks if is_stack(item.shape, item.dtype.kind) else others)[name] = item
 
     try:
         decoded(place, lambda: file.visititems(look), "damaged HDF5 file")
-        array = stacks[chosen(place, inside_of(path), stacks)]
-        return array_reader(path, array, voxel_size_nm=voxel_size(array.attrs.get("resolution")), close=file.close)
+        array = stacks[chosen(place, inside_of(path), stacks, others)]
+        voxels, notes = voxel_size(array.attrs.get("resolution")), _unwritten_of_hdf5(array)
+        return array_reader(path, array, voxel_size_nm=voxels, close=file.close, notes=notes)
     except BaseException:
         file.close()
         raise
+
+
+def _unwritten_of_hdf5(array: Any) -> list[str]:
+    if array.is_virtual or array.external:
+        return []
+    if array.chunks is None:
+        return unwritten(int(array.id.get_storage_size() > 0), 1, array.fillvalue)
+    chunks = math.prod(-(-side // step) for side, step in zip(array.shape, array.chunks, strict=True))
+    return unwritten(array.id.get_num_chunks(), chunks, array.fillvalue)
 
 
 def open_n5(path: Path) -> StackReader:
@@ -79,18 +93,18 @@ def open_n5(path: Path) -> StackReader:
     place = file_of(path)
     container = decoded(place, lambda: z5py.File(str(place), "r", use_zarr_format=False), "no N5 that can be read")
     stacks: dict[str, Any] = {}
+    others: dict[str, Any] = {}
 
     def look(group: Any, before: str) -> None:
         for name in sorted(group.keys()):
             item = group[name]
             if isinstance(item, z5py.Dataset):
-                if is_stack(item.shape, np.dtype(item.dtype).kind):
-                    stacks[before + name] = item
+                (stacks if is_stack(item.shape, np.dtype(item.dtype).kind) else others)[before + name] = item
             else:
                 look(item, f"{before}{name}/")
 
     decoded(place, lambda: look(container, ""), "damaged N5")
-    array = stacks[chosen(place, inside_of(path), stacks)]
+    array = stacks[chosen(place, inside_of(path), stacks, others)]
     said = dict(array.attrs).get("resolution")
     return array_reader(path, array, voxel_size_nm=voxel_size(said[::-1] if isinstance(said, list) else None))
 
@@ -146,6 +160,13 @@ def open_nrrd(path: Path) -> StackReader:
         found = ", ".join(colours)
         raise DataError("a NRRD of more than one value a pixel", path=path, found=found, expected="grey values")
     elsewhere = header.get("data file", header.get("datafile"))
+    if isinstance(elsewhere, list) or (isinstance(elsewhere, str) and _SEVERAL_FILES.match(elsewhere)):
+        raise DataError(
+            "a NRRD whose data lie in several files is not read",
+            path=path,
+            found=elsewhere if isinstance(elsewhere, str) else f"{len(elsewhere)} files",
+            expected="its data in one file",
+        )
     if isinstance(elsewhere, str) and not (path.parent / elsewhere).exists():
         raise DataError(
             "the file with the data is missing", path=path.parent / elsewhere, expected=f"it beside {path.name}"
@@ -162,7 +183,7 @@ def open_nrrd(path: Path) -> StackReader:
         sides = np.linalg.norm(header["space directions"], axis=1)
     units = header.get("space units") or header.get("units") or [""]
     voxels = None if sides is None else voxel_size(sides[::-1], nanometres(units[0]))
-    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels)
+    return array_reader(path, _a_stack(path, array), voxel_size_nm=voxels, axes_known=True)
 
 
 def open_nifti(path: Path) -> StackReader:
@@ -185,6 +206,7 @@ def open_nifti(path: Path) -> StackReader:
         page=lambda volume, z: np.asarray(volume[:, :, z]).T,
         shape=array.shape[::-1],
         dtype=np.float64 if scaled else None,
+        axes_known=True,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from segcore.errors import DataError
-from segcore.stacks.arrays import array_reader, chosen, is_stack
+from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
 from segcore.stacks.stack import StackReader, VoxelSize, decoded, size_text
 from segcore.stacks.units import nanometres, voxel_size
 from segcore.stacks.volumes import file_of, inside_of
@@ -46,12 +48,19 @@ def open_zarr(path: Path) -> StackReader:
         group = None
     if isinstance(group, zarr.Group) and (image := _image_of(group)) is not None:
         return decoded(path, lambda: _opened(path, group[str(image["datasets"][0]["path"])], image), "damaged OME-Zarr")
-    stacks = {
-        name: array
-        for name, array in sorted(decoded(place, lambda: list(root.members(max_depth=None)), "damaged Zarr"))
-        if isinstance(array, zarr.Array) and is_stack(array.shape, array.dtype.kind)
-    }
-    return _opened(path, stacks[chosen(place, inside, stacks)], None)
+    members = sorted(decoded(place, lambda: list(root.members(max_depth=None)), "damaged Zarr"))
+    arrays = {name: array for name, array in members if isinstance(array, zarr.Array)}
+    stacks = {name: array for name, array in arrays.items() if is_stack(array.shape, array.dtype.kind)}
+    others = {name: array for name, array in arrays.items() if name not in stacks}
+    return _opened(path, stacks[chosen(place, inside, stacks, others)], None)
+
+
+def _unwritten(folder: Path, array: Any) -> list[str]:
+    """What is said of chunks that are not there; the library takes minutes to count those that are."""
+    written = sum(not name.startswith(".") and name != "zarr.json" for _, _, names in os.walk(folder) for name in names)
+    steps = array.shards or array.chunks
+    chunks = math.prod(-(-side // step) for side, step in zip(array.shape, steps, strict=True))
+    return unwritten(written, chunks, array.fill_value)
 
 
 def _image_of(group: Any) -> Mapping[str, Any] | None:
@@ -81,7 +90,15 @@ def _opened(path: Path, array: Any, image: Mapping[str, Any] | None) -> StackRea
         found = np.asarray(source[place])
         return found.T if turned else found
 
-    return array_reader(path, array, page=page, shape=kept, voxel_size_nm=_voxel_size(image, array, axes))
+    return array_reader(
+        path,
+        array,
+        page=page,
+        shape=kept,
+        voxel_size_nm=_voxel_size(image, array, axes),
+        notes=_unwritten(file_of(path) / array.path, array),
+        axes_known=image is not None,
+    )
 
 
 def _voxel_size(image: Mapping[str, Any] | None, array: Any, axes: list[str]) -> VoxelSize | None:

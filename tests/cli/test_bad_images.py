@@ -2,6 +2,7 @@
 
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -110,3 +111,53 @@ def test_a_folder_of_images_whose_masks_do_not_pair(tmp_path, refused):
 )
 def test_bad_options_of_import(options, words, world, refused):
     refused(["import", world / "images.tif", "--name", "n", "--labels", world / "labels.tif", *options], words)
+
+
+def disguised(kind, folder):
+    """Something else than its name says, or a file that only seems to be there; and what is said of it."""
+    page = pair(1)[0][0]
+    if kind == "a drawing as a picture":
+        (folder / "a.png").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+        return folder / "a.png", "no image that can be read"
+    if kind == "a photograph as a TIFF":
+        Image.fromarray(page).save(folder / "a.jpg")
+        return (folder / "a.jpg").rename(folder / "a.tif"), "no TIFF file"
+    if kind == "an empty file among pictures":
+        pictures = numbered(folder / "some", pair(3)[0])
+        (pictures / "3.png").touch()
+        return pictures, "3.png: no image that can be read"
+    if kind == "links in a circle":
+        (folder / "links").mkdir()
+        (folder / "links/0.png").symlink_to("1.png")
+        (folder / "links/1.png").symlink_to("0.png")
+        return folder / "links", "a link to a file that is not there"
+    if kind == "a group of HDF5":
+        with h5py.File(folder / "a.h5", "w") as file:
+            file["volumes/raw"] = pair(3)[0]
+        return folder / "a.h5:volumes", "such as a.h5:volumes/raw"
+    if kind == "an axis of channels":
+        with h5py.File(folder / "a.h5", "w") as file:
+            file["exported_data"] = pair(3)[0][..., None]
+        return folder / "a.h5", "exported_data (3 x 45 x 52 x 1 pixels uint8)"
+    if kind == "an axis of time":
+        path = folder / "t.tif"
+        tifffile.imwrite(path, np.stack([pair(3)[0]] * 2), imagej=True, metadata={"axes": "TZYX"})
+        return path, "1 channels, 2 frames, 3 slices"
+    assert kind == "tiles cut short"
+    path = folder / "big.tif"
+    tifffile.imwrite(path, pair(3)[0], photometric="minisblack", bigtiff=True, tile=(16, 16), compression="zlib")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path, "truncated TIFF file"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "a drawing as a picture", "a photograph as a TIFF", "an empty file among pictures", "links in a circle",
+        "a group of HDF5", "an axis of channels", "an axis of time", "tiles cut short",
+    ],
+)  # fmt: skip
+def test_what_is_not_what_its_name_says(kind, tmp_path, refused, world):
+    path, words = disguised(kind, tmp_path)
+    refused(["import", path, "--name", "new"], str(path).partition(":")[0], words)
+    refused(["import", world / "images.tif", "--labels", path, "--name", "new"], words)

@@ -5,6 +5,8 @@ import signal
 import zipfile
 from itertools import pairwise
 
+import h5py
+import nrrd
 import numpy as np
 import pytest
 import tifffile
@@ -322,3 +324,59 @@ def test_one_pair_of_folders_whose_names_hold_other_numbers_too(tmp_path, twelve
     write_folder(tmp_path / "pair" / "masks", labels, "img_{:02}_mask2.png", first=7)
     (dataset,) = import_source(tmp_path / "pair", "cells", polarity="interior-white")
     np.testing.assert_array_equal(dataset.labels, labels)
+
+
+def test_labels_of_a_cube_lie_as_its_images_do(tmp_path, data_dir, cell_stack):
+    """Nothing in the shape of a cube says which of its axes is which."""
+    images, labels = (stack[:12, :12, :12] for stack in cell_stack)
+    for name, stack in (("i.tif", images), ("l.tif", labels)):
+        tifffile.imwrite(tmp_path / name, stack.transpose(1, 2, 0).copy(), photometric="minisblack")
+    options = {"polarity": "interior-white", "unlabelled_slices": "keep"}
+    (dataset,) = import_source(tmp_path / "i.tif", "turned", labels=tmp_path / "l.tif", axes="yxz", **options)
+    np.testing.assert_array_equal(dataset.images, images)
+    np.testing.assert_array_equal(dataset.labels, labels)
+    assert "WARNING: they fit as they are and as yxz" in "".join(check.message for check in dataset.info.checks)
+    pages = write_folder(tmp_path / "pages", labels)
+    (dataset,) = import_source(tmp_path / "i.tif", "pages", labels=pages, axes="yxz", **options)
+    np.testing.assert_array_equal(dataset.labels, labels)
+
+
+def test_axes_on_top_of_those_that_the_format_knows_are_warned_of(tmp_path, data_dir, cell_stack):
+    nrrd.write(str(tmp_path / "i.nrrd"), cell_stack[0].T)
+    (plain,) = import_source(tmp_path / "i.nrrd", "plain")
+    (turned,) = import_source(tmp_path / "i.nrrd", "turned", axes="xyz")
+    assert "WARNING: this format says itself which axis is which" in turned.info.checks[0].message
+    assert "WARNING" not in plain.info.checks[0].message
+
+
+def test_labels_that_say_the_size_of_a_voxel(tmp_path, data_dir, cell_stack):
+    """Pictures say none."""
+    images, labels = cell_stack
+    source = write_folder(tmp_path / "i", images, "{}.png")
+    with h5py.File(tmp_path / "l.h5", "w") as file:
+        file["labels"] = labels
+        file["labels"].attrs["resolution"] = (40.0, 8.0, 8.0)
+    (dataset,) = import_source(source, "mine", labels=tmp_path / "l.h5")
+    assert dataset.info.voxel_size_nm == (40, 8, 8)
+    (told,) = import_source(source, "told", labels=tmp_path / "l.h5", voxel_size_nm=(50, 4, 4))
+    assert told.info.voxel_size_nm == (50, 4, 4)
+
+
+@pytest.mark.parametrize(("side", "warned"), [(8.0, True), (4.0, False), (4.001, False)])
+def test_images_and_labels_that_say_two_sizes_of_a_voxel(side, warned, tmp_path, data_dir, cell_stack):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, stack, across in (("raw", cell_stack[0], 4.0), ("labels", cell_stack[1], side)):
+            file[name] = stack
+            file[name].attrs["resolution"] = (40.0, across, across)
+    (dataset,) = import_source(tmp_path / "a.h5:raw", "mine", labels=tmp_path / "a.h5:labels")
+    assert dataset.info.voxel_size_nm == (40, 4, 4)
+    found = next(check.message for check in dataset.info.checks if "pair up" in check.name)
+    assert ("WARNING: a voxel of the images has 40 x 4 x 4 nm, one of the labels 40 x 8 x 8 nm" in found) == warned
+    assert ("WARNING" in found) == warned
+
+
+def test_images_that_are_all_transparency_are_warned_of(tmp_path, data_dir, cell_stack):
+    pages = np.zeros((*cell_stack[0].shape, 4), np.uint8)
+    pages[..., 3] = cell_stack[0]
+    (dataset,) = import_source(write_folder(tmp_path / "i", pages, "{}.png"), "mine")
+    assert "WARNING: every slice looked at is blank" in dataset.info.checks[-1].message

@@ -9,7 +9,13 @@ from skimage.segmentation import find_boundaries
 
 from segcore.config import SplitConfig
 from segcore.data import ClassValues
-from segcore.data.label_kinds import interior_of_instances, look_like_instances, numbers_of_instances
+from segcore.data.label_kinds import (
+    interior_of_instances,
+    is_one_of,
+    look_like_instances,
+    numbers_of_instances,
+    value_text,
+)
 from segcore.errors import DataError
 from segcore.runs import Split, audit_split, make_split
 from segcore.stacks import IGNORE, array_stack
@@ -286,3 +292,71 @@ def test_an_ignored_value_is_not_taken_for_a_smeared_mask(bring):
         bring(images, labels)
     assert "JPEG" not in str(raised.value)
     assert "--threshold-labels" not in str(raised.value)
+
+
+HUGE = 2**64 - 1
+
+
+def cremi_like(code=HUGE, dtype=np.uint64):
+    """Numbered cells of which nobody labelled the left 20 of 96 columns."""
+    images, numbers = tissue()
+    numbers = numbers.astype(dtype)
+    numbers[:, :, :20] = code
+    return images, numbers
+
+
+@pytest.mark.parametrize(("code", "dtype"), [(HUGE, np.uint64), (-1, np.int64), (65535, np.uint16)])
+def test_a_code_for_what_nobody_labelled_is_ignored_and_no_neurite(code, dtype, bring):
+    images, numbers = cremi_like(code, dtype)
+    dataset = bring(images, numbers, labels_are="instances", class_values=ClassValues(ignore=(code,)))
+    assert dataset.info.ignored_percent == pytest.approx([100 * 20 / 96] * 6, abs=1e-3)
+    np.testing.assert_array_equal(np.unique(dataset.numbers), np.unique([0, *numbers[:, :, 20:].ravel()]))
+    assert f"{code} is ignored (20.8 % of the pixels)" in said(dataset, "numbered objects")
+
+
+def test_a_value_to_ignore_that_no_number_is(bring, data_dir, listing):
+    with pytest.raises(DataError, match=f"none of -1 among numbers from .* to {HUGE}; expected --ignore-values {HUGE}"):
+        bring(*cremi_like(), labels_are="instances", class_values=ClassValues(ignore=(-1,)))
+    assert listing(data_dir) == []
+
+
+@pytest.mark.parametrize(("code", "dtype"), [(HUGE, np.uint64), (2**32 - 1, np.uint32), (-1, np.int32)])
+def test_a_code_that_counts_as_a_neurite_is_warned_of(code, dtype, bring):
+    found = said(bring(*cremi_like(code, dtype), labels_are="instances"), "numbered objects")
+    assert f"WARNING: {code} counts as a neurite" in found
+    assert found.endswith(f"--ignore-values {code}")
+
+
+def test_plain_numbers_are_not_warned_of(bring):
+    assert "WARNING" not in said(bring(*tissue()), "numbered objects")
+
+
+@pytest.mark.parametrize(("code", "dtype"), [(HUGE, np.uint64), (65535, np.uint16), (255, np.uint8)])
+def test_one_value_far_above_the_others_is_no_smeared_mask(code, dtype, bring):
+    with pytest.raises(DataError, match=f"far above all others.*--ignore-values {code} if it is one") as caught:
+        bring(*cremi_like(code, dtype))
+    assert "--threshold-labels" not in str(caught.value)
+
+
+def test_whole_numbers_are_compared_as_such():
+    page = np.array([[HUGE, HUGE - 1, 2**53 + 1, 0]], np.uint64)
+    assert is_one_of(page, (HUGE, -1)).tolist() == [[True, False, False, False]]
+    assert is_one_of(page, (2**53, 0.5, float("inf"))).tolist() == [[False] * 4]
+    assert is_one_of(np.array([[-1, 255]], np.int16), (HUGE, 255.0)).tolist() == [[False, True]]
+    assert is_one_of(np.array([[0.5, 1]]), (0.5,)).tolist() == [[True, False]]
+
+
+def test_values_are_written_as_an_option_takes_them():
+    assert [value_text(value) for value in (HUGE, -1, 3.0, 0.25, float("nan"))] == [str(HUGE), "-1", "3", "0.25", "nan"]
+
+
+def test_numbers_saved_with_a_decimal_point_are_called_by_their_type(bring):
+    images, numbers = tissue()
+    with pytest.raises(DataError, match="numbers of objects are whole numbers; found float32"):
+        bring(images, numbers.astype(np.float32))
+
+
+def test_a_polarity_is_not_passed_over(bring, data_dir, listing):
+    with pytest.raises(DataError, match="--polarity is for masks of membrane; found labels that seem to number"):
+        bring(*tissue(), polarity="interior-white")
+    assert listing(data_dir) == []

@@ -119,3 +119,22 @@ def test_the_threshold_itself_is_white(tmp_path, twelve, data_dir, capsys):
 def test_unknown_polarity(notebook, data_dir):
     with pytest.raises(DataError, match="unknown polarity; found upside-down"):
         import_source(notebook, "cells", polarity="upside-down")
+
+
+def test_masks_with_places_that_are_no_numbers_say_what_helps(tmp_path, twelve, data_dir, listing):
+    masks = twelve[1].astype(np.float32) / 255
+    masks[:, :3] = np.nan
+    tifffile.imwrite(tmp_path / "i.tif", twelve[0])
+    tifffile.imwrite(tmp_path / "m.tif", masks)
+    assert_refused(tmp_path / "i.tif", "no numbers.*--ignore-values", data_dir, listing, labels=tmp_path / "m.tif")
+
+
+def test_coloured_masks_are_refused_or_thresholded(tmp_path, twelve, data_dir, listing):
+    white = twelve[1] > 0
+    source, masks = write_folder(tmp_path / "i", twelve[0], "{}.png"), tmp_path / "m"
+    colours = np.where(white[..., None], np.uint8([255, 0, 0]), np.uint8([0, 0, 0]))
+    colours[:, :20][white[:, :20]] = 0, 76, 0
+    write_folder(masks, colours, "{}.png")
+    assert_refused(source, r"m/\d+.png: two colours of these labels have the same", data_dir, listing, labels=masks)
+    (dataset,) = import_source(source, "cells", labels=masks, threshold_labels=54)
+    np.testing.assert_array_equal(dataset.labels, twelve[1])

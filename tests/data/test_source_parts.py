@@ -132,3 +132,43 @@ def test_pairs_by_hand():
     assert paired_by_stem(["a.png", "b.png"], ["a.png", "c.png"]) is None
     assert paired_by_stem(["a.png"], ["a_mask.png", "a_gt.png"]) is None
     assert paired_by_stem(["mask.png"], ["mask_mask.png"]) == [("mask.png", "mask_mask.png")]
+
+
+def several(folder, cell_stack, names):
+    """A source with images or masks of three slices in each of these folders."""
+    for name in names:
+        which = cell_stack[0] if name in ("images", "raw", "train/images") else cell_stack[1]
+        write(folder / name, which[:3], ["0.png", "1.png", "2.png"])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("images", "masks", "labels"), "may hold the masks; found labels, masks; expected --labels labels"),
+        (("images", "raw", "masks"), "may hold the images; found images, raw; expected images alone as the source"),
+        (("train/images", "train/masks", "train/gt"), "may hold the masks; found masks, gt"),
+    ],
+)
+def test_of_several_folders_none_is_chosen(names, message, tmp_path, data_dir, cell_stack):
+    source = several(tmp_path / "source", cell_stack, names)
+    with pytest.raises(DataError, match=message):
+        import_source(source, "mine")
+
+
+def test_a_folder_without_images_is_no_choice(tmp_path, data_dir, cell_stack):
+    source = several(tmp_path / "source", cell_stack, ("images", "masks"))
+    (source / "annotations").mkdir()
+    (source / "annotations/cells.json").write_text("{}")
+    (source / "labels").mkdir()
+    (dataset,) = import_source(source, "mine")
+    np.testing.assert_array_equal(dataset.labels, cell_stack[1][:3])
+
+
+def test_images_beside_the_folder_of_their_masks_are_told_of(tmp_path, data_dir, cell_stack):
+    source = write(tmp_path / "source", cell_stack[0][:3], ["0.png", "1.png", "2.png"])
+    write(source / "masks", cell_stack[1][:3], ["0.png", "1.png", "2.png"])
+    with pytest.raises(DataError, match="--labels masks if the files beside it are the images"):
+        import_source(source, "mine")
+    (dataset,) = import_source(source, "mine", labels=source / "masks")
+    assert dataset.info.labelled

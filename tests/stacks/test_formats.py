@@ -405,6 +405,73 @@ def test_complex_numbers_are_no_picture(tmp_path):
         open_stack(tmp_path / "a.tif")
 
 
+WHITE = np.arange(12) % 5 > 1
+
+
+def coloured(white, black):
+    return np.where(np.broadcast_to(WHITE, (10, 12))[..., None], np.uint8(white), np.uint8(black))
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize(
+    ("white", "black"),
+    [
+        ((255, 0, 0), (0, 76, 0)),  # as bright as each other
+        ((255, 255, 255, 255), (255, 255, 255, 0)),
+        ((0, 0, 0, 255), (0, 0, 0, 0)),
+    ],
+)
+def test_labels_in_colours_of_one_brightness_are_refused(name, white, black, tmp_path):
+    page = coloured(white, black)
+    if name == "a.png":
+        Image.fromarray(page).save(tmp_path / name)
+    else:
+        more = {"extrasamples": ["unassalpha"]} if page.shape[-1] == 4 else {}
+        tifffile.imwrite(tmp_path / name, page, photometric="rgb", **more)
+    with (
+        open_stack(tmp_path / name, as_labels=True) as stack,
+        pytest.raises(DataError, match=r"two colours of these labels have the same brightness.*both") as raised,
+    ):
+        stack.read(0)
+    assert raised.value.path == str(tmp_path / name)
+    with open_stack(tmp_path / name) as stack:
+        assert len(np.unique(stack.read(0))) == 1  # of an image, brightness is what is wanted
+
+
+def test_labels_in_colours_of_their_own_brightness_are_read(tmp_path):
+    Image.fromarray(coloured((255, 0, 0), (0, 0, 255))).save(tmp_path / "a.png")
+    Image.fromarray(coloured((255, 255, 255, 255), (0, 0, 0, 0))).save(tmp_path / "b.png")
+    Image.fromarray(coloured((255, 255), (0, 255)), "LA").save(tmp_path / "c.png")
+    for name, values in (("a.png", [18, 54]), ("b.png", [0, 255]), ("c.png", [0, 255])):
+        with open_stack(tmp_path / name, as_labels=True) as stack:
+            page = stack.read(0)
+        assert np.unique(page).tolist() == values
+        np.testing.assert_array_equal(page[0] == values[1], WHITE)
+
+
+def test_labels_whose_palette_makes_two_alike_are_refused(tmp_path):
+    picture = Image.fromarray(np.tile(np.arange(3, dtype=np.uint8), (4, 4)))
+    for name, colours, alike in (("a", [0, 0, 0, 200, 0, 0, 0, 200, 0], False), ("b", [0] * 6 + [9] * 3, True)):
+        picture.putpalette(colours)
+        picture.save(tmp_path / f"{name}.png")
+        with open_stack(tmp_path / f"{name}.png", as_labels=True) as stack:
+            if alike:
+                with pytest.raises(DataError, match="same brightness"):
+                    stack.read(0)
+            else:
+                assert np.unique(stack.read(0)).tolist() == [0, 42, 143]
+
+
+def test_labels_whose_zero_is_white_are_told_to_be_turned_round(tmp_path):
+    numbers = np.arange(20, dtype=np.uint8).reshape(1, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", numbers, photometric="miniswhite")
+    with open_stack(tmp_path / "a.tif", as_labels=True) as stack:
+        assert "its 0 is white" in stack.notes[0]
+        assert stack.read(0)[0, 0] == 255
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert stack.notes == ()
+
+
 def test_no_slice_beyond_the_last(tmp_path):
     stack = array_stack(noise(2, 3, 3))
     for z in (-1, 2):

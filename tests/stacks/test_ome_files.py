@@ -63,3 +63,14 @@ def test_a_file_that_was_replaced_by_a_smaller_one_is_refused(folder):
     tifffile.imwrite(folder / "img_Z2.ome.tif", STACK[2, :10], description=xml, metadata=None, photometric="minisblack")
     with pytest.raises(DataError, match="slices differ in size; found 10 x 30 pixels; expected 20 x 30"):
         open_stack(folder / "img_Z0.ome.tif")
+
+
+def test_a_part_without_what_describes_it_is_told(tmp_path):
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+        '<BinaryOnly MetadataFile="set.companion.ome" UUID="urn:uuid:0"/></OME>'
+    )
+    tifffile.imwrite(tmp_path / "z0.ome.tif", STACK[0], description=xml, metadata=None, photometric="minisblack")
+    with open_stack(tmp_path / "z0.ome.tif") as stack:
+        assert len(stack) == 1
+        assert "a part of an OME image that set.companion.ome describes" in stack.notes[0]

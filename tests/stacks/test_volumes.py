@@ -305,3 +305,81 @@ def test_a_folder_of_pictures_with_numbers_in_hdf5(tmp_path, data_dir):
     (made,) = import_source(tmp_path / "png", "mine", labels=tmp_path / "neurons.h5:neuron_ids")
     assert made.info.labelled
     assert 0.2 < (np.asarray(made.labels) == 0).mean() < 0.45
+
+
+def test_truths_are_black_and_white(tmp_path):
+    truths = volume() > 120
+    np.save(tmp_path / "a.npy", truths)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["mask"] = truths
+    zarr.create_array(tmp_path / "a.zarr", data=truths)
+    for name in ("a.npy", "a.h5:mask", "a.zarr"):
+        with open_stack(tmp_path / name) as stack:
+            assert stack.dtype == np.uint8
+            np.testing.assert_array_equal(stack.read(1), np.where(truths[1], 255, 0))
+
+
+def test_an_array_that_is_no_stack_is_named(tmp_path):
+    """As ilastik exports it, with an axis of channels."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["exported_data"] = volume()[..., None]
+        file["nothing"] = h5py.Empty("f4")
+    zarr.create_array(tmp_path / "a.zarr/0", data=volume()[None, None])
+    zarr.open_group(tmp_path / "a.zarr", mode="a")
+    for name, shape in (
+        ("a.h5", "exported_data (4 x 30 x 20 x 1"),
+        ("a.h5:exported_data", "exported_data (4 x 30 x 20 x 1"),
+        ("a.zarr", "0 (1 x 1 x 4 x 30 x 20"),
+    ):
+        with pytest.raises(DataError, match="without further axes") as raised:
+            open_stack(tmp_path / name)
+        assert shape in raised.value.found
+
+
+def test_chunks_that_were_never_written_are_told(tmp_path):
+    values = np.maximum(volume(), 1)
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(4, 30, 20), chunks=(1, 15, 10), dtype="u1", fill_value=7)
+    array[:3] = values[:3]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", shape=(4, 30, 20), chunks=(1, 15, 10), dtype="u1", fillvalue=7)[:3] = values[:3]
+        file.create_dataset("never", shape=(4, 30, 20), dtype="u1")
+        file["whole"] = values
+    for name in ("a.zarr", "a.h5:raw"):
+        with open_stack(tmp_path / name) as stack:
+            assert stack.notes == ("4 of 16 chunks were never written, and are read as 7",)
+    with open_stack(tmp_path / "a.h5:never") as stack:
+        assert stack.notes == ("1 of 1 chunks were never written, and are read as 0",)
+    with open_stack(tmp_path / "a.h5:whole") as stack:
+        assert stack.notes == ()
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_shards_and_chunks_in_groups_are_counted(kind, tmp_path):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=kind)
+    more = {"shards": (2, 30, 20)} if kind == 3 else {}
+    array = group.create_array("volumes/raw", shape=(4, 30, 20), chunks=(1, 15, 10), dtype="u1", **more)
+    array[:2] = 3
+    said = "1 of 2 chunks" if kind == 3 else "8 of 16 chunks"
+    for path in ("a.zarr", "a.zarr:volumes/raw", "a.zarr/volumes/raw"):
+        with open_stack(tmp_path / path) as stack:
+            assert stack.notes == (f"{said} were never written, and are read as 0",)
+    array[2:] = 3
+    with open_stack(tmp_path / "a.zarr") as stack:
+        assert stack.notes == ()
+
+
+def test_chunks_that_were_never_written_are_warned_of_when_imported(tmp_path, data_dir, cell_stack):
+    array = zarr.create_array(tmp_path / "a.zarr", shape=cell_stack[0].shape, chunks=(1, 32, 32), dtype="u1")
+    array[...] = cell_stack[0]
+    (tmp_path / "a.zarr/c/2/0/1").unlink()
+    (made,) = import_source(tmp_path / "a.zarr", "mine")
+    assert f"WARNING: 1 of {array.nchunks} chunks were never written" in made.info.checks[0].message
+
+
+@pytest.mark.parametrize("said", ["d%03d.raw 1 4 1", "LIST"])
+def test_a_nrrd_whose_data_lie_in_several_files(said, tmp_path):
+    nrrd.write(str(tmp_path / "a.nhdr"), volume().T, {"encoding": "raw"})
+    header = (tmp_path / "a.nhdr").read_text()
+    (tmp_path / "a.nhdr").write_text(header.replace("data file: a.raw", f"data file: {said}"))
+    with pytest.raises(DataError, match=r"in several files is not read; found (d%03d.raw 1 4 1|LIST); expected"):
+        open_stack(tmp_path / "a.nhdr")

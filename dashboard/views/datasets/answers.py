@@ -98,6 +98,15 @@ def answers_to(checks: Sequence[Check], places: Mapping[str, str]) -> list[Answe
                 for name in _ONE_OF_SEVERAL.findall(several[1])[:_MOST]
                 if key
             ]
+        if coded := re.search(r"--ignore-values (-?\d+)", check.message):
+            found.append(
+                Answer(
+                    label=f"Ignore {coded[1]}",
+                    fills={"import ignore values": coded[1]},
+                    help="Nobody labelled the pixels of this value: nothing is learned from them, and no figure counts "
+                    "them.",
+                )
+            )
         if suggested := re.search(r"--threshold-labels (\d[\d.]*)", check.message):
             value = float(suggested[1])
             found.append(Answer(label=f"Count {value:g} and more as white", fills={"import threshold": value}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ _FIELDS = {
     "--from": "“Another source”",
     "--ignore-values": "“Values to ignore”",
     "--interior-values": "“Values of interior”",
+    "--labels": "“Masks”",
     "--labels-are classes": "“What the masks hold”: several classes",
     "--labels-are instances": "“What the masks hold”: numbered objects",
     "--membrane-px": "“Width of membrane”",
@@ -46,7 +48,7 @@ def announce() -> None:
 def in_the_form(text: str) -> str:
     """A message that calls options of the command line by the names of their fields, safe to draw."""
     for option, called in _FIELDS.items():
-        text = text.replace(option, called)
+        text = re.sub(rf"{option}(?![\w-])", called, text)
     return words.plain(text)
 
 

@@ -29,6 +29,8 @@ _UNLABELLED: dict[UnlabelledSlices, str] = {
     "ignore": "ignore them",
     "keep": "keep them: they are right",
 }
+_NAME_IS_TAKEN = "import name is taken"
+"""That the dataset of the form's name has just come here: the field is to be emptied."""
 
 
 def import_section() -> None:
@@ -64,6 +66,8 @@ def import_section() -> None:
             "Path of the masks, if they are elsewhere", key="import masks path", placeholder="/data/masks.tif"
         ).strip()
         inside = ("", "")  # it is part of the path
+    if st.session_state.pop(_NAME_IS_TAKEN, False):
+        st.session_state["import name"] = ""
     left, right = st.columns(2)  # a new row, so that a narrow window keeps the order
     name = left.text_input(
         "Name of the dataset", key="import name", help="Letters, digits, '.', '_' and '-'.", placeholder="my-stack"
@@ -228,6 +232,7 @@ def _came_of(state: Importing) -> None:
     problem = background.mistake(state.work)
     if state.work.state == "finished" and not state.only_check:
         del st.session_state["import"]
+        st.session_state[_NAME_IS_TAKEN] = True
         made: list[Dataset] = state.work.result
         news = [f"Dataset {words.plain(one.info.name)} is here: {words.shape(one.info)}." for one in made]
         arrived(news, dataset=made[0].info.name, slice=0)

@@ -117,3 +117,16 @@ def test_a_click_fills_the_field_and_checks_again():
     app.button[0].click().run()
     assert app.selectbox[0].value == "yxz"
     assert app.session_state["again"]
+
+
+def test_a_code_for_what_nobody_labelled(check):
+    """Both where it is asked for and where it was taken for a neurite."""
+    images, numbers = numbered()
+    coded = numbers.astype(np.uint64)
+    coded[:, :20] = 2**64 - 1
+    checks, answers = check(images, coded)
+    assert "far above all others" in checks[-1].message
+    assert {"import ignore values": str(2**64 - 1)} in fills(answers)
+    taken = numbers.astype(np.int32)
+    taken[:, :20] = -1
+    assert {"import ignore values": "-1"} in fills(check(images, taken, labels_are="instances")[1])
