@@ -30,14 +30,18 @@ from dashboard.state import (
 from dashboard.trainings import FORM_STYLE, JOBS_STYLE, show_form, show_jobs
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
+from segcore.evaluation import events_by_harm
 from segcore.runs import Run, threshold_value
 from segcore.storage import read_only
 
 OWN_DATA = ("data", "augmentation")
 """Pages about a dataset, whether or not a run was evaluated on it."""
-WITHOUT_SLICE = ("", "confusion", "training", "try_it")
-"""Pages that show no slice, or more than one; the Overview's path is empty."""
-WITHOUT_THRESHOLD = (*OWN_DATA, "training", "try_it")
+WITHOUT_SLICE = ("", "confusion", "errors", "training", "try_it")
+"""Pages that show no slice, or more than one, or choose it in their viewer; the Overview's path is empty."""
+WITHOUT_THRESHOLD = (*OWN_DATA, "errors", "training", "try_it")
+"""Pages to which it means nothing, or that choose it in their viewer."""
+KEPT = {"data": ("section",), "errors": ("event",)}
+"""What else a page keeps in the address."""
 
 
 def run_app() -> None:
@@ -54,7 +58,7 @@ def run_app() -> None:
     with notices.guarded():
         selection = _choose(page.url_path)
         set_current(selection)
-        write_address(selection, keep=("section",) if page.url_path == "data" else ())
+        write_address(selection, keep=KEPT.get(page.url_path, ()))
         page.run()
 
 
@@ -231,7 +235,13 @@ def _slice(info: DatasetInfo | None, result: Result | None, *, whole_stack: bool
 
 
 def worst_slice(result: Result) -> int:
-    """The slice with the highest percentage of wrong pixels at the run's first threshold."""
+    """The slice of the split or merge that does most harm, or else the one with the most wrong pixels.
+
+    These are counted at the run's first threshold.
+    """
+    events = events_by_harm(result.evaluation)
+    if events and events[0].harm > 0:
+        return events[0].slice
     wrong = measures_at(result, next(iter(result.points.values())), 0).each.wrong_percent
     return result.evaluation.slices[int(wrong.argmax())]
 

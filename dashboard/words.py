@@ -40,6 +40,9 @@ HELP = {
     "topology": "The threshold that keeps neurites apart best (highest V_Rand) on the validation slices.",
     "segments": "Neurites cut from the whole probability, not from a threshold: pieces are joined where the mean of "
     "their border says that it is no membrane. How much counts as membrane was chosen on the validation slices.",
+    "harm": "Harm: by how much V_Rand of the slice would rise if one split or merge alone were undone.",
+    "harm of slice": "The harm of all its splits and merges, each counted as if it alone were undone.",
+    "loop": "Loops are enclosed in a neurite: mostly organelles whose outline was drawn, or predicted, as membrane.",
     "pooled": "All pixels of all slices counted together.",
     "validation": "Slices that training does not learn from; they decide which epoch is kept, and the thresholds.",
     "epoch": "One pass of training, followed by a look at the validation slices.",

@@ -5,9 +5,11 @@ Plotly is imported when the first chart is drawn. May use: words."""
 
 from dashboard.figures.along_stack import grey_chart, slice_chart, split_chart
 from dashboard.figures.by_epoch import epoch_chart, learning_curves
+from dashboard.figures.by_setting import ScoreCurve, setting_chart
 from dashboard.figures.by_threshold import THRESHOLDS, calibration_chart, precision_recall_chart, threshold_chart
 from dashboard.figures.colours import BLUE, GREEN, GREY, PART_COLOURS, VERMILION
 from dashboard.figures.confusion_table import confusion_tables
+from dashboard.figures.error_parts import error_parts_chart
 from dashboard.figures.layout import error_legend, show_chart, swatches
 from dashboard.figures.network import network_chart
 from dashboard.figures.pictures import (
@@ -30,12 +32,14 @@ __all__ = [
     "PART_COLOURS",
     "THRESHOLDS",
     "VERMILION",
+    "ScoreCurve",
     "calibration_chart",
     "coarse_error_overlay",
     "confusion_tables",
     "epoch_chart",
     "error_legend",
     "error_overlay",
+    "error_parts_chart",
     "grey_chart",
     "keep_zoom",
     "learning_curves",
@@ -46,6 +50,7 @@ __all__ = [
     "picture_file",
     "precision_recall_chart",
     "segments_picture",
+    "setting_chart",
     "show_chart",
     "side_by_side",
     "slice_chart",

@@ -3,10 +3,13 @@
     /segcore/tiles/{dataset}/{run}/{part}/{layer}/{z}/{level}/{ty}/{tx}
     /segcore/evidence/{dataset}/{run}/{part}/{first}/{count}
     /segcore/wrong/{dataset}/{run}/{part}/{value}/{tolerance}
+    /segcore/neurites/{dataset}/{run}/{part}/{z}
     /segcore/previews/{run}/{file}?{time of change}
 
 A tile is up to 512 x 512 pixels of uint8, row by row; X-Shape is its height and width, X-Planes the names of the
-planes that follow one another (one, but for the layer `bundle`, which is all the viewer needs). Run `-` is none.
+planes that follow one another: one, but for the layers `bundle`, which is all that the viewer needs of pixels, and
+`numbers`, whose they are; that one, and what became of each neurite and segment as JSON, is asked for only where it is
+shown. Run `-` is none.
 
 Everything is read-only, and every part of a path is checked before it is used: names as `segcore` checks them,
 numbers as plain digits within their range, everything else against a list. What does not exist is a 404, what
@@ -27,8 +30,9 @@ from starlette.routing import Route
 
 from dashboard.viewer.ahead import Ahead, Look
 from dashboard.viewer.layers import NO_RUN, Layers, NotThere, open_layers, tables
+from dashboard.viewer.neurites import MAKING, neurite_facts
 from dashboard.viewer.previews import preview
-from dashboard.viewer.tiles import LAYERS, tile
+from dashboard.viewer.tiles import LAYERS, NUMBERS, tile
 from dashboard.viewer.turns import LOOKED_AT, SOON, TURNS, Dropped, Wish
 from segcore.errors import SegcoreError, StorageError
 from segcore.measures import DISTANCE_BINS, PROBABILITY_VALUES
@@ -39,6 +43,8 @@ MOST_TABLES = 64
 _NUMBER = re.compile(r"[0-9]{1,7}")
 # Threads of their own: tiles that wait for their turn never keep the rest of the app waiting.
 _THREADS = ThreadPoolExecutor(max_workers=12, thread_name_prefix="tiles")
+# The numbers of a large slice take seconds; tiles of pixels do not wait for them.
+_NUMBER_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="numbers")
 _AHEAD = Ahead()
 
 
@@ -53,6 +59,7 @@ def routes() -> list[Route]:
         Route(f"/segcore/tiles/{stack}/{{layer}}/{{z}}/{{level}}/{{ty}}/{{tx}}", _answer(_tile), methods=["GET"]),
         Route(f"/segcore/evidence/{stack}/{{first}}/{{count}}", _answer(_evidence_tables), methods=["GET"]),
         Route(f"/segcore/wrong/{stack}/{{value}}/{{tolerance}}", _answer(_wrong), methods=["GET"]),
+        Route(f"/segcore/neurites/{stack}/{{z}}", _answer(_neurites), methods=["GET"]),
         Route("/segcore/previews/{run}/{file}", preview, methods=["GET"]),
         # Streamlit answers unknown paths with its page; below here they are mistakes.
         Route("/segcore/{rest:path}", _nothing, methods=["GET"]),
@@ -66,12 +73,15 @@ def _nothing(request: Request) -> Response:
 
 def _answer(make: Callable[[Request, Wish], Response]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        wish = Wish(SOON if request.query_params.get("soon") == "1" else LOOKED_AT)
+        numbers = make is _neurites or request.path_params.get("layer") == NUMBERS
+        threads = _NUMBER_THREADS if numbers else _THREADS
+        wish = Wish((SOON if request.query_params.get("soon") == "1" else LOOKED_AT) + numbers)
         # A browser that goes on to the next slice hangs up.
         gone = asyncio.ensure_future(_hung_up(request))
         gone.add_done_callback(lambda _: TURNS.drop(wish))
+        gone.add_done_callback(lambda _: MAKING.drop(wish))
         try:
-            return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(_made, make, request, wish))
+            return await asyncio.get_running_loop().run_in_executor(threads, partial(_made, make, request, wish))
         finally:
             gone.cancel()
 
@@ -103,11 +113,11 @@ def _refusal(status: int, text: str) -> Response:
     return PlainTextResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-def _raw(parts: list[bytes], **headers: str) -> Response:
+def _raw(parts: list[bytes], media_type: str = "application/octet-stream", **headers: str) -> Response:
     # identity: the server would compress it otherwise, which takes longer than sending it to the same machine.
     return Response(
         b"".join(parts),
-        media_type="application/octet-stream",
+        media_type=media_type,
         headers={
             "Content-Encoding": "identity",
             "Cache-Control": "no-store",
@@ -162,3 +172,9 @@ def _wrong(request: Request, wish: Wish) -> Response:
     layers = _layers(request)
     found = tables(layers)
     return _raw([found.confusion(value / (PROBABILITY_VALUES - 1), tolerance).wrong_pixels.astype("<u4").tobytes()])
+
+
+def _neurites(request: Request, wish: Wish) -> Response:
+    """What there is to know of each neurite and segment of a slice."""
+    z = _number(request.path_params["z"], "z", 10**7)
+    return _raw([neurite_facts(_layers(request), z, wish)], media_type="application/json")

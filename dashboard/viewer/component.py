@@ -11,23 +11,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
 from dashboard.viewer.addresses import MOST_TABLES
 from dashboard.viewer.layers import NO_RUN, Layers, open_layers
+from dashboard.viewer.neurites import MOST_NUMBERS
 from dashboard.words import slice_name
 
 _HERE = Path(__file__).parent
 # The component takes one text. Each of these knows those before it.
 _SCRIPTS = (
-    "colours", "numbers", "tiles", "pyramid", "painter", "evidence", "strip", "page", "exchange", "panes", "layers",
-    "measures", "stage", "view", "marks", "drawing", "readout", "ahead", "downloads", "actions", "input", "viewer",
-    "start",
+    "colours", "numbers", "fates", "outlines", "tiles", "pyramid", "neurites", "painter", "evidence", "strip", "page",
+    "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "drawing", "readout", "ahead",
+    "downloads", "actions", "keys", "input", "viewer", "start",
 )  # fmt: skip
 
 Mode = Literal["single", "panes", "notebook"]
+Kind = Literal["neurite", "segment"]
+
+_MOST_REPORTS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,16 @@ class Place:
         number: another one each time, also when the same place is to be shown again.
         slice: index of the slice.
         y, x: the pixel in the middle.
-        area_px: what is to fill a third of the view.
+        area_px: what is to fill a third of the view, where there is no `box`.
         text: what is there, for screen readers.
+        stays: whether the place is seen until Escape is pressed, another place comes or there is none any more, and not
+            only for a moment. On another slice it is not seen, and back on its own it is. What follows is drawn of
+            such a place only.
+        neurites, segments: numbers of those to be outlined, as in events: of `true_neurites` and of the evaluation's
+            segments.
+        openings: (y, x) of each place to be ringed, (y, x) itself if there is none.
+        box: top, left, bottom, right (these two excluded) of what is to be in view; if it is too large to tell pixels
+            apart, the openings are.
     """
 
     number: int
@@ -63,19 +75,30 @@ class Place:
     x: int
     area_px: int
     text: str
+    stays: bool = False
+    neurites: tuple[int, ...] = ()
+    segments: tuple[int, ...] = ()
+    openings: tuple[tuple[int, int], ...] = ()
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewerResult:
-    """What the user changed in the viewer since the script last ran; None for what is as it was."""
+    """What the user changed in the viewer since the script last ran; None for what is as it was.
+
+    Attributes:
+        slice, threshold, tolerance: what they are now.
+        picked: kind, `neurite` or `segment`, and number of the last one that was clicked on the slice shown.
+    """
 
     slice: int | None = None
     threshold: float | None = None
     tolerance: int | None = None
+    picked: tuple[Kind, int] | None = None
 
     @property
     def changed(self) -> bool:
-        return (self.slice, self.threshold, self.tolerance) != (None, None, None)
+        return self != ViewerResult()
 
 
 def viewer(
@@ -92,13 +115,16 @@ def viewer(
     mode: Mode = "single",
     points: Mapping[str, float] | None = None,
     place: Place | None = None,
+    keys_left: Sequence[str] = (),
+    fits_window: bool = False,
     theme: str | None = None,
     on_change: Callable[[], None] | None = None,
 ) -> ViewerResult:
     """Draws the viewer and says what the user changed in it.
 
     The viewer follows its own controls at once and reports them half a second after the last change, so that the
-    page reruns once and not for every step of a slider, or for every slice on the way. It follows `z`, `threshold` and
+    page reruns once and not for every step of a slider, or for every slice on the way; clicks and keys for the page
+    at once. What was reported is given back by one call, also if the page was busy. It follows `z`, `threshold` and
     `tolerance` when they are others than in the last run, which may be an echo of what it reported itself.
 
     Args:
@@ -114,7 +140,10 @@ def viewer(
         mode: one picture with layers; side by side image, label, prediction and errors, or without a run image,
             label and both on top of each other; or the notebook's three.
         points: thresholds with a name, offered beside the slider.
-        place: zoomed to and marked for a moment, each time its number changes.
+        place: zoomed to and marked, for a moment or as long as it stays, each time its number changes.
+        keys_left: names of keys that do nothing here, as something else on the page takes them, such as `n`, `ctrl+z`
+            or `Enter`: one character is in lower case, and `ctrl` is also a Mac's command.
+        fits_window: whether the slice is made so small that all of the viewer is on the screen at once.
         theme: `light` or `dark`; the page's own if None.
         on_change: called before the script runs again because of a change.
 
@@ -122,7 +151,10 @@ def viewer(
         SegcoreError: the dataset or the evaluation is missing or damaged.
     """
     layers = open_layers(dataset, run, part)
-    reported = _since_last_run(key)
+    heard = f"{key}: seen by the script"
+    before = st.session_state.get(heard)
+    reports = _new_reports(key, before)
+    reported = _together([changes for _, changes in reports])
     # What was just reported counts, even where the page takes it over only after this call.
     shown = {
         "z": z if reported.slice is None else reported.slice,
@@ -136,12 +168,19 @@ def viewer(
             "voxel_nm": voxel_nm,
             "mode": mode,
             "points": dict(points or {}),
-            "place": _as_data(place),
+            "place": place_as_data(place),
+            "keys": list(keys_left),
+            "fits": fits_window,
             "theme": theme,
+            "heard": before,
         },
         default={"view": None},
         on_view_change=on_change or _nothing,
     )
+    if reports:
+        # Last of all: a script that is run anew while it draws hears of them again. So the browser, which repeats what
+        # was not heard, learns that it was one run later.
+        st.session_state[heard] = reports[-1][0]
     return reported
 
 
@@ -176,6 +215,7 @@ def _data(
         "ignores": layers.ignores,
         "borders": list(layers.borders),
         "predicted": layers.probability is not None,
+        "segmented": layers.segments is not None,
         "most_tables": MOST_TABLES,
         "slices": [
             # The position in the tables of the evaluation, by which the browser asks for counts.
@@ -187,34 +227,77 @@ def _data(
     }
 
 
-def _as_data(place: Place | None) -> dict[str, Any] | None:
+def place_as_data(place: Place | None) -> dict[str, Any] | None:
+    """A place as the viewer in the browser takes it, from here or as the detail of an event `segcore:show`."""
     if place is None:
         return None
-    facts = {"number": place.number, "slice": place.slice, "y": place.y, "x": place.x}
-    return facts | {"area": place.area_px, "text": place.text}
+    top, left, bottom, right = place.box or (0, 0, 0, 0)
+    return {
+        "number": place.number,
+        "slice": place.slice,
+        "y": place.y,
+        "x": place.x,
+        "area": place.area_px,
+        "text": place.text,
+        "stays": place.stays,
+        "neurites": [int(number) for number in place.neurites],
+        "segments": [int(number) for number in place.segments],
+        "openings": [{"y": int(y), "x": int(x)} for y, x in place.openings],
+        "box": {"top": top, "left": left, "bottom": bottom, "right": right} if place.box else None,
+    }
 
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _since_last_run(key: str) -> ViewerResult:
-    """What a report changed that this session's script has not been told yet."""
+def _new_reports(key: str, heard: object) -> list[tuple[str, Mapping[str, Any]]]:
+    """Reports with their numbers that came after the one that this session's script heard last, in order.
+
+    The browser sends every report again until it knows that it was heard.
+    """
     view = (st.session_state.get(key) or {}).get("view")
-    seen = f"{key}: seen by the script"
-    if not isinstance(view, Mapping) or view.get("number") == st.session_state.get(seen):
-        return ViewerResult()
-    st.session_state[seen] = view.get("number")
-    changes = view.get("changes") or {}
-    return ViewerResult(
-        slice=_whole(changes.get("slice"), 0, 10**7),
-        threshold=_between(changes.get("threshold")),
-        tolerance=_whole(changes.get("tolerance"), 0, 5),
-    )
+    # It comes from a browser, so it can be anything.
+    sent = view.get("reports") if isinstance(view, Mapping) else None
+    if not isinstance(sent, list):
+        return []
+    reports = [
+        (one[0], one[1])
+        for one in sent[-_MOST_REPORTS:]
+        if isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and isinstance(one[1], Mapping)
+    ]
+    for at in reversed(range(len(reports))):
+        if reports[at][0] == heard:
+            return reports[at + 1 :]
+    return reports
+
+
+def _together(reports: Sequence[Mapping[str, Any]]) -> ViewerResult:
+    """The last valid value of everything that was reported."""
+    found: dict[str, Any] = {}
+    for changes in reports:
+        for name, value in (
+            ("slice", _whole(changes.get("slice"), 0, 10**7)),
+            ("threshold", _between(changes.get("threshold"))),
+            ("tolerance", _whole(changes.get("tolerance"), 0, 5)),
+            ("picked", _picked(changes.get("picked"))),
+        ):
+            if value is not None:
+                found[name] = value
+    return ViewerResult(**found)
+
+
+def _picked(value: object) -> tuple[Kind, int] | None:
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    number = _whole(value[1], 1, MOST_NUMBERS)
+    for kind in get_args(Kind):
+        if value[0] == kind and number is not None:
+            return kind, number
+    return None
 
 
 def _whole(value: object, lowest: int, highest: int) -> int | None:
-    # It comes from a browser, so it can be anything.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest else None

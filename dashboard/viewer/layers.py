@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import DataError, RunError, StorageError
+from segcore.evaluation import SEGMENTS
 from segcore.measures import PixelEvidence
 from segcore.runs import evaluation_folder, models_root
 from segcore.stacks import REDUCED, Plane, is_kept_reduced, map_stack, reduced_shape
@@ -84,6 +85,8 @@ class Layers:
         version: changes whenever a file changes.
         ignores: whether anything of the labels is to be ignored.
         borders: the first slice of each volume but the first, where there are several.
+        numbers: whose piece each pixel is, where the labels number the neurites.
+        segments: the segments of the evaluated slices, in the order of `pages`; None where there are none.
     """
 
     images: StackFile
@@ -95,6 +98,8 @@ class Layers:
     version: str
     ignores: bool = False
     borders: tuple[int, ...] = ()
+    numbers: np.memmap[Any, np.dtype[np.uint32]] | None = field(default=None, compare=False)
+    segments: Path | None = None
 
     @property
     def slices(self) -> int:
@@ -124,7 +129,10 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     slices, height, width = stack.images.slices, stack.images.height, stack.images.width
     reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
     if run is None:
-        return Layers(stack.images, stack.labels, None, {}, None, reduced, stack.version, stack.ignores, stack.borders)
+        return Layers(
+            stack.images, stack.labels, None, {}, None, reduced, stack.version, stack.ignores, stack.borders,
+            stack.numbers,
+        )  # fmt: skip
     folder = _evaluation(run, dataset, part)
     pages, stamp = _table_of_slices(folder)
     path = folder / "probability.tif"
@@ -133,6 +141,8 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         probability = _stack_file(path, _stamp(path), (len(pages), height, width))
         stamp += _stamp(path)
         reduced |= _reduced_stacks(folder, ("probability", "peak", "trough"), len(pages), height, width)
+    segments = folder / SEGMENTS
+    stamp += _stamp(segments)
     labels, ignores = stack.labels, stack.ignores
     own = folder / LABELS
     if own.exists():  # only a part of what is labelled was measured
@@ -144,8 +154,10 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
             "evaluated on another stack", path=folder, found=f"slice {max(pages)}", expected="evaluate again"
         )
     version = f"{stack.version}{_short(stamp)}"
-    evidence = folder / "evidence.npz"
-    return Layers(stack.images, labels, probability, pages, evidence, reduced, version, ignores, stack.borders)
+    return Layers(
+        stack.images, labels, probability, pages, folder / "evidence.npz", reduced, version, ignores, stack.borders,
+        stack.numbers, segments if segments.exists() else None,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -157,6 +169,7 @@ class _Stack:
     version: str
     ignores: bool
     borders: tuple[int, ...]
+    numbers: np.memmap[Any, np.dtype[np.uint32]] | None
 
 
 def _open_stack(dataset: str) -> _Stack:
@@ -178,7 +191,8 @@ def _opened(name: str, folder: str, stamps: tuple[Any, ...]) -> _Stack:
 
     images = file(opened.images)
     assert images is not None
-    return _Stack(images, file(opened.labels), _short(stamps), bool(info.ignored_percent), info.borders)
+    ignores = bool(info.ignored_percent)
+    return _Stack(images, file(opened.labels), _short(stamps), ignores, info.borders, opened.numbers)
 
 
 def _reduced_stacks(folder: Path, planes: Sequence[str], slices: int, height: int, width: int) -> dict[str, StackFile]:

@@ -14,11 +14,13 @@ import numpy as np
 from dashboard.viewer import pyramid
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
+from dashboard.viewer.neurites import numbers_tile
 from dashboard.viewer.turns import TURNS, Wish
 from segcore.measures import DISTANCE_BINS, boundary_distance
 from segcore.stacks import HOW, LEVEL, How, Plane, Truth, reduced
 
-LAYERS = ("image", "label", "probability", "distance", "bundle")
+NUMBERS = "numbers"
+LAYERS = ("image", "label", "probability", "distance", "bundle", NUMBERS)
 
 IGNORED = 6
 """What the plane `truth` holds where the label is to be ignored: membrane, at a distance there is not."""
@@ -34,10 +36,13 @@ def tile(
 
     Raises:
         NotThere: there is no such tile, or this stack has no such layer.
+        SegcoreError: a file is damaged.
         Dropped: nobody waits for it any more.
     """
     wish = wish or Wish()
     window = _window(layers, z, level, ty, tx)
+    if layer == NUMBERS:
+        return numbers_tile(layers, z, level, ty, tx, wish)
     if level:
         return dict(_coarse(layers, layer, z, level, window, tolerance, wish))
     planes = _full(layers, layer, z, window, wish)

@@ -5,7 +5,7 @@ May use: measures, segments, network (when something is predicted), data, runs, 
 
 from segcore.evaluation.evaluating import Evaluated, evaluate
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
-from segcore.evaluation.measured import Evaluation, summary
+from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
 from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import score
@@ -19,6 +19,9 @@ __all__ = [
     "evaluate",
     "evaluation_json",
     "evaluation_text",
+    "events_by_harm",
+    "harm_by_slice",
+    "harm_of_first",
     "predict_stack",
     "predict_to_files",
     "read_evaluation",

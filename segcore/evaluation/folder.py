@@ -39,6 +39,7 @@ from segcore.errors import ConfigError, RunError
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
 from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, PixelEvidence, SegmentationScore
 from segcore.runs import SegmentPoint
+from segcore.segments import BIASES
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
@@ -189,6 +190,7 @@ def _evaluation(
         raise ValueError(f"{len(rows)} slices in slices.csv, {len(evidence)} in evidence.npz")
     suffix = "_v_rand"
     points = {key.removesuffix(suffix) for key in rows[0][1] if key.endswith(suffix) and not key.startswith("at_")}
+    points = {point for point in points if not point.startswith("bias_")}
     if unknown := points - thresholds.keys() - {"segments"}:
         raise ValueError(f"scores in slices.csv at {', '.join(sorted(unknown))}, which summary.json does not know")
     for name, parts in error_parts.items():
@@ -213,8 +215,19 @@ def _evaluation(
         segments=()
         if made is None
         else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for _, row in rows),
+        over_biases=_over_biases(rows) if made is not None else (),
         error_parts=error_parts,
         notebook_sums=None if notebook is None else np.array(notebook["index_sums"], dtype=np.int64).reshape(2, 2),
+    )
+
+
+def _over_biases(rows: Sequence[tuple[int, dict[str, str]]]) -> tuple[tuple[SegmentationScore, ...], ...]:
+    """Empty in an evaluation that is older than they are."""
+    if f"bias_{BIASES[0]}_v_rand" not in rows[0][1]:
+        return ()
+    return tuple(
+        tuple(SegmentationScore(**_scores(SegmentationScore, f"bias_{bias}", row)) for bias in BIASES)
+        for _, row in rows
     )
 
 

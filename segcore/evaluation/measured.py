@@ -35,6 +35,7 @@ from segcore.measures import (
     pixel_measures,
 )
 from segcore.runs import SegmentPoint
+from segcore.segments import BIASES
 
 FORMAT_VERSION = 1
 
@@ -68,6 +69,7 @@ class Evaluation:
         events_at: `segments`, or the operating point whose prediction they are of.
         segment_point: how segments were made; None where none were.
         segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
+        over_biases: those of segments made with each of `segcore.segments.BIASES`; empty where there are none.
         error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
             that is older than they are.
         notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
@@ -85,6 +87,7 @@ class Evaluation:
     events_at: str
     segment_point: SegmentPoint | None = None
     segments: tuple[SegmentationScore, ...] = ()
+    over_biases: tuple[tuple[SegmentationScore, ...], ...] = ()
     error_parts: dict[str, ErrorParts] = field(default_factory=dict)
     notebook_sums: NDArray[np.int64] | None = None
 
@@ -230,6 +233,9 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
         row |= {"splits": counts["split", z], "merges": counts["merge", z], "harm": harms.get(z, 0.0)}
         for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
             row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}
+        if evaluation.over_biases:
+            for bias, found in zip(BIASES, evaluation.over_biases[i], strict=True):
+                row |= {f"bias_{bias}_{key}": value for key, value in asdict(found).items()}
         rows.append(row)
     return rows
 

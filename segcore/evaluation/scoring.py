@@ -40,7 +40,7 @@ from segcore.measures import (
 )
 from segcore.progress import SILENT, Progress
 from segcore.runs import SegmentPoint
-from segcore.segments import segments_of
+from segcore.segments import BIASES, cut, find_basins
 from segcore.stacks import Numbers, Stack, Truth, each_slice, paired
 
 KeepSegments = Callable[[int, NDArray[np.int32]], None]
@@ -98,13 +98,14 @@ def score(
         def measured(position: int) -> _SliceScore:
             truth, page = read(position)
             counts[position] = count_evidence(truth.interior, page, truth.counted)
-            segments = None
+            one = _score_slice(truth, page, thresholds, events_at, slices[position])
             if segment_point is not None:
-                point = segment_point
-                segments = segments_of(page, point.smoothing_px, point.bias, point.smallest_px)
+                segments = _score_of_segments(truth, page, segment_point, first, slices[position])
                 if keep_segments is not None:
-                    keep_segments(position, segments)
-            one = _score_slice(truth, page, segments, thresholds, events_at, slices[position])
+                    keep_segments(position, segments.labels)
+                one = dataclasses.replace(
+                    one, segments=segments.score, over_biases=segments.over_biases, events=segments.events
+                )
             if not notebook_confusion:
                 return one
             sums = index_sums(truth.interior, predicted_interior(page, first), truth.counted)
@@ -123,6 +124,7 @@ def score(
         events_at=events_at,
         segment_point=segment_point,
         segments=tuple(one.segments for one in scores if one.segments is not None),
+        over_biases=tuple(one.over_biases for one in scores if one.over_biases),
         error_parts={name: ErrorParts(np.stack([one.error_parts[name] for one in scores])) for name in thresholds},
         notebook_sums=_total([one.notebook_sums for one in scores if one.notebook_sums is not None]),
     )
@@ -168,13 +170,45 @@ class _SliceScore:
     events: list[Event]
     error_parts: dict[str, NDArray[np.int64]]
     segments: SegmentationScore | None = None
+    over_biases: tuple[SegmentationScore, ...] = ()
     notebook_sums: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class _SegmentScore:
+    labels: NDArray[np.int32]
+    score: SegmentationScore
+    over_biases: tuple[SegmentationScore, ...]
+    events: list[Event]
+
+
+def _score_of_segments(
+    truth: Truth, page: NDArray[np.uint8], point: SegmentPoint, threshold: float, z: int
+) -> _SegmentScore:
+    """Segments, how good they are, and how good they would be with other biases, of the same basins.
+
+    Where the membrane is open, which tells the places of events, shows at the threshold.
+    """
+    basins = find_basins(page, point.smoothing_px)
+    neurites = true_neurites(truth.interior, truth.numbers)
+
+    def pieces(segments: NDArray[np.int32]) -> NDArray[np.int32]:
+        return pieces_within(segments, truth.counted)
+
+    segments = cut(basins, point.bias, point.smallest_px)
+    prediction = truth.masked(predicted_interior(page, threshold))
+    others = (cut(basins, bias, point.smallest_px) for bias in BIASES)
+    return _SegmentScore(
+        segments,
+        score_segments(neurites, pieces(segments)),
+        tuple(score_segments(neurites, pieces(one)) for one in others),
+        find_events(neurites, pieces(segments), prediction, slice_index=z),
+    )
 
 
 def _score_slice(
     truth: Truth,
     page: NDArray[np.uint8],
-    segments: NDArray[np.int32] | None,
     thresholds: Mapping[str, float],
     events_at: str,
     z: int,
@@ -200,20 +234,12 @@ def _score_slice(
         value = last_membrane_value(threshold)
         if value not in known:
             known[value] = score_segments(neurites, thin(truth.masked(predicted_interior(page, threshold))))
-    found_segments = None
-    if segments is not None:
-        pieces = pieces_within(segments, truth.counted)
-        found_segments = score_segments(neurites, pieces)
-        # Where the membrane is open shows at the first threshold, the one with the fewest wrong pixels.
-        prediction = truth.masked(predicted_interior(page, next(iter(thresholds.values()))))
-        events = find_events(neurites, pieces, prediction, slice_index=z)
     return _SliceScore(
         neurites=int(neurites.max(initial=0)),
         points=points,
         over_thresholds=tuple(known[last_membrane_value(threshold)] for threshold in CHALLENGE_THRESHOLDS),
         events=events,
         error_parts=parts,
-        segments=found_segments,
     )
 
 

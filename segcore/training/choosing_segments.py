@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from segcore.errors import ConfigError
 from segcore.measures import pieces_within, score_segments, true_neurites
 from segcore.runs import SegmentPoint
-from segcore.segments import SMALLEST_PX, cut, find_basins
+from segcore.segments import BIASES, SMALLEST_PX, cut, find_basins
 from segcore.stacks import Numbers, each_slice, paired
 
 SMOOTHINGS_PX = (1.0, 2.0)
-BIASES = tuple(round(0.05 * step, 2) for step in range(3, 19))
-"""0.15 to 0.90."""
 _CHANCE = 0.005
 
 

@@ -35,9 +35,10 @@ from segcore.runs import (
     spread,
     versions,
 )
+from segcore.segments import BIASES
 from segcore.stacks import IGNORE, only_rows
 from segcore.storage import storage_errors
-from segcore.training.choosing_segments import BIASES, choose_segments
+from segcore.training.choosing_segments import choose_segments
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
 from segcore.training.machine import Machine, device_name, launch

@@ -108,8 +108,14 @@ def artefacts() -> Path:
     return ARTEFACTS
 
 
+class Address(str):
+    """Where an app is served, and by which process."""
+
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def streamlit_server(app: Path, folder: Path, **environment: str) -> Iterator[str]:
+def streamlit_server(app: Path, folder: Path, **environment: str) -> Iterator[Address]:
     """Runs an app from `folder` until the end of the block; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -123,7 +129,8 @@ def streamlit_server(app: Path, folder: Path, **environment: str) -> Iterator[st
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=os.environ | environment)
         try:
-            address = f"http://127.0.0.1:{port}"
+            address = Address(f"http://127.0.0.1:{port}")
+            address.process = server
             for _ in range(300):
                 if server.poll() is not None:
                     pytest.fail((folder / "server.log").read_text())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage
+from viewing import Page, colours, picture_on_screen
 
 from segcore.data import install
 from segcore.evaluation import score, write_evaluation
@@ -79,54 +78,6 @@ def address(world, serve):
     root = world["root"]
     with serve(APP, root, SEGCORE_DATA_DIR=str(root / "data"), SEGCORE_MODELS_DIR=str(root / "models")) as found:
         yield found
-
-
-class Page:
-    """The viewer on a page, and everything that went wrong there."""
-
-    def __init__(self, page, address: str, query: str = "") -> None:
-        self.page = page
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(f"{address}/?{query}")
-        self.root = page.locator(".viewer")
-        self.settled()
-
-    def settled(self) -> None:
-        self.frames()  # what was asked for is begun with the next one
-        self.page.wait_for_selector('.viewer[data-complete="true"]', timeout=20_000)
-        self.frames()
-
-    def frames(self) -> None:
-        """Waits until the browser has drawn twice."""
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-    def data(self, name: str) -> str:
-        return self.root.get_attribute(f"data-{name}") or ""
-
-    def view(self) -> tuple[float, ...]:
-        return tuple(float(part) for part in self.data("view").split())
-
-    def keys(self, *keys: str) -> None:
-        self.root.focus()
-        for key in keys:
-            self.page.keyboard.press(key)
-        self.settled()
-
-    def slide(self, name: str, value: int) -> None:
-        """Moves a slider as dragging does, by input events."""
-        self.root.locator(f'[data-at="{name}"]').evaluate(
-            "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
-            value,
-        )
-
-    def expect(self, attribute: str, value: object) -> None:
-        self.page.wait_for_selector(f'.viewer[data-{attribute}="{value}"]', timeout=10_000)
-
-    def script(self, text: str) -> None:
-        self.page.get_by_text(f"script: {text}", exact=True).wait_for(timeout=10_000)
 
 
 @pytest.fixture
@@ -362,13 +313,6 @@ def test_echoes_of_the_script_never_pull_the_reader_back(open_page):
     assert path == expected
 
 
-def colours(path: Path | io.BytesIO) -> np.ndarray:
-    """(H, W, 3) of a PNG."""
-    from PIL import Image
-
-    return np.asarray(Image.open(path).convert("RGB"))
-
-
 def count(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
     return int((picture == colour).all(axis=-1).sum())
 
@@ -378,13 +322,6 @@ def contours(mask: np.ndarray) -> np.ndarray:
     around = np.pad(mask, 1, mode="edge")
     inside = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     return mask & ~inside
-
-
-def picture_on_screen(page: Page) -> np.ndarray:
-    """(H, W, 3) of the canvas."""
-    url = page.root.locator('[data-at="canvas"]').evaluate("canvas => canvas.toDataURL('image/png')")
-    with io.BytesIO(base64.b64decode(url.partition(",")[2])) as file:
-        return colours(file)
 
 
 def test_contours_do_not_stop_at_tiles(open_page, world, tmp_path):

@@ -27,6 +27,7 @@ from segcore.measures import (
 )
 from segcore.progress import Progress
 from segcore.runs import SegmentPoint
+from segcore.segments import BIASES
 from segcore.stacks import IGNORE, open_stack
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -102,6 +103,15 @@ def test_splits_and_merges_are_those_of_the_segments_where_there_are_any():
         assert [event for event in found.events if event.slice == z] == expected
     assert found.events
     assert evaluate(probability, labels).events_at == "topology"
+
+
+def test_segments_with_other_biases():
+    probability, labels = rooms()
+    at = len(BIASES) // 2
+    found = evaluate(probability, labels, segment_point=dataclasses.replace(POINT, bias=BIASES[at]))
+    assert [len(one) for one in found.over_biases] == [len(BIASES)] * 4
+    assert tuple(one[at] for one in found.over_biases) == found.segments
+    assert evaluate(probability, labels).over_biases == ()
 
 
 def test_every_number_is_that_of_the_slice_alone():

@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 
 from segcore.errors import ConfigError
+from segcore.segments import BIASES
 from segcore.stacks import IGNORE
-from segcore.training.choosing_segments import BIASES, SMOOTHINGS_PX, choose_segments
+from segcore.training.choosing_segments import SMOOTHINGS_PX, choose_segments
 
 
 def rooms(faint, slices=3, side=72):

@@ -64,7 +64,7 @@ class Ahead {
   paint() {
     clearTimeout(this.painting);
     this.painting = setTimeout(() => {
-      const { pyramid, view, panes, painter, last, tolerance, pointers } = this.viewer;
+      const { pyramid, view, panes, painter, last, tolerance, pointers, drawing } = this.viewer;
       const z = this.slice(1);
       if (z == null || pointers.size) return;
       const level = view.level();
@@ -73,7 +73,10 @@ class Ahead {
         const tile = pyramid.get(z, level, ty, tx);
         if (!tile) continue;
         const around = pyramid.around(z, level, ty, tx);
-        for (const [pane, style] of panes.entries()) painter.picture(tile, pane, style, last, tolerance, around);
+        for (const [pane, style] of panes.entries()) {
+          const whose = drawing.whose(style, z, level, ty, tx);
+          painter.picture(tile, pane, style, last, tolerance, around, whose);
+        }
         if (performance.now() - began > 8) {
           this.paint();
           return;

@@ -7,3 +7,5 @@ const MISSED = "#0072B2",
   UNKNOWN = "#8A8F98";
 const LABEL = "#2AD1D9",
   PREDICTION = "#CC79A7";
+/** Of lines around what was chosen: true is as the label, predicted as the prediction. */
+const OUTLINES = { neurite: LABEL, segment: "#FF9ECF" };

@@ -30,19 +30,24 @@ async function download(viewer, kind) {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     // All tiles first: contours go across their borders.
-    const tiles = new Map();
+    const tiles = new Map(),
+      numbers = new Map();
+    const facts = viewer.neurites.shown.length ? await viewer.neurites.factsOf(row.index) : null;
     for (let ty = area.top >> 9; ty <= (area.bottom - 1) >> 9; ty++) {
       for (let tx = area.left >> 9; tx <= (area.right - 1) >> 9; tx++) {
         const { key, url } = viewer.pyramid.request(row.index, 0, ty, tx, true);
         tiles.set(`${ty} ${tx}`, viewer.tiles.get(key) ?? (await Tiles.load(key, url)));
+        if (facts) numbers.set(`${ty} ${tx}`, await viewer.neurites.tileOf(row.index, ty, tx));
       }
     }
     for (const [place, tile] of tiles) {
       const [ty, tx] = place.split(" ").map(Number);
       const around = besides(ty, tx, (...at) => tiles.get(at.join(" ")));
+      const beside = besides(ty, tx, (...at) => numbers.get(at.join(" ")));
+      const whose = facts && { tile: numbers.get(place), facts, around: beside };
       panes.forEach((style, pane) => {
         const picture = new ImageData(tile.width, tile.height);
-        viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around);
+        viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around, whose);
         const from = pane * (width + gap) + tx * TILE - area.left,
           top = ty * TILE - area.top;
         const cut = { left: Math.max(0, area.left - tx * TILE), right: Math.min(tile.width, area.right - tx * TILE) };

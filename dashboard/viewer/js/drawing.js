@@ -24,6 +24,7 @@ class Drawing {
     const seen = view.seen(level);
     const ready = seen.map(([ty, tx]) => pyramid.get(z, level, ty, tx));
     viewer.ahead.want(z, level, seen);
+    viewer.neurites.want(z, level, seen);
     const fallback = ready.map((tile, at) => (tile ? null : pyramid.ancestor(z, level, ...seen[at])));
     const nothing = !ready.some(Boolean) && !fallback.some(Boolean);
     // Nothing of this slice yet: the last picture stays rather than a flash of nothing.
@@ -37,15 +38,16 @@ class Drawing {
       const scale = this.enter(pane);
       seen.forEach(([ty, tx], at) => {
         if (ready[at]) this.place(ready[at], pane, style, z, level, ty, tx);
-        else if (fallback[at]) this.placePart(fallback[at], pane, style, level, ty, tx);
+        else if (fallback[at]) this.placePart(fallback[at], pane, style, z, level, ty, tx);
       });
+      viewer.chosen.draw(context, viewer, z, level, seen, scale);
       const { hover } = viewer.readout;
       if (hover && panes.length > 1 && hover.pane !== pane) drawCross(context, hover, scale);
       viewer.mark.draw(context, z, scale, viewer.stage.device);
       context.restore();
     });
     painter.trim((viewer.data.coarsest ? seen.length + 1 : 1) * panes.length);
-    const complete = ready.every(Boolean);
+    const complete = ready.every(Boolean) && viewer.neurites.complete(z, level, seen);
     this.painted(z, complete);
     return complete;
   }
@@ -77,7 +79,8 @@ class Drawing {
   place(tile, pane, style, z, level, ty, tx) {
     const { pyramid, painter, data, last, tolerance } = this.viewer;
     const around = style.contours ? pyramid.around(z, level, ty, tx) : {};
-    const picture = painter.picture(tile, pane, style, last, tolerance, around);
+    const whose = this.whose(style, z, level, ty, tx);
+    const picture = painter.picture(tile, pane, style, last, tolerance, around, whose);
     const side = TILE << level,
       grow = 1 << level;
     // The last block of an odd side reaches beyond the slice; it is cut there.
@@ -86,10 +89,21 @@ class Drawing {
     this.context.drawImage(picture, 0, 0, width / grow, height / grow, tx * side, ty * side, width, height);
   }
 
+  /** The numbers of a tile's pixels with what is around and known of them, if they are to be seen and here. */
+  whose(style, z, level, ty, tx) {
+    if (!style.overlays.has("neurites") && !style.overlays.has("segments")) return null;
+    const { neurites } = this.viewer;
+    const facts = neurites.facts.get(z),
+      tile = neurites.get(z, level, ty, tx);
+    const around = style.contours && tile ? neurites.around(z, level, ty, tx) : {};
+    return facts && tile ? { tile, facts, around } : null;
+  }
+
   /** The part of a coarser tile that covers a tile. */
-  placePart({ tile, up }, pane, style, level, ty, tx) {
+  placePart({ tile, up }, pane, style, z, level, ty, tx) {
     const { painter, last, tolerance } = this.viewer;
-    const picture = painter.picture(tile, pane, style, last, tolerance);
+    const whose = this.whose(style, z, level + up, ty >> up, tx >> up);
+    const picture = painter.picture(tile, pane, style, last, tolerance, {}, whose && { ...whose, around: {} });
     const side = TILE << level,
       part = TILE >> up,
       grow = 1 << (level + up);

@@ -1,5 +1,8 @@
 /* Pointer, wheel, fingers and keys. */
 
+// A hand that clicks moves the pointer less than this.
+const CLICK_PX = 4;
+
 /** Everything the reader does with pointer, wheel, fingers and keys. */
 function listen(viewer) {
   viewer.ears = new AbortController();
@@ -28,7 +31,7 @@ function listen(viewer) {
   );
   on(canvas, "pointerdown", (event) => press(viewer, event));
   on(canvas, "pointermove", (event) => drag(viewer, event));
-  on(canvas, "pointerup pointercancel", (event) => viewer.pointers.delete(event.pointerId));
+  on(canvas, "pointerup pointercancel", (event) => release(viewer, event));
   on(canvas, "dblclick", (event) => view.zoom(event.shiftKey ? 0.5 : 2, viewer.stage.point(event)));
   on(canvas, "pointerleave", () => readout.leave());
 
@@ -55,7 +58,12 @@ function listen(viewer) {
   // Also without a click into it, as long as the pointer is over it and nothing else has the keys.
   on(window, "keydown", (event) => {
     if (viewer.under && event.target === document.body) keydown(viewer, event);
+    const name = keyName(event);
+    if (name !== "Escape" || event.defaultPrevented || takesKey(event.composedPath()[0], name)) return;
+    if (viewer.chosen.dismiss()) event.preventDefault();
   });
+  // What else is on the page has places to show, at once and without its script.
+  on(window, "segcore:show", ({ detail }) => viewer.show(detail));
 }
 
 function press(viewer, event) {
@@ -63,6 +71,14 @@ function press(viewer, event) {
   viewer.root.focus({ preventScroll: true });
   viewer.at.canvas.setPointerCapture(event.pointerId);
   viewer.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+  // One pointer that goes up where it went down is a click.
+  viewer.pressed = viewer.pointers.size === 1 && event.button === 0 ? { x: event.clientX, y: event.clientY } : null;
+}
+
+function release(viewer, event) {
+  viewer.pointers.delete(event.pointerId);
+  if (event.type === "pointerup" && viewer.pressed) viewer.pick(viewer.stage.point(event));
+  viewer.pressed = null;
 }
 
 function drag(viewer, event) {
@@ -73,6 +89,8 @@ function drag(viewer, event) {
     return;
   }
   const now = { x: event.clientX, y: event.clientY };
+  const { pressed } = viewer;
+  if (pressed && Math.hypot(now.x - pressed.x, now.y - pressed.y) > CLICK_PX) viewer.pressed = null;
   const other = [...viewer.pointers].find(([id]) => id !== event.pointerId)?.[1];
   if (other) {
     const apart = (a, b) => Math.hypot(a.x - b.x, a.y - b.y) || 1;
@@ -84,6 +102,7 @@ function drag(viewer, event) {
 }
 
 function keydown(viewer, event) {
+  if (viewer.data?.keys.includes(keyName(event))) return; // left to the page
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   const target = event.composedPath()[0];
   // A slider keeps its arrows.
@@ -108,9 +127,11 @@ function keydown(viewer, event) {
     f: "full",
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const layer = LAYERS["12345".indexOf(key)];
-  if (key === "Escape" && !viewer.at.help.hidden) viewer.at.help.hidden = true;
-  else if (layer) viewer.layers.toggle(layer);
+  const layer = LAYERS["1234567".indexOf(key)];
+  if (key === "Escape") {
+    if (viewer.at.help.hidden && !viewer.chosen.dismiss()) return;
+    viewer.at.help.hidden = true;
+  } else if (layer) viewer.layers.toggle(layer);
   else if (actions[key]) act(viewer, actions[key]);
   else return;
   event.preventDefault();

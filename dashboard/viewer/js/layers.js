@@ -11,6 +11,7 @@ class Layers {
   /** `arranged()` is called when the panes are others, `faded()` when they only look another way. */
   constructor(root, at, arranged, faded) {
     Object.assign(this, { root, at, arranged, faded });
+    this.chosen = {}; // what the lines around what was chosen stand for: colours by text
     this.mode = "single";
     this.masks = true;
     this.contours = false;
@@ -41,13 +42,15 @@ class Layers {
   }
 
   available(name) {
-    const { labelled, predicted } = this.data;
+    const { labelled, predicted, segmented } = this.data;
     return {
       image: true,
       label: labelled,
       probability: predicted,
       prediction: predicted,
       errors: labelled && predicted,
+      neurites: labelled,
+      segments: segmented,
     }[name];
   }
 
@@ -85,23 +88,33 @@ class Layers {
         return Object.assign(document.createElement("span"), { textContent: title, hidden: !title });
       }),
     );
-    this.at.legend.replaceChildren(
-      ...legendOf(this.panes, this.mode === "notebook", this.available("errors"), this.data.ignores).map(
-        ([text, colour]) => {
-          const span = Object.assign(document.createElement("span"), { textContent: text });
-          span.style.setProperty("--mark", colour);
-          return span;
-        },
-      ),
-    );
+    this.syncLegend();
     this.syncButtons();
     this.arranged();
   }
 
+  syncLegend() {
+    if (!this.panes) return;
+    const { at, panes, mode, data, chosen } = this;
+    const fill = (legend, entries) => {
+      legend.replaceChildren(
+        ...entries.map(([text, colour]) => {
+          const span = Object.assign(document.createElement("span"), { textContent: text });
+          span.style.setProperty("--mark", colour);
+          return span;
+        }),
+      );
+    };
+    fill(at.legend, legendOf(panes, mode === "notebook", this.available("errors"), data.ignores));
+    fill(at["legend-of-neurites"], legendOfNeurites(panes, chosen));
+  }
+
   syncButtons() {
     for (const button of this.at.layers.children) {
-      button.disabled = !this.available(button.dataset.layer);
-      button.setAttribute("aria-pressed", this.mode === "single" && this.shown.has(button.dataset.layer));
+      const { layer } = button.dataset;
+      button.disabled = !this.available(layer);
+      button.hidden = button.disabled && (layer === "neurites" || layer === "segments");
+      button.setAttribute("aria-pressed", this.mode === "single" && this.shown.has(layer));
     }
     const { labelled, predicted } = this.data;
     const there = { single: true, panes: labelled || predicted, notebook: labelled && predicted };

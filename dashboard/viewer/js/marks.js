@@ -3,6 +3,9 @@
 const MARK_MS = 3000,
   CLOSING_MS = 500;
 
+// Radius of a ring that stays, in CSS pixels: several of them can be close together.
+const STAYING = 15;
+
 /** A ring that closes in on the marked place, and goes after three seconds. */
 class Mark {
   /** `changed()` is called when it is to be drawn again. */
@@ -40,6 +43,14 @@ class Mark {
 
   close() {
     clearTimeout(this.marking);
+  }
+}
+
+/** A ring around each of some pixels, for as long as they are drawn. */
+function drawRings(context, places, scale, device) {
+  const unit = device / scale;
+  for (const { x, y } of places) {
+    strokeTwice(context, [4.5 * unit, 2 * unit], () => context.arc(x + 0.5, y + 0.5, STAYING * unit, 0, 2 * Math.PI));
   }
 }
 

@@ -37,7 +37,12 @@ class Measures {
     for (const button of at.points.children) button.setAttribute("aria-pressed", Number(button.dataset.last) === last);
     this.showNumbers(found);
     clearTimeout(this.speaking);
-    this.speaking = setTimeout(() => (at.live.textContent = this.aloud(found)), SPEAK_MS);
+    this.speaking = setTimeout(() => this.speak(this.aloud(found)), SPEAK_MS);
+  }
+
+  /** Says what was not said before: the page that is drawn anew changes nothing, and something else may have been said. */
+  speak(text) {
+    if (text !== this.spoken) this.at.live.textContent = this.spoken = text;
   }
 
   showNumbers(found) {

@@ -48,6 +48,10 @@ const SHELL = `
     <span class="readout" data-at="readout"></span>
     <span class="legend" data-at="legend"></span>
   </div>
+  <div class="fates" data-at="fates" hidden>
+    <span data-kind="neurite"></span><span data-kind="segment"></span>
+    <span class="legend" data-at="legend-of-neurites"></span>
+  </div>
   <div class="unseen" aria-live="polite" data-at="live"></div>
 </div>`;
 
@@ -56,6 +60,7 @@ const KEYS = [
   ["Home End", "first, last slice"],
   ["N P", "next, previous worst slice"],
   ["1 – 5", "image, label, probability, prediction, errors"],
+  ["6 7", "true neurites, segments: in colours of their own"],
   ["X", "masks on or off"],
   ["Z", "contours or filled"],
   ["+ − 0", "zoom in, out, whole slice"],
@@ -63,13 +68,24 @@ const KEYS = [
   ["F", "full screen"],
   ["wheel, pinch", "zoom"],
   ["drag", "move"],
+  ["click", "select a neurite or segment, while 6 or 7 is on"],
+  ["Esc", "end that, or a place that stays marked"],
   ["?", "this list"],
 ];
 
-/** The list of keys, for the help. */
-function keyList() {
+/** The list of keys, for the help, without those that are the page's. */
+function keyList(ofPage) {
   const list = document.createElement("dl");
-  for (const [keys, does] of KEYS) {
+  const known = KEYS.map(([keys, does]) => {
+    return [
+      keys
+        .split(" ")
+        .filter((key) => !ofPage.includes(key.toLowerCase()))
+        .join(" "),
+      does,
+    ];
+  });
+  for (const [keys, does] of known.filter(([keys]) => keys)) {
     const term = document.createElement("dt"),
       text = document.createElement("dd");
     term.textContent = keys;

@@ -169,13 +169,52 @@ class Painter {
     return plane;
   }
 
-  /** RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here. */
-  paint(tile, style, last, tolerance, out, around) {
+  /**
+   * RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here,
+   * `whose` the numbers of its pixels if they are to be seen.
+   */
+  paint(tile, style, last, tolerance, out, around, whose) {
     const codes = style.contours ? this.edges(tile, last, tolerance, around) : this.codes(tile, last, tolerance);
     const table = this.colours(style),
       base = this.base(tile, style, last);
     for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
+    for (const kind of whose ? KINDS : [])
+      if (style.overlays.has(`${kind}s`)) this.colourByNumber(kind, whose, style, out);
     if (style.hatched) this.hatch(tile, out);
+  }
+
+  /** Colours of identity over what is painted: of a kind, by the numbers of the pixels. */
+  colourByNumber(kind, { tile, facts, around }, style, out) {
+    const all = Neurites.numbers(tile, kind),
+      own = facts[`${kind}s`];
+    if (!all || !own || all.length !== out.length) return;
+    const amount = style.contours ? 0.4 + 0.6 * style.opacity : style.opacity;
+    const numbers = style.contours ? this.bordersOf(kind, tile, all, around) : all;
+    const [reds, greens, blues] = [16, 8, 0].map((shift) => {
+      const channel = facts.palette.map((hex) => (parseInt(hex.slice(1), 16) >> shift) & 255);
+      return Float32Array.from([0, ...own.colour], (colour, number) => (number ? channel[colour] * amount + 0.5 : 0));
+    });
+    const rest = 1 - amount;
+    for (let i = 0; i < out.length; i++) {
+      const number = numbers[i];
+      if (!number) continue;
+      const pixel = out[i];
+      const red = (pixel & 255) * rest + reds[number],
+        green = ((pixel >> 8) & 255) * rest + greens[number],
+        blue = ((pixel >> 16) & 255) * rest + blues[number];
+      out[i] = 0xff000000 | (blue << 16) | (green << 8) | red;
+    }
+  }
+
+  /** Numbers of the pixels along borders, 0 elsewhere; kept with the tile. */
+  bordersOf(kind, tile, numbers, around) {
+    const name = `borders of ${kind}s`,
+      key = `${Object.keys(around)}`;
+    if (tile.derived.get(name)?.key !== key) {
+      const found = alongBorders(numbers, tile.height, tile.width, Neurites.beside(around, kind));
+      tile.derived.set(name, { key, found });
+    }
+    return tile.derived.get(name).found;
   }
 
   /** Stripes over what the label says nothing of. */
@@ -192,9 +231,11 @@ class Painter {
   }
 
   /** A canvas that shows the tile in this style; kept while it is among the latest. */
-  picture(tile, pane, style, last, tolerance, around = {}) {
+  picture(tile, pane, style, last, tolerance, around = {}, whose = null) {
     const key = `${pane} ${tile.key}`;
-    const version = `${style.version}/${last}/${tolerance}/${style.contours ? Object.keys(around) : ""}`;
+    const beside = ({ around }) => (style.contours ? Object.keys(around) : "");
+    const numbered = whose ? `/of ${beside(whose)}` : "";
+    const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}`;
     let picture = this.pictures.get(key);
     this.pictures.delete(key);
     if (!picture || picture.tile !== tile) {
@@ -209,7 +250,7 @@ class Painter {
       }
       const context = canvas.getContext("2d", { willReadFrequently: true });
       const data = this.buffer(tile.width, tile.height);
-      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around);
+      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around, whose);
       context.putImageData(data, 0, 0);
       picture.version = version;
     }

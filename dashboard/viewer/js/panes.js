@@ -6,6 +6,8 @@ const TITLES = {
   probability: "Probability",
   prediction: "Prediction",
   errors: "Errors",
+  neurites: "True neurites",
+  segments: "Segments",
 };
 
 let styles = 0; // a number for each, so that pictures painted in another one are known
@@ -16,7 +18,7 @@ function panesOf({ mode, shown, masks, contours, opacity }, available) {
     const names = layers.filter(available);
     const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
     const overlays = new Set(masks ? names.filter((name) => name !== base && name !== "image") : []);
-    const hatched = names.includes("label") || names.includes("errors");
+    const hatched = ["label", "errors", "neurites"].some((name) => names.includes(name));
     return { title, base, overlays, opacity, contours, notebook, hatched, version: ++styles };
   };
   const whole = (panes, notebook) =>
@@ -71,5 +73,14 @@ function legendOf(panes, notebook, withErrors, ignores) {
   if (overlays.has("prediction")) entries.push(["predicted membrane", PREDICTION]);
   if (overlays.has("probability")) entries.push(["probability of membrane", PREDICTION]);
   if (ignores) entries.push(["ignored (striped): in no figure", UNKNOWN]);
+  return entries;
+}
+
+/** What colours of identity and the lines around what was `chosen` stand for, as [text, colour or picture]. */
+function legendOfNeurites(panes, chosen) {
+  const entries = Object.entries(chosen);
+  if (panes.some(({ overlays }) => overlays.has("neurites") || overlays.has("segments"))) {
+    entries.unshift(["colours: one neurite each", "linear-gradient(90deg, #E02060 33%, #60E0E0 33% 66%, #E0E020 66%)"]);
+  }
   return entries;
 }

@@ -2,9 +2,11 @@
 
 /** Shows them as text, and fetches them when the view is too coarse to have them. */
 class Readout {
-  constructor(viewer, element) {
+  /** `fates` has an element for each kind of whose the pixel can be, and a legend. */
+  constructor(viewer, element, fates) {
     this.viewer = viewer;
     this.element = element;
+    this.fates = fates;
     this.hover = null; // {x, y, pane}
   }
 
@@ -29,6 +31,7 @@ class Readout {
   show() {
     const { hover, element } = this;
     const { row, pyramid } = this.viewer;
+    this.showFates();
     if (!hover || !row) {
       element.textContent = "";
       return;
@@ -42,6 +45,29 @@ class Readout {
       this.peeking = setTimeout(() => this.peek(), 80);
     }
     element.textContent = parts.join(" · ");
+  }
+
+  /** Whose the pixel is and what became of it: in a line of its own, which is there as long as that is to be seen. */
+  showFates() {
+    const { hover, fates, viewer } = this;
+    const { row, neurites, chosen } = viewer;
+    const kinds = neurites.shown;
+    fates.hidden = !kinds.length && !fates.querySelector(".legend > *");
+    if (fates.hidden || !row) return;
+    const z = row.index;
+    const facts = neurites.facts.get(z);
+    const numbers = hover && facts ? neurites.at(z, hover.x, hover.y) : null;
+    for (const span of fates.querySelectorAll("[data-kind]")) {
+      const { kind } = span.dataset;
+      span.hidden = !kinds.includes(kind);
+      if (span.hidden) continue;
+      const picked = chosen.picked?.slice === z && chosen.picked.kind === kind ? chosen.picked.number : 0;
+      const number = hover ? numbers?.[kind] : picked;
+      const nothing = hover ? (numbers && number != null ? `no ${kind} here` : "…") : `click selects a ${kind}`;
+      const text = facts && number ? fateOf(facts, kind, number) : nothing;
+      span.textContent = text;
+      span.title = text; // the line may be too short for it
+    }
   }
 
   values({ planes, width }) {

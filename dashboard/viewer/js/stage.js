@@ -1,5 +1,8 @@
 /* The area on the page that holds the pictures, and the panes on it. */
 
+// The strip of slices, and two lines of names and colours.
+const BELOW_PX = 118;
+
 /** Arranges the panes; all its places and sizes are in CSS pixels. */
 class Stage {
   /** `titles` holds an element a pane, which is put into its corner. */
@@ -19,7 +22,7 @@ class Stage {
     const width = element.clientWidth;
     if (!width) return false;
     const full = document.fullscreenElement === root || root.matches(":fullscreen");
-    const most = full ? element.clientHeight : Math.max(280, Math.round(window.innerHeight * 0.64));
+    const most = full ? element.clientHeight : this.room();
     // The arrangement of panes in which each is largest.
     let best = null;
     for (let columns = 1; columns <= count; columns++) {
@@ -33,6 +36,22 @@ class Stage {
     Object.assign(this, { count, width, height, device, columns: best.columns, rows: best.rows });
     this.placeTitles();
     return true;
+  }
+
+  /** How high the pictures may be: where they are to fit the window, all that is above and below them has its place. */
+  room() {
+    const usual = Math.max(280, Math.round(window.innerHeight * 0.64));
+    if (!this.fits) return usual;
+    const { element } = this;
+    // Once for each size of the window: pictures that grow and shrink with the texts around them are not to be looked at.
+    const key = `${window.innerHeight} ${element.clientWidth}`;
+    if (this.measured !== key) {
+      this.measured = key;
+      const page = document.querySelector('[data-testid="stMain"]');
+      const above = element.getBoundingClientRect().top + (page?.scrollTop ?? 0);
+      this.free = Math.max(Math.round(0.4 * window.innerHeight), Math.round(window.innerHeight - above - BELOW_PX));
+    }
+    return Math.min(usual, this.free);
   }
 
   placeTitles() {

@@ -1,5 +1,11 @@
 /* The part of the slice that is in view. */
 
+// Pixels around what is brought into view, and the most CSS pixels for one of them: context is part of what is seen.
+const BESIDE = 40,
+  CLOSEST = 6;
+// CSS pixels beyond the edge of a slice, for lines along it.
+const EDGE = 24;
+
 /** The pixel in the middle of every pane, and how many CSS pixels a pixel of the slice takes; with the scale bar. */
 class View {
   /** `changed()` is called when something else is in view. */
@@ -43,12 +49,44 @@ class View {
     this.showScale();
   }
 
-  /** Brings a pixel into the middle; an area of so many pixels fills about a third of the pane. */
-  centre(x, y, area) {
+  /** Brings a pixel into the middle; an area of so many pixels fills about a third of the pane, if `others` are seen. */
+  centre(x, y, area, others = []) {
     const { w, h } = this.stage.box(0);
     // A whole number, so that all pixels are of one size.
-    const scale = clamp(Math.round(Math.sqrt((w * h) / 3 / Math.max(1, area))), 1, 12);
-    Object.assign(this, { x: x + 0.5, y: y + 0.5, scale, whole: false });
+    let scale = clamp(Math.round(Math.sqrt((w * h) / 3 / Math.max(1, area))), 1, 12);
+    for (const other of others) {
+      scale = Math.min(scale, w / 2 / (Math.abs(other.x - x) + BESIDE), h / 2 / (Math.abs(other.y - y) + BESIDE));
+    }
+    this.look(x + 0.5, y + 0.5, scale);
+  }
+
+  /** Brings a box {top, left, bottom, right} into view; the places instead if it is too large to tell pixels apart. */
+  frame(box, places) {
+    const { w, h } = this.stage.box(0);
+    const scaleOf = ({ top, left, bottom, right }) => {
+      return Math.min(w / (right - left + 2 * BESIDE), h / (bottom - top + 2 * BESIDE));
+    };
+    const ys = places.map(({ y }) => y),
+      xs = places.map(({ x }) => x);
+    const around = {
+      top: Math.min(...ys),
+      left: Math.min(...xs),
+      bottom: Math.max(...ys) + 1,
+      right: Math.max(...xs) + 1,
+    };
+    const framed = places.length && scaleOf(box) < 1 ? around : box;
+    const { top, left, bottom, right } = framed;
+    this.look((left + right) / 2, (top + bottom) / 2, Math.min(CLOSEST, scaleOf(framed)));
+    // What is near the edge has the more on its other side, rather than nothing beyond the edge.
+    const within = (at, half, size) => (2 * half < size ? clamp(at, half, size - half) : size / 2);
+    this.x = within(this.x, (w / 2 - EDGE) / this.scale, this.data.width);
+    this.y = within(this.y, (h / 2 - EDGE) / this.scale, this.data.height);
+  }
+
+  look(x, y, scale) {
+    // A whole number, so that all pixels are of one size.
+    Object.assign(this, { x, y, scale: scale > 1 ? Math.floor(scale) : scale, whole: false });
+    this.scale = Math.max(this.scale, this.fitScale());
     this.limit();
     this.changed();
   }

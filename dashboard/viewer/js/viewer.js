@@ -8,7 +8,6 @@ class Viewer {
     parent.append(this.root);
     this.at = {};
     for (const element of this.root.querySelectorAll("[data-at]")) this.at[element.dataset.at] = element;
-    this.at.help.append(keyList());
     this.position = 0;
     this.last = 127;
     this.tolerance = 0;
@@ -19,6 +18,11 @@ class Viewer {
       (...what) => this.failed(...what),
     );
     this.pyramid = new Pyramid(this, this.tiles);
+    this.neurites = new Neurites(
+      this,
+      (tile) => this.arrived(tile),
+      (text) => this.say(`Neurites cannot be shown: ${text}.`),
+    );
     this.painter = new Painter();
     this.evidence = new Evidence(
       () => this.syncMeasures(),
@@ -28,6 +32,7 @@ class Viewer {
       this.root,
       this.at,
       () => {
+        this.readout.show();
         this.resize();
         this.invalidate();
       },
@@ -39,7 +44,13 @@ class Viewer {
     this.view = new View(this.stage, this.at.scale, invalidate);
     this.drawing = new Drawing(this, this.at.canvas);
     this.mark = new Mark(this.root, invalidate);
-    this.readout = new Readout(this, this.at.readout);
+    this.chosen = new Chosen(this.root, () => {
+      this.layers.chosen = this.chosen.legend();
+      this.layers.syncLegend();
+      this.readout.show();
+      invalidate();
+    });
+    this.readout = new Readout(this, this.at.readout, this.at.fates);
     this.ahead = new Ahead(this);
     this.pointers = new Map(); // held down, by number
     listen(this);
@@ -52,13 +63,17 @@ class Viewer {
     const before = this.data;
     this.data = data;
     this.root.dataset.theme = data.theme ?? "";
+    this.stage.fits = data.fits;
     if (!before || `${data.stack} ${data.version}` !== `${before.stack} ${before.version}`) {
       this.trouble = false;
       this.tiles.clear();
       this.painter.clear();
       this.evidence.open(data);
+      this.neurites.open(data);
+      if (before) this.chosen.clear(); // numbers of other files
       this.say("");
     }
+    if (`${before?.keys}` !== `${data.keys}`) this.at.help.replaceChildren(keyList(data.keys));
     this.rows = data.slices.map(([index, name, percent, page]) => {
       return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
     });
@@ -78,9 +93,9 @@ class Viewer {
     this.syncSlice();
     this.resize();
     this.layers.restyle();
-    // A place that was there before this viewer was has been seen.
-    if (before && data.place && data.place.number !== this.placed) this.show(data.place);
-    this.placed = data.place?.number;
+    this.open(data.place, !before);
+    // Whoever had a place to show before there was a viewer shows it now.
+    if (!before) window.dispatchEvent(new CustomEvent("segcore:viewer"));
   }
 
   get row() {
@@ -109,14 +124,60 @@ class Viewer {
     this.go(order[rank < 0 ? 0 : clamp(rank + step, 0, order.length - 1)]);
   }
 
-  /** Goes to a place and marks it for a moment. */
-  show({ slice, x, y, area, text }) {
+  /** Takes over the place that Python says, which may be none. */
+  open(place, first) {
+    if (place && place.number !== this.placed) {
+      // One that was there before this viewer was has been seen; if it stays, it still is, but nobody is taken to it.
+      if (!first) this.show(place);
+      else if (place.stays) {
+        this.chosen.stay(place);
+        if (place.slice === this.row?.index) this.lookAt(place);
+      }
+    } else if (!place && this.placed != null) this.chosen.stay(null);
+    this.placed = place?.number;
+  }
+
+  /** Goes to a place and marks it, for a moment or until it is dismissed. */
+  show(place) {
+    const { slice, x, y, text } = place;
     if (!this.placeOf.has(slice)) return;
     this.go(this.placeOf.get(slice));
-    this.view.centre(x, y, area);
-    this.mark.put(slice, x, y);
+    this.lookAt(place);
+    this.chosen.stay(place.stays ? place : null);
+    if (!place.stays) this.mark.put(slice, x, y);
     this.at.live.textContent = `${text} at x ${x}, y ${y}, slice ${slice}`;
     this.stage.bringIntoSight();
+  }
+
+  lookAt({ x, y, area, box, openings }) {
+    if (box) this.view.frame(box, openings);
+    else this.view.centre(x, y, area, openings);
+  }
+
+  /** Selects the segment, or else the neurite, under a point of the stage, if their layers are shown. */
+  async pick(point) {
+    const kinds = this.neurites.shown;
+    const place = kinds.length && this.row ? this.view.pixelAt(point) : null;
+    if (!place) return;
+    const slice = this.row.index;
+    let facts = null;
+    try {
+      facts = await this.neurites.factsOf(slice);
+      await this.neurites.tileOf(slice, place.y >> 9, place.x >> 9);
+    } catch (error) {
+      this.say(`Nothing can be selected here: ${error.message}.`);
+      return;
+    }
+    if (this.row?.index !== slice) return;
+    const found = this.neurites.at(slice, place.x, place.y);
+    const kind = [...kinds].reverse().find((one) => found[one]);
+    if (!kind) {
+      this.chosen.pick(null);
+      return;
+    }
+    this.chosen.pick({ slice, kind, number: found[kind] });
+    this.at.live.textContent = `Selected: ${fateOf(facts, kind, found[kind])}`;
+    this.exchange.tell({ picked: [kind, found[kind]] });
   }
 
   setLast(last) {
@@ -150,7 +211,7 @@ class Viewer {
       ? [`Slice ${row.index}`, row.name, `${this.position + 1} of ${this.rows.length}`].filter(Boolean).join(" · ")
       : "";
     this.syncMeasures();
-    if (this.readout.hover) this.readout.show();
+    this.readout.show();
   }
 
   syncMeasures() {
@@ -222,7 +283,8 @@ class Viewer {
     this.ears.abort();
     this.observer.disconnect();
     this.tiles.clear();
-    for (const part of [this.exchange, this.evidence, this.measures, this.mark, this.readout, this.ahead]) part.close();
+    const { exchange, evidence, measures, mark, readout, ahead, neurites } = this;
+    for (const part of [exchange, evidence, measures, mark, readout, ahead, neurites]) part.close();
     this.root.remove();
   }
 }

@@ -1,0 +1,8 @@
+"""The queue: places to review, worst first, walked through and judged by keys.
+
+In: places with what is known of them. Out: a component, `queue`, that shows them beside the viewer and says what the
+reader decided. May use: viewer, words."""
+
+from dashboard.queue.component import Decided, Named, QueueReport, QueueRow, TakenBack, queue, reported
+
+__all__ = ["Decided", "Named", "QueueReport", "QueueRow", "TakenBack", "queue", "reported"]

@@ -1,0 +1,199 @@
+"""The queue as a component: a list that the viewer follows at once, without a run of the script in between.
+
+report = queue(key="errors queue", rows=rows, reviewer="Ada")
+for change in report.changes: ...   # what the reader decided since the script last ran
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.viewer import Place, place_as_data
+
+_HERE = Path(__file__).parent
+_MOST_REPORTS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRow:
+    """A place to review.
+
+    Attributes:
+        id: its name in the address, the same in the next evaluation if the place is.
+        kind: `merge` or `split`, which has a colour; other words have none.
+        title: what it is, in two or three words.
+        said: what is known of it, in a sentence or two.
+        harm: by how much V_Rand of the slice would rise if it were undone; nan where nobody knows.
+        size_px: pixels in the wrong part.
+        place: where it is, shown by the viewer.
+        decision: the reader's own verdict, or None.
+        note: that goes with it.
+        others: what others decided, as (name, decision).
+    """
+
+    id: str
+    kind: str
+    title: str
+    said: str
+    harm: float
+    size_px: int
+    place: Place
+    decision: str | None = None
+    note: str = ""
+    others: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A verdict on a row, by its id."""
+
+    id: str
+    decision: str
+    note: str
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """The reader's last verdict is to be taken back."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Who the reader is."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueReport:
+    """What the reader did since the script last ran.
+
+    Attributes:
+        changes: in order, each once. They come from a browser and are checked only for their types.
+        chosen: id of the row that is chosen now; None where there is none.
+    """
+
+    changes: tuple[Decided | TakenBack | Named, ...]
+    chosen: str | None
+
+
+def reported(key: str) -> QueueReport:
+    """What the queue with this key reported, before it is drawn again. Ask once in a run of the script."""
+    view = (st.session_state.get(key) or {}).get("view")
+    seen = f"{key}: heard"
+    if not isinstance(view, Mapping):
+        return QueueReport(changes=(), chosen=None)
+    heard = st.session_state.get(seen, 0)
+    changes = []
+    reports = view.get("reports")
+    for report in (reports if isinstance(reports, list) else [])[:_MOST_REPORTS]:
+        number, change = _change(report)
+        if number > heard:
+            heard = number
+            if change is not None:
+                changes.append(change)
+    st.session_state[seen] = heard
+    chosen = view.get("chosen")
+    return QueueReport(changes=tuple(changes), chosen=chosen if isinstance(chosen, str) else None)
+
+
+def queue(
+    *,
+    key: str,
+    rows: Sequence[QueueRow],
+    version: str,
+    chosen: str | None = None,
+    reviewer: str = "",
+    may_decide: bool = True,
+    progress: str = "",
+    message: str = "",
+    empty: str = "Nothing is left to review here.",
+    theme: str | None = None,
+) -> None:
+    """Draws the queue. What was done in it is told by `reported`, before the page is drawn.
+
+    Args:
+        key: of the component; what is chosen stays as long as the key does.
+        rows: in the order in which they are walked through.
+        version: another one when rows are others than in the last run, apart from their verdicts.
+        chosen: id of the row to begin with.
+        reviewer: whose verdicts these are; empty to have the reader asked before the first one.
+        may_decide: False where nothing may be written.
+        progress: how much was reviewed, in words.
+        message: what became of the last verdict, such as why it could not be saved.
+        empty: what stands in place of rows where there are none.
+        theme: `light` or `dark`.
+    """
+    _component()(
+        key=key,
+        data={
+            "version": version,
+            "rows": [_row(row) for row in rows],
+            "chosen": chosen,
+            "reviewer": reviewer,
+            "mayDecide": may_decide,
+            "progress": progress,
+            "message": message,
+            "empty": empty,
+            "heard": st.session_state.get(f"{key}: heard", 0),
+            "theme": theme,
+        },
+        default={"view": None},
+        on_view_change=_nothing,
+    )
+
+
+def _nothing() -> None:
+    """Streamlit keeps a state only with a callback."""
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "segcore_queue",
+        css=(_HERE / "queue.css").read_text(encoding="utf-8"),
+        js=(_HERE / "queue.js").read_text(encoding="utf-8"),
+    )
+
+
+def _row(row: QueueRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "title": row.title,
+        "said": row.said,
+        "harm": None if math.isnan(row.harm) else row.harm,
+        "size": row.size_px,
+        "place": place_as_data(row.place),
+        "decision": row.decision,
+        "note": row.note,
+        "others": [list(one) for one in row.others],
+    }
+
+
+def _change(report: object) -> tuple[int, Decided | TakenBack | Named | None]:
+    # It comes from a browser, so it can be anything.
+    if not isinstance(report, Mapping):
+        return 0, None
+    number = report.get("number")
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if not isinstance(number, int):
+        return 0, None
+    texts = {name: report.get(name) for name in ("id", "decision", "note", "name")}
+    text = {name: value for name, value in texts.items() if isinstance(value, str)}
+    match report.get("what"):
+        case "decided" if {"id", "decision", "note"} <= text.keys():
+            return number, Decided(text["id"], text["decision"], text["note"])
+        case "taken back":
+            return number, TakenBack()
+        case "named" if "name" in text:
+            return number, Named(text["name"])
+    return number, None

@@ -1,0 +1,268 @@
+"""Whose a pixel is: the true neurites and the predicted segments of a slice, what became of each, and their colours.
+
+The numbers are those of `segcore.measures`, as in lists of splits and merges: neurites are `true_neurites` of the label
+that was measured, segments those of the evaluation, ended where the label is to be ignored. A slice is worked out once,
+for all its tiles at every level, and kept packed: a tile of numbers packs to a few percent of its size, and unpacks in
+a millisecond.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.viewer.identity_colours import PALETTE, matched_colours
+from dashboard.viewer.layers import TILE, Layers, NotThere
+from dashboard.viewer.turns import TURNS, Dropped, Turns, Wish
+from segcore.errors import RunError
+from segcore.measures import (
+    MIN_OVERLAP_FRACTION,
+    MIN_OVERLAP_PX,
+    belonging,
+    contingency,
+    pieces_within,
+    true_neurites,
+)
+from segcore.stacks import Plane, Truth, open_stack, stored_page
+
+MOST_NUMBERS = 65_535
+"""Neurites or segments of a slice that 16 bits can tell apart."""
+
+MOST_IN_MEMORY = 48 * 2**20
+"""Bytes of packed slices."""
+
+MAKING = Turns(1)
+"""One slice at a time: the numbers of a large one take some hundred megabytes while they are worked out."""
+
+Numbers = NDArray[np.int32]
+_Pause = Callable[[], None]
+
+
+def slice_numbers(layers: Layers, z: int) -> tuple[Numbers | None, Numbers | None]:
+    """True neurites and segments of a slice, (H, W) int32 from 1 and 0 elsewhere; None for what there is not.
+
+    Raises:
+        NotThere: there is neither, or no such slice.
+        SegcoreError: a file is damaged.
+    """
+    if z >= layers.slices:
+        raise NotThere("no such slice")
+    neurites = segments = truth = None
+    if layers.labels is not None:
+        label = layers.labels.window(z, 0, layers.height, 0, layers.width)
+        truth = Truth.of(label, None if layers.numbers is None else stored_page(layers.numbers, z))
+        neurites = true_neurites(truth.interior, truth.numbers)
+    if layers.segments is not None and z in layers.pages:
+        segments = pieces_within(_segments(layers, z), None if truth is None else truth.counted)
+    if neurites is None and segments is None:
+        raise NotThere("no such layer")
+    return neurites, segments
+
+
+def _segments(layers: Layers, z: int) -> Numbers:
+    path = layers.segments
+    assert path is not None
+    with open_stack(path) as stack:
+        found, expected = (len(stack), stack.height, stack.width), (len(layers.pages), layers.height, layers.width)
+        if found != expected:
+            raise RunError("the segments are those of other slices", path=path, found=found, expected=expected)
+        return np.asarray(stack.read(layers.pages[z]), dtype=np.int32)
+
+
+def numbers_tile(layers: Layers, z: int, level: int, ty: int, tx: int, wish: Wish | None = None) -> dict[str, Plane]:
+    """The planes of a tile of numbers: low and high byte, of neurites and of segments.
+
+    A coarse level has one pixel of each block, for there is no mean of numbers.
+
+    Args:
+        layers, z, level, ty, tx: of a tile that there is.
+        wish: that of whoever waits.
+
+    Raises:
+        NotThere: there are no numbers, or more than 16 bits hold.
+        SegcoreError: a file is damaged.
+        Dropped: nobody waits for it any more.
+    """
+    found = _packed(layers, z, wish or Wish())
+    shape, tile = found.tiles[level, ty, tx]
+    planes = np.frombuffer(zlib.decompress(tile), np.uint8).reshape(len(found.planes), *shape)
+    return dict(zip(found.planes, planes, strict=True))
+
+
+def neurite_facts(layers: Layers, z: int, wish: Wish | None = None) -> bytes:
+    """JSON of what there is to know of each neurite and segment of a slice; errors as of `numbers_tile`.
+
+    `palette` has the colours; `neurites` and `segments`, null where there are none, have by number from 1: `area` in
+    pixels, `colour` as a place in the palette, and `with` the numbers of the segments or neurites that it belongs
+    together with, as events count that, the largest overlap first.
+    """
+    return zlib.decompress(_packed(layers, z, wish or Wish()).facts)
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A slice's numbers.
+
+    Attributes:
+        planes: names of the planes of each tile.
+        tiles: height and width and the packed bytes, by level, row and column.
+        facts: packed JSON.
+        problem: why there is nothing of the kind.
+    """
+
+    planes: tuple[str, ...] = ()
+    tiles: Mapping[tuple[int, int, int], tuple[tuple[int, int], bytes]] = field(default_factory=dict)
+    facts: bytes = b""
+    problem: str = ""
+
+    @property
+    def size(self) -> int:
+        # What Python needs for each of them counts as well: ignored labels make tiles that pack to nothing.
+        return len(self.facts) + sum(len(tile) + 300 for _, tile in self.tiles.values())
+
+
+class KeptSlices:
+    """Packed slices by a key of text, those that were used last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._memory: OrderedDict[str, _Packed] = OrderedDict()
+        self._bytes = 0
+        self._waiting: Counter[str] = Counter()
+
+    def get(self, key: str, make: Callable[[_Pause], _Packed], wish: Wish) -> _Packed:
+        """The slice of that key; worked out, when its turn has come, if it is not there.
+
+        Raises:
+            Dropped: nobody waits for it any more.
+        """
+        found = self._remembered(key)
+        if found is not None:
+            return found
+        with self._wait(key), MAKING.turn(wish):
+            # Its other tiles were wanted, too.
+            found = self._remembered(key)
+            if found is None:
+                mine = Wish(wish.urgency)
+
+                def pause() -> None:
+                    # Somebody who moves on a slice drops some of its tiles and wants others.
+                    if wish.dropped and self._waiting[key] == 1:
+                        raise Dropped
+                    TURNS.pause(mine)
+
+                with TURNS.turn(mine):
+                    found = make(pause)
+                self._remember(key, found)
+        return found
+
+    @contextmanager
+    def _wait(self, key: str) -> Iterator[None]:
+        with self._lock:
+            self._waiting[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting[key] -= 1
+                if not self._waiting[key]:
+                    del self._waiting[key]
+
+    def _remembered(self, key: str) -> _Packed | None:
+        with self._lock:
+            found = self._memory.get(key)
+            if found is not None:
+                self._memory.move_to_end(key)
+            return found
+
+    def _remember(self, key: str, packed: _Packed) -> None:
+        with self._lock:
+            self._memory[key] = packed
+            self._bytes += packed.size
+            while self._bytes > MOST_IN_MEMORY and len(self._memory) > 1:
+                self._bytes -= self._memory.popitem(last=False)[1].size
+
+
+_KEPT = KeptSlices()
+
+
+def _packed(layers: Layers, z: int, wish: Wish) -> _Packed:
+    if z >= layers.slices:
+        raise NotThere("no such slice")
+    if layers.labels is None and (layers.segments is None or z not in layers.pages):
+        raise NotThere("no such layer")
+    labels = None if layers.labels is None else layers.labels.path
+    key = f"{labels}|{layers.segments}|{layers.version}|{z}"
+    found = _KEPT.get(key, lambda pause: _made(layers, z, pause), wish)
+    if found.problem:
+        raise NotThere(found.problem)
+    return found
+
+
+def _made(layers: Layers, z: int, pause: _Pause) -> _Packed:
+    neurites, segments = slice_numbers(layers, z)
+    named = {"neurite": neurites, "segment": segments}
+    for name, numbers in named.items():
+        count = 0 if numbers is None else int(numbers.max(initial=0))
+        if count > MOST_NUMBERS:
+            return _Packed(problem=f"this slice has {count:,} {name}s, and at most {MOST_NUMBERS:,} can be shown")
+    pause()
+    facts = zlib.compress(json.dumps(_facts(neurites, segments, pause), separators=(",", ":")).encode(), 1)
+    there = {name: numbers.astype(np.uint16) for name, numbers in named.items() if numbers is not None}
+    tiles: dict[tuple[int, int, int], tuple[tuple[int, int], bytes]] = {}
+    for level in range(layers.coarsest + 1):
+        pause()
+        rows, columns = (_middles(side, level) for side in (layers.height, layers.width))
+        coarse = [numbers[np.ix_(rows, columns)] for numbers in there.values()] if level else list(there.values())
+        for ty in range(-(-len(rows) // TILE)):
+            for tx in range(-(-len(columns) // TILE)):
+                window = np.s_[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
+                parts = [numbers[window] for numbers in coarse]
+                planes = [plane for part in parts for plane in (part.astype(np.uint8), (part >> 8).astype(np.uint8))]
+                data = zlib.compress(b"".join(plane.tobytes() for plane in planes), 1)
+                tiles[level, ty, tx] = ((parts[0].shape[0], parts[0].shape[1]), data)
+    names = tuple(f"{name}_{byte}" for name in there for byte in ("low", "high"))
+    return _Packed(planes=names, tiles=tiles, facts=facts)
+
+
+def _middles(side: int, level: int) -> NDArray[np.int64]:
+    """The pixel that stands for each block of a coarse level along a side; the last block can be cut off before it."""
+    step = 1 << level
+    return np.minimum(np.arange(0, side, step) + step // 2, side - 1)
+
+
+def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) -> dict[str, object]:
+    none = np.empty(0, np.int64)
+    shared, together = (none, none, none), (none, none)
+    if neurites is not None and segments is not None:
+        table = contingency(neurites, segments)
+        inside = table.segment > 0
+        shared = (table.neurite[inside], table.segment[inside], table.pixels[inside])
+        neurite, segment, pixels = belonging(table, MIN_OVERLAP_PX, MIN_OVERLAP_FRACTION)
+        order = np.argsort(-pixels, kind="stable")
+        together = (neurite[order], segment[order])
+        pause()
+    colours = matched_colours(neurites, segments, shared, together)
+    pause()
+    found: dict[str, object] = {"palette": PALETTE}
+    for name, numbers, own, pair in (
+        ("neurites", neurites, colours[0], together),
+        ("segments", segments, colours[1], together[::-1]),
+    ):
+        if numbers is None:
+            found[name] = None
+            continue
+        areas = np.bincount(numbers.ravel(), minlength=1)[1:]
+        belongs: list[list[int]] = [[] for _ in range(len(areas))]
+        for number, other in zip(pair[0].tolist(), pair[1].tolist(), strict=True):
+            belongs[number - 1].append(other)
+        found[name] = {"area": areas.tolist(), "colour": own.tolist(), "with": belongs}
+    return found

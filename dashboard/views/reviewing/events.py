@@ -1,0 +1,144 @@
+"""Splits and merges as rows of the queue."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard import words
+from dashboard.queue import QueueRow
+from dashboard.state import Result
+from dashboard.viewer import Place
+from dashboard.views.reviewing.verdicts import Judged
+from segcore.evaluation import events_by_harm
+from segcore.measures import Event
+
+MOST_ROWS = 1000
+"""So many rows are sent to the browser at once; whoever walked through them all sees the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which events are shown.
+
+    Attributes:
+        kind: `all`, `merge`, `split` or `loop`.
+        least_px: those with fewer stray pixels are hidden.
+        slice: index of the only slice, or None for all.
+        undecided: only those that the reviewer has not judged.
+    """
+
+    kind: str = "all"
+    least_px: int = 0
+    slice: int | None = None
+    undecided: bool = False
+
+    def holds(self, event: Event) -> bool:
+        """Whether an event is shown, verdicts aside."""
+        if self.kind == "loop":
+            of_kind = event.loop
+        else:
+            of_kind = self.kind == "all" or (event.kind == self.kind and not event.loop)
+        return of_kind and event.stray_px >= self.least_px and self.slice in (None, event.slice)
+
+
+def event_id(event: Event) -> str:
+    """The name of an event in the address."""
+    return f"{'loop-' if event.loop else ''}{event.kind}-{event.slice}-{event.y}-{event.x}"
+
+
+def shown_events(result: Result, wanted: Filter, judged: Judged) -> list[Event]:
+    """The events that pass, those that do most harm first."""
+    return [
+        event
+        for event in events_by_harm(result.evaluation)
+        if wanted.holds(event) and not (wanted.undecided and judged.own(event) is not None)
+    ]
+
+
+def event_rows(result: Result, events: Sequence[Event], judged: Judged) -> list[QueueRow]:
+    """The first of these as rows of the queue."""
+    # Numbers of a prediction at a threshold are not those of the segments that are kept.
+    kept = result.evaluation.events_at == "segments"
+    rows = []
+    for number, event in enumerate(events[:MOST_ROWS], start=1):
+        own = judged.own(event)
+        place = Place(
+            number=number,
+            slice=event.slice,
+            y=event.y,
+            x=event.x,
+            area_px=event.area_px,
+            text=title(event),
+            stays=True,
+            neurites=event.neurites,
+            segments=event.segments if kept else (),
+            openings=event.openings,
+            box=(event.top, event.left, event.bottom, event.right),
+        )
+        rows.append(
+            QueueRow(
+                id=event_id(event),
+                kind=event.kind,
+                title=title(event),
+                said=said(event),
+                harm=event.harm,
+                size_px=event.stray_px,
+                place=place,
+                decision=own.decision if own else None,
+                note=own.note if own else "",
+                others=tuple((one.reviewer, one.decision) for one in judged.others(event)),
+            )
+        )
+    return rows
+
+
+def title(event: Event) -> str:
+    """An event in a few words."""
+    if event.loop:
+        loops = len(event.overlaps_px) - 1
+        what = "1 loop" if loops == 1 else f"{loops} loops"
+        return f"{what} {'joined' if event.kind == 'merge' else 'cut out'}"
+    if event.kind == "merge":
+        return f"merge of {len(event.neurites)}"
+    return f"split in {len(event.segments)}"
+
+
+def said(event: Event) -> str:
+    """What is known of an event, in plain words."""
+    sizes = words.listed([words.count(one) for one in event.overlaps_px[:4]])
+    if len(event.overlaps_px) > 4:
+        sizes = ", ".join(words.count(one) for one in event.overlaps_px[:4]) + ", …"
+    inner = words.listed([words.count(one) for one in event.overlaps_px[1:4]])
+    place = f"x {event.x}, y {event.y}"
+    many = f"{len(event.openings)} places, first at {place}" if len(event.openings) > 1 else f"one place, {place}"
+    if event.loop and event.kind == "merge":
+        first = (
+            f"Slice {event.slice}: loops inside one neurite, such as organelles ({inner} px), are labelled as neurites "
+            f"of their own and were not kept apart from it, at {place}."
+        )
+    elif event.loop:
+        first = f"Slice {event.slice}: loops inside a neurite ({inner} px) became segments of their own, at {place}."
+    elif event.kind == "merge":
+        first = (
+            f"Slice {event.slice}: {len(event.neurites)} neurites ({sizes} px) in one segment; the membrane is open "
+            f"at {many}."
+        )
+    else:
+        first = (
+            f"Slice {event.slice}: a neurite of {words.count(event.area_px)} px in {len(event.segments)} segments "
+            f"({sizes} px); a false wall crosses it at {many}."
+        )
+    return f"{first} {_harm(event)}"
+
+
+def _harm(event: Event) -> str:
+    if math.isnan(event.harm):
+        return "How much harm it does is not known: the evaluation is older than that measure."
+    if event.harm < 0:
+        return (
+            f"Undone alone, V_Rand of the slice would fall by {-event.harm:.4f}: the largest piece also holds other "
+            "neurites, so undo that merge first."
+        )
+    return f"Undone, V_Rand of the slice would rise by {event.harm:.4f}."

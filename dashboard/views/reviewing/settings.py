@@ -1,0 +1,48 @@
+"""How much the settings matter: V_Rand and V_Info over thresholds, and over the bias of segments."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.figures import ScoreCurve, setting_chart, show_chart
+from dashboard.state import Result
+from segcore.measures import CHALLENGE_THRESHOLDS, SegmentationScore, mean_over_slices
+from segcore.segments import BIASES
+
+
+def settings_section(result: Result) -> None:
+    """One chart with both, and what the run chose on its validation slices."""
+    evaluation = result.evaluation
+    curves = []
+    for setting, at, scores in (
+        ("threshold", CHALLENGE_THRESHOLDS, evaluation.over_thresholds),
+        ("bias", BIASES, evaluation.over_biases),
+    ):
+        if scores:
+            named = "of segments, over the bias" if setting == "bias" else "over the threshold"
+            curves += [
+                ScoreCurve(name=f"{text} {named}", setting=setting, at=at, values=_means(scores, measure))
+                for text, measure in (("V_Rand", "v_rand"), ("V_Info", "v_info"))
+            ]
+    chosen = {f"{name} threshold": ("threshold", value) for name, value in evaluation.thresholds.items()}
+    if evaluation.segment_point is not None:
+        chosen["bias"] = ("bias", evaluation.segment_point.bias)
+    st.caption(
+        "Mean over the evaluated slices. The run chose its settings on validation slices, so the best point of a curve "
+        "may lie elsewhere here; taking it from these slices would flatter."
+        + (
+            ""
+            if evaluation.over_biases
+            else " Segments over the bias are not known: the evaluation is older than they are, or the run has none."
+        )
+    )
+    show_chart(
+        setting_chart(curves, chosen),
+        key="scores by setting",
+        name=f"{result.run.name}-{result.dataset}-settings",
+        description="V_Rand and V_Info over the threshold, and those of segments over their bias.",
+    )
+
+
+def _means(scores: tuple[tuple[SegmentationScore, ...], ...], measure: str) -> list[float]:
+    return [mean_over_slices([getattr(one, measure) for one in column]) for column in zip(*scores, strict=True)]
