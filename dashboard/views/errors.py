@@ -27,6 +27,7 @@ from dashboard.views.reviewing import (
     verdicts_section,
 )
 from segcore.evaluation import harm_of_first
+from segcore.measures import mean_over_slices
 from segcore.storage import read_only
 
 _KEYS = ("n", "p", "a", "m", "l", "u", "ctrl+z")
@@ -78,14 +79,17 @@ def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
         f"{which}: **{words.percent(float(found.matrix.wrong_percent))}** wrong{beyond} "
         f"({words.count(int(found.matrix.wrong_pixels))} of {words.count(int(found.matrix.pixels))} pixels)"
     ]
+    if evaluation.segments:
+        v_rand = mean_over_slices([one.v_rand for one in evaluation.segments])
+        parts.append(f"V_Rand of segments **{words.decimal(v_rand)}**")
     splits = sum(event.kind == "split" for event in evaluation.events)
     merges = len(evaluation.events) - splits
-    at = "by segments" if evaluation.events_at == "segments" else f"at the {evaluation.events_at} threshold"
-    parts.append(f"{words.count(splits)} splits and {words.count(merges)} merges {at}")
+    at = "" if evaluation.events_at == "segments" else f" at the {evaluation.events_at} threshold"
+    parts.append(f"{words.count(splits)} splits and {words.count(merges)} merges{at}")
     first = harm_of_first(evaluation, 3)
     if not math.isnan(first) and len(evaluation.events) > 3:
         parts.append(f"the first 3 do **{100 * first:.0f} %** of all harm")
-    st.markdown(" · ".join(parts), help=f"{words.HELP['wrong']} {words.HELP['harm']}")
+    st.markdown(" · ".join(parts), help=" ".join(words.HELP[term] for term in ("wrong", "v_rand", "harm")))
 
 
 def _queue(selection: Selection, result: Result) -> None:

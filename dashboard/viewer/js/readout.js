@@ -63,7 +63,7 @@ class Readout {
       if (span.hidden) continue;
       const picked = chosen.picked?.slice === z && chosen.picked.kind === kind ? chosen.picked.number : 0;
       const number = hover ? numbers?.[kind] : picked;
-      const nothing = hover ? (numbers && number != null ? `no ${kind} here` : "…") : `click selects a ${kind}`;
+      const nothing = hover ? (numbers && number != null ? `no ${kind} here` : "…") : "";
       const text = facts && number ? fateOf(facts, kind, number) : nothing;
       span.textContent = text;
       span.title = text; // the line may be too short for it

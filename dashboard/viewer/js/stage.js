@@ -1,7 +1,7 @@
 /* The area on the page that holds the pictures, and the panes on it. */
 
 // The strip of slices, and two lines of names and colours.
-const BELOW_PX = 118;
+const BELOW_PX = 146;
 
 /** Arranges the panes; all its places and sizes are in CSS pixels. */
 class Stage {

@@ -12,7 +12,6 @@ from dashboard.state import MeasuresAt, Result, Selection, choose, range_of_slic
 from dashboard.tables import csv_button
 from segcore.evaluation import harm_by_slice
 
-
 _PICKED = "errors slice picked"
 
 
