@@ -1,7 +1,7 @@
 """The queue as a component: a list that the viewer follows at once, without a run of the script in between.
 
-report = queue(key="errors queue", rows=rows, reviewer="Ada")
-for change in report.changes: ...   # what the reader decided since the script last ran
+for number, change in reported("errors queue", heard).changes: ...   # what the reader decided
+queue(key="errors queue", rows=rows, version="1", heard=number, reviewer="Ada")
 """
 
 from __future__ import annotations
@@ -71,35 +71,43 @@ class Named:
     name: str
 
 
+Change = Decided | TakenBack | Named
+
+
 @dataclass(frozen=True, kw_only=True)
 class QueueReport:
-    """What the reader did since the script last ran.
+    """What the reader did, as far as it was not heard.
 
     Attributes:
-        changes: in order, each once. They come from a browser and are checked only for their types.
+        changes: in order, each with its number, which rises. They come from a browser and are checked only for their
+            types.
         chosen: id of the row that is chosen now; None where there is none.
     """
 
-    changes: tuple[Decided | TakenBack | Named, ...]
+    changes: tuple[tuple[int, Change], ...]
     chosen: str | None
 
 
-def reported(key: str) -> QueueReport:
-    """What the queue with this key reported, before it is drawn again. Ask once in a run of the script."""
+def reported(key: str, heard: int) -> QueueReport:
+    """What the queue with this key reported, before it is drawn again.
+
+    The browser repeats a change until it is told that its number was heard. So whoever acts on one notes that right
+    afterwards, with nothing of Streamlit's in between, for a script can be ended at every call of it; and under a lock,
+    for until then it runs beside the one that takes its place. Else a change would be lost, or made twice.
+
+    Args:
+        key: of the component.
+        heard: number of the last change that was acted on.
+    """
     view = (st.session_state.get(key) or {}).get("view")
-    seen = f"{key}: heard"
     if not isinstance(view, Mapping):
         return QueueReport(changes=(), chosen=None)
-    heard = st.session_state.get(seen, 0)
-    changes = []
+    changes: list[tuple[int, Change]] = []
     reports = view.get("reports")
     for report in (reports if isinstance(reports, list) else [])[:_MOST_REPORTS]:
         number, change = _change(report)
-        if number > heard:
-            heard = number
-            if change is not None:
-                changes.append(change)
-    st.session_state[seen] = heard
+        if change is not None and number > (changes[-1][0] if changes else heard):
+            changes.append((number, change))
     chosen = view.get("chosen")
     return QueueReport(changes=tuple(changes), chosen=chosen if isinstance(chosen, str) else None)
 
@@ -109,6 +117,7 @@ def queue(
     key: str,
     rows: Sequence[QueueRow],
     version: str,
+    heard: int,
     chosen: str | None = None,
     reviewer: str = "",
     may_decide: bool = True,
@@ -123,6 +132,7 @@ def queue(
         key: of the component; what is chosen stays as long as the key does.
         rows: in the order in which they are walked through.
         version: another one when rows are others than in the last run, apart from their verdicts.
+        heard: number of the last change that was acted on.
         chosen: id of the row to begin with.
         reviewer: whose verdicts these are; empty to have the reader asked before the first one.
         may_decide: False where nothing may be written.
@@ -142,7 +152,7 @@ def queue(
             "progress": progress,
             "message": message,
             "empty": empty,
-            "heard": st.session_state.get(f"{key}: heard", 0),
+            "heard": heard,
             "theme": theme,
         },
         default={"view": None},
@@ -178,7 +188,7 @@ def _row(row: QueueRow) -> dict[str, Any]:
     }
 
 
-def _change(report: object) -> tuple[int, Decided | TakenBack | Named | None]:
+def _change(report: object) -> tuple[int, Change | None]:
     # It comes from a browser, so it can be anything.
     if not isinstance(report, Mapping):
         return 0, None

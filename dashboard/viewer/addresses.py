@@ -3,7 +3,7 @@
     /segcore/tiles/{dataset}/{run}/{part}/{layer}/{z}/{level}/{ty}/{tx}
     /segcore/evidence/{dataset}/{run}/{part}/{first}/{count}
     /segcore/wrong/{dataset}/{run}/{part}/{value}/{tolerance}
-    /segcore/neurites/{dataset}/{run}/{part}/{z}
+    /segcore/neurites/{dataset}/{run}/{part}/{z}?{bias, where segments are to be cut anew}
     /segcore/previews/{run}/{file}?{time of change}
 
 A tile is up to 512 x 512 pixels of uint8, row by row; X-Shape is its height and width, X-Planes the names of the
@@ -148,7 +148,7 @@ def _tile(request: Request, wish: Wish) -> Response:
     z, level, ty, tx = (_number(path[name], name, 10**7) for name in ("z", "level", "ty", "tx"))
     tolerance = _number(request.query_params.get("tolerance", "0"), "tolerance", DISTANCE_BINS - 1)
     layers = _layers(request)
-    planes = tile(layers, path["layer"], z, level, ty, tx, tolerance, wish)
+    planes = tile(layers, path["layer"], z, level, ty, tx, tolerance, wish, _bias(request))
     if wish.urgency == LOOKED_AT:
         _AHEAD.looked(Look(layers, z, tolerance))
     height, width = next(iter(planes.values())).shape
@@ -177,4 +177,15 @@ def _wrong(request: Request, wish: Wish) -> Response:
 def _neurites(request: Request, wish: Wish) -> Response:
     """What there is to know of each neurite and segment of a slice."""
     z = _number(request.path_params["z"], "z", 10**7)
-    return _raw([neurite_facts(_layers(request), z, wish)], media_type="application/json")
+    return _raw([neurite_facts(_layers(request), z, wish, _bias(request))], media_type="application/json")
+
+
+def _bias(request: Request) -> float | None:
+    """The bias that segments are to be cut with, in percent; none where those of the evaluation are wanted."""
+    text = request.query_params.get("bias")
+    if text is None:
+        return None
+    percent = _number(text, "bias", 99)
+    if not percent:
+        raise BadAddress("a bias is at least 1 percent")
+    return percent / 100

@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = (
     "colours", "numbers", "fates", "outlines", "tiles", "pyramid", "neurites", "painter", "evidence", "strip", "page",
     "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "drawing", "readout", "ahead",
-    "downloads", "actions", "keys", "input", "viewer", "start",
+    "downloads", "link", "actions", "keys", "input", "viewer", "start",
 )  # fmt: skip
 
 Mode = Literal["single", "panes", "notebook"]
@@ -67,6 +67,7 @@ class Place:
         openings: (y, x) of each place to be ringed, (y, x) itself if there is none.
         box: top, left, bottom, right (these two excluded) of what is to be in view; if it is too large to tell pixels
             apart, the openings are.
+        ringed: whether anything is.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Place:
     segments: tuple[int, ...] = ()
     openings: tuple[tuple[int, int], ...] = ()
     box: tuple[int, int, int, int] | None = None
+    ringed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +218,8 @@ def _data(
         "borders": list(layers.borders),
         "predicted": layers.probability is not None,
         "segmented": layers.segments is not None,
+        # With the probability they can be cut anew.
+        "bias": _percent(layers) if layers.segments is not None and layers.probability is not None else None,
         "most_tables": MOST_TABLES,
         "slices": [
             # The position in the tables of the evaluation, by which the browser asks for counts.
@@ -243,8 +247,14 @@ def place_as_data(place: Place | None) -> dict[str, Any] | None:
         "neurites": [int(number) for number in place.neurites],
         "segments": [int(number) for number in place.segments],
         "openings": [{"y": int(y), "x": int(x)} for y, x in place.openings],
+        "ringed": place.ringed,
         "box": {"top": top, "left": left, "bottom": bottom, "right": right} if place.box else None,
     }
+
+
+def _percent(layers: Layers) -> int | None:
+    """The bias of the segments, in percent."""
+    return None if layers.segment_point is None else round(100 * layers.segment_point.bias)
 
 
 def _finite(value: float | None) -> float | None:

@@ -8,6 +8,7 @@ a millisecond.
 
 from __future__ import annotations
 
+import atexit
 import json
 import threading
 import zlib
@@ -15,6 +16,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +31,10 @@ from segcore.measures import (
     belonging,
     contingency,
     pieces_within,
+    score_segments,
     true_neurites,
 )
+from segcore.segments import Basins, cut, find_basins
 from segcore.stacks import Plane, Truth, open_stack, stored_page
 
 MOST_NUMBERS = 65_535
@@ -39,6 +43,9 @@ MOST_NUMBERS = 65_535
 MOST_IN_MEMORY = 48 * 2**20
 """Bytes of packed slices."""
 
+MOST_BASINS = 128 * 2**20
+"""Bytes of the numbers of basins that are kept, so that another cut of a slice takes milliseconds."""
+
 MAKING = Turns(1)
 """One slice at a time: the numbers of a large one take some hundred megabytes while they are worked out."""
 
@@ -46,8 +53,10 @@ Numbers = NDArray[np.int32]
 _Pause = Callable[[], None]
 
 
-def slice_numbers(layers: Layers, z: int) -> tuple[Numbers | None, Numbers | None]:
+def slice_numbers(layers: Layers, z: int, bias: float | None = None) -> tuple[Numbers | None, Numbers | None]:
     """True neurites and segments of a slice, (H, W) int32 from 1 and 0 elsewhere; None for what there is not.
+
+    With a bias the segments are cut anew with it, of the same basins; else they are those of the evaluation.
 
     Raises:
         NotThere: there is neither, or no such slice.
@@ -61,7 +70,8 @@ def slice_numbers(layers: Layers, z: int) -> tuple[Numbers | None, Numbers | Non
         truth = Truth.of(label, None if layers.numbers is None else stored_page(layers.numbers, z))
         neurites = true_neurites(truth.interior, truth.numbers)
     if layers.segments is not None and z in layers.pages:
-        segments = pieces_within(_segments(layers, z), None if truth is None else truth.counted)
+        whole = _segments(layers, z) if bias is None else _cut(layers, z, bias)
+        segments = pieces_within(whole, None if truth is None else truth.counted)
     if neurites is None and segments is None:
         raise NotThere("no such layer")
     return neurites, segments
@@ -77,7 +87,23 @@ def _segments(layers: Layers, z: int) -> Numbers:
         return np.asarray(stack.read(layers.pages[z]), dtype=np.int32)
 
 
-def numbers_tile(layers: Layers, z: int, level: int, ty: int, tx: int, wish: Wish | None = None) -> dict[str, Plane]:
+def _cut(layers: Layers, z: int, bias: float) -> Numbers:
+    point, probability = layers.segment_point, layers.probability
+    if point is None or probability is None:
+        raise NotThere("nothing to cut anew")
+    key = (f"{probability.path}|{layers.version}", z)
+    # One slice is worked out at a time, so nobody else is here.
+    if key not in _BASINS:
+        page = probability.window(layers.pages[z], 0, layers.height, 0, layers.width)
+        _BASINS[key] = find_basins(page, point.smoothing_px)
+        while len(_BASINS) > 1 and sum(one.labels.nbytes for one in _BASINS.values()) > MOST_BASINS:
+            del _BASINS[next(iter(_BASINS))]
+    return cut(_BASINS[key], bias, point.smallest_px)
+
+
+def numbers_tile(
+    layers: Layers, z: int, level: int, ty: int, tx: int, wish: Wish | None = None, bias: float | None = None
+) -> dict[str, Plane]:
     """The planes of a tile of numbers: low and high byte, of neurites and of segments.
 
     A coarse level has one pixel of each block, for there is no mean of numbers.
@@ -85,26 +111,28 @@ def numbers_tile(layers: Layers, z: int, level: int, ty: int, tx: int, wish: Wis
     Args:
         layers, z, level, ty, tx: of a tile that there is.
         wish: that of whoever waits.
+        bias: to cut segments anew with; None for those of the evaluation.
 
     Raises:
         NotThere: there are no numbers, or more than 16 bits hold.
         SegcoreError: a file is damaged.
         Dropped: nobody waits for it any more.
     """
-    found = _packed(layers, z, wish or Wish())
+    found = _packed(layers, z, wish or Wish(), bias)
     shape, tile = found.tiles[level, ty, tx]
     planes = np.frombuffer(zlib.decompress(tile), np.uint8).reshape(len(found.planes), *shape)
     return dict(zip(found.planes, planes, strict=True))
 
 
-def neurite_facts(layers: Layers, z: int, wish: Wish | None = None) -> bytes:
+def neurite_facts(layers: Layers, z: int, wish: Wish | None = None, bias: float | None = None) -> bytes:
     """JSON of what there is to know of each neurite and segment of a slice; errors as of `numbers_tile`.
 
     `palette` has the colours; `neurites` and `segments`, null where there are none, have by number from 1: `area` in
     pixels, `colour` as a place in the palette, and `with` the numbers of the segments or neurites that it belongs
-    together with, as events count that, the largest overlap first.
+    together with, as events count that, the largest overlap first. `scores`, where there are both, has V_Rand and
+    V_Info of the segments, and how many neurites are split and how many segments merge.
     """
-    return zlib.decompress(_packed(layers, z, wish or Wish()).facts)
+    return zlib.decompress(_packed(layers, z, wish or Wish(), bias).facts)
 
 
 @dataclass(frozen=True)
@@ -192,23 +220,26 @@ class KeptSlices:
 
 
 _KEPT = KeptSlices()
+_BASINS: dict[tuple[str, int], Basins] = {}
+# The library that made the graphs complains of those that are left when its module goes.
+atexit.register(_BASINS.clear)
 
 
-def _packed(layers: Layers, z: int, wish: Wish) -> _Packed:
+def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> _Packed:
     if z >= layers.slices:
         raise NotThere("no such slice")
     if layers.labels is None and (layers.segments is None or z not in layers.pages):
         raise NotThere("no such layer")
     labels = None if layers.labels is None else layers.labels.path
-    key = f"{labels}|{layers.segments}|{layers.version}|{z}"
-    found = _KEPT.get(key, lambda pause: _made(layers, z, pause), wish)
+    key = f"{labels}|{layers.segments}|{layers.version}|{z}|{bias}"
+    found = _KEPT.get(key, lambda pause: _made(layers, z, bias, pause), wish)
     if found.problem:
         raise NotThere(found.problem)
     return found
 
 
-def _made(layers: Layers, z: int, pause: _Pause) -> _Packed:
-    neurites, segments = slice_numbers(layers, z)
+def _made(layers: Layers, z: int, bias: float | None, pause: _Pause) -> _Packed:
+    neurites, segments = slice_numbers(layers, z, bias)
     named = {"neurite": neurites, "segment": segments}
     for name, numbers in named.items():
         count = 0 if numbers is None else int(numbers.max(initial=0))
@@ -239,7 +270,7 @@ def _middles(side: int, level: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(0, side, step) + step // 2, side - 1)
 
 
-def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) -> dict[str, object]:
+def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) -> dict[str, Any]:
     none = np.empty(0, np.int64)
     shared, together = (none, none, none), (none, none)
     if neurites is not None and segments is not None:
@@ -252,7 +283,8 @@ def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) ->
         pause()
     colours = matched_colours(neurites, segments, shared, together)
     pause()
-    found: dict[str, object] = {"palette": PALETTE}
+    found: dict[str, Any] = {"palette": PALETTE}
+    several: dict[str, int] = {}
     for name, numbers, own, pair in (
         ("neurites", neurites, colours[0], together),
         ("segments", segments, colours[1], together[::-1]),
@@ -265,4 +297,9 @@ def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) ->
         for number, other in zip(pair[0].tolist(), pair[1].tolist(), strict=True):
             belongs[number - 1].append(other)
         found[name] = {"area": areas.tolist(), "colour": own.tolist(), "with": belongs}
+        several[name] = sum(len(one) > 1 for one in belongs)
+    if neurites is not None and segments is not None and neurites.any():
+        score = score_segments(neurites, segments)
+        found["scores"] = {"v_rand": score.v_rand, "v_info": score.v_info}
+        found["scores"] |= {"split": several["neurites"], "merging": several["segments"]}
     return found

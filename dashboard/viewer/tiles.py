@@ -30,9 +30,17 @@ _KEPT = KeptTiles()
 
 
 def tile(
-    layers: Layers, layer: str, z: int, level: int, ty: int, tx: int, tolerance: int = 0, wish: Wish | None = None
+    layers: Layers,
+    layer: str,
+    z: int,
+    level: int,
+    ty: int,
+    tx: int,
+    tolerance: int = 0,
+    wish: Wish | None = None,
+    bias: float | None = None,
 ) -> dict[str, Plane]:
-    """The planes of a tile by name, in the order they are sent.
+    """The planes of a tile by name, in the order they are sent; with a bias, the numbers of segments cut with it.
 
     Raises:
         NotThere: there is no such tile, or this stack has no such layer.
@@ -42,7 +50,7 @@ def tile(
     wish = wish or Wish()
     window = _window(layers, z, level, ty, tx)
     if layer == NUMBERS:
-        return numbers_tile(layers, z, level, ty, tx, wish)
+        return numbers_tile(layers, z, level, ty, tx, wish, bias)
     if level:
         return dict(_coarse(layers, layer, z, level, window, tolerance, wish))
     planes = _full(layers, layer, z, window, wish)

@@ -13,21 +13,26 @@ from dashboard.state import MeasuresAt, Result, Selection, choose, current, meas
 from dashboard.trainings import needs_result
 from dashboard.viewer import SliceRow, viewer
 from dashboard.views.reviewing import (
+    MOST_PIXELS,
     Filter,
+    Item,
     apart_section,
-    event_id,
-    event_rows,
+    desk,
+    event_items,
     files_section,
     judged,
     progress,
+    region_items,
+    rows_of,
     settings_section,
-    shown_events,
+    slice_items,
     slices_table,
     take_changes,
     verdicts_section,
 )
 from segcore.evaluation import harm_of_first
 from segcore.measures import mean_over_slices
+from segcore.reviews import Place
 from segcore.storage import read_only
 
 _KEYS = ("n", "p", "a", "m", "l", "u", "ctrl+z")
@@ -45,7 +50,7 @@ def page() -> None:
     _headline(result, found, selection.tolerance)
     pictures, places = st.columns([17, 10], gap="medium")
     with places:
-        _queue(selection, result)
+        _queue(selection, result, found)
     with pictures:
         _viewer(selection, result, found)
     _more(selection, result, found)
@@ -58,7 +63,7 @@ def _more(selection: Selection, result: Result, found: MeasuresAt) -> None:
         "Wrong pixels taken apart": lambda: apart_section(result, selection.tolerance),
         "Slices": lambda: slices_table(selection, result, found),
         "Settings": lambda: settings_section(result),
-        "Verdicts": lambda: verdicts_section(result, judged(result)),
+        "Verdicts": lambda: verdicts_section(result, judged(result, _places(selection, result, found))),
         "Files": lambda: files_section(selection, result),
     }
     for tab, draw in zip(
@@ -67,6 +72,14 @@ def _more(selection: Selection, result: Result, found: MeasuresAt) -> None:
         if tab.open:
             with tab, notices.guarded():
                 draw()
+
+
+def _places(selection: Selection, result: Result, found: MeasuresAt) -> list[Place]:
+    """Where there are verdicts that have a place in this evaluation, whatever threshold is chosen."""
+    items = event_items(result, Filter())
+    if selection.dataset is not None:
+        items += slice_items(result, found, selection.dataset)
+    return [item.judged_at for item in items]
 
 
 def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
@@ -92,31 +105,33 @@ def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
     st.markdown(" · ".join(parts), help=" ".join(words.HELP[term] for term in ("wrong", "v_rand", "harm")))
 
 
-def _queue(selection: Selection, result: Result) -> None:
+def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
     key = f"errors queue {result.run.name} {result.folder.name}"
-    report = reported(key)
-    events = {event_id(event): event for event in result.evaluation.events}
-    message = take_changes(result, events, report.changes)
-    known = judged(result)
-    wanted = _filter(selection)
-    shown = shown_events(result, wanted, known)
+    listed, undecided = _listed(selection, result, found)
+    at = desk(result)
+    report = reported(key, at.heard)
+    places = {item.id: item.judged_at for item in listed}
+    take_changes(result, at, places, report.changes)
+    known = judged(result, list(places.values()))
+    if undecided:
+        listed = [item for item in listed if known.own(item.judged_at) is None]
     if report.chosen is not None:
         st.query_params[_ADDRESS] = report.chosen
-    rows = event_rows(result, shown, known)
-    hidden = len(events) - len(shown)
-    said = progress(shown, known)
-    if len(shown) > len(rows):
+    rows = rows_of(listed, known)
+    said = progress(listed, known)
+    if len(listed) > len(rows):
         said += f"; the first {words.count(len(rows))} are listed"
     queue(
         key=key,
         rows=rows,
-        version=f"{result.facts.get('evaluated')} {wanted}",
+        version=f"{result.facts.get('evaluated')} {hash(tuple(row.id for row in rows))}",
+        heard=at.heard,
         chosen=report.chosen or st.query_params.get(_ADDRESS) or _first(rows, selection.z),
         reviewer=known.reviewer,
         may_decide=not read_only(),
-        progress=said + (f" · {words.count(hidden)} hidden by the filter" if hidden else ""),
-        message=message,
-        empty="No split or merge passes the filter." if events else "No neurite was split, and none were merged.",
+        progress=said,
+        message=at.message,
+        empty="Nothing passes the filter." if result.evaluation.events else "No neurite was split or merged.",
         theme=st.context.theme.type,
     )
 
@@ -126,22 +141,49 @@ def _first(rows: list[QueueRow], z: int) -> str | None:
     return rows[0].id if rows and rows[0].place.slice == z else None
 
 
-def _filter(selection: Selection) -> Filter:
+def _listed(selection: Selection, result: Result, found: MeasuresAt) -> tuple[list[Item], bool]:
+    """What is to be reviewed, and whether only what the reader has not judged is."""
     left, right = st.columns([5, 2], gap="small", vertical_alignment="bottom")
     with left:
-        kind = st.segmented_control(
-            "Show", ["all", "merge", "split", "loop"], default="all", required=True, key="queue kind",
-            format_func={"all": "All", "merge": "Merges", "split": "Splits", "loop": "Loops"}.__getitem__,
+        kind = st.selectbox(
+            "What is listed", list(_KINDS), key="queue kind", format_func=_KINDS.__getitem__,
             label_visibility="collapsed", help=words.HELP["loop"],
         )  # fmt: skip
     with right, st.popover("Filter", width="stretch"):
         least = st.number_input(
-            "Hide those with fewer stray pixels than", 0, 10**6, 0, step=20, key="queue least",
-            help="Stray pixels are those outside of the largest part of a split or merge.",
+            "Hide those with fewer pixels than", 0, 10**6, 0, step=20, key="queue least",
+            help="Of a split or merge the stray pixels count: those outside of its largest part.",
         )  # fmt: skip
         here = st.toggle("Only the slice that is shown", key="queue slice")
         undecided = st.toggle("Only those that I have not judged", key="queue undecided")
-    return Filter(kind=kind or "all", least_px=int(least), slice=selection.z if here else None, undecided=undecided)
+    z = selection.z if here else None
+    info = selection.dataset
+    if kind == "slice" and info is not None:
+        items = [item for item in slice_items(result, found, info) if z in (None, item.place.slice)]
+    elif kind == "region" and info is not None:
+        many = info.height * info.width * len(result.evaluation.slices) > MOST_PIXELS
+        items = region_items(result, selection.threshold, selection.tolerance, selection.z if many else z, int(least))
+        if many and not here:
+            st.caption("The stack is large, so only the slice that is shown is looked through.")
+    else:
+        if kind in ("slice", "region"):
+            st.caption("That needs the images, which are not installed here; splits and merges are listed.")
+            kind = "all"
+        items = event_items(result, Filter(kind=kind, least_px=int(least), slice=z))
+        hidden = len(result.evaluation.events) - len(items)
+        if hidden:
+            st.caption(f"{words.count(hidden)} splits and merges are hidden by what is chosen above.")
+    return items, undecided
+
+
+_KINDS = {
+    "all": "Splits and merges, by harm",
+    "merge": "Merges",
+    "split": "Splits",
+    "loop": "Loops inside neurites",
+    "slice": "Slices, by harm",
+    "region": "Regions of wrong pixels, by size",
+}
 
 
 def _viewer(selection: Selection, result: Result, found: MeasuresAt) -> None:

@@ -18,6 +18,7 @@ function act(viewer, name) {
     higher: () => viewer.setLast(viewer.last + 1),
     help: () => (at.help.hidden = !at.help.hidden),
     full: () => fullScreen(viewer),
+    link: () => copyLink(viewer),
     png: () => download(viewer, "png"),
     tiff: () => download(viewer, "tiff"),
   };

@@ -71,13 +71,15 @@ class Chosen {
   /** The rings that stay on a slice. */
   rings(z) {
     const { place } = this;
-    if (place?.slice !== z) return [];
+    if (place?.slice !== z || place.ringed === false) return [];
     return place.openings.length ? place.openings : [place];
   }
 
   /** The lines around what was chosen, drawn in pixels of the slice. */
   draw(context, viewer, z, level, seen, scale) {
     const wanted = this.on(z);
+    // Other segments than those that were chosen have these numbers.
+    if (viewer.neurites.bias != null) wanted?.segment.clear();
     const unit = viewer.stage.device / scale;
     const paths = { neurite: [], segment: [] };
     for (const kind of wanted ? KINDS : []) {

@@ -93,10 +93,8 @@ class Drawing {
   whose(style, z, level, ty, tx) {
     if (!style.overlays.has("neurites") && !style.overlays.has("segments")) return null;
     const { neurites } = this.viewer;
-    const facts = neurites.facts.get(z),
-      tile = neurites.get(z, level, ty, tx);
-    const around = style.contours && tile ? neurites.around(z, level, ty, tx) : {};
-    return facts && tile ? { tile, facts, around } : null;
+    const known = neurites.known(z, level, ty, tx);
+    return known && { ...known, around: style.contours ? neurites.around(z, level, ty, tx) : {} };
   }
 
   /** The part of a coarser tile that covers a tile. */

@@ -47,6 +47,7 @@ function listen(viewer) {
 
   on(viewer.at.threshold, "input", (event) => viewer.setLast(Number(event.target.value)));
   on(viewer.at.tolerance, "input", (event) => viewer.setTolerance(Number(event.target.value)));
+  on(viewer.at.bias, "input", (event) => viewer.setBias(Number(event.target.value)));
   on(viewer.at.opacity, "input", (event) => viewer.layers.setOpacity(Number(event.target.value) / 100));
   on(viewer.root, "click", (event) => {
     const name = event.target.closest?.("[data-do]")?.dataset.do;

@@ -22,6 +22,22 @@ class Measures {
     );
     this.at.measures.hidden = !predicted;
     this.at["tolerance-control"].hidden = !tested;
+    this.at["bias-control"].hidden = this.viewer.data.bias == null;
+  }
+
+  /** The bias of segments, and what V_Rand of the slice is with it, once that is known. */
+  showBias() {
+    const { at, viewer } = this;
+    const { data, neurites, row } = viewer;
+    if (data.bias == null || !row) return;
+    const bias = neurites.bias ?? data.bias;
+    if (Number(at.bias.value) !== bias) at.bias.value = bias;
+    const scores = neurites.facts.get(neurites.factsKey(row.index))?.scores;
+    const known = scores
+      ? ` · V_Rand ${scores.v_rand.toFixed(4)}, V_Info ${scores.v_info.toFixed(4)}, ${scores.split} split, ${scores.merging} merging`
+      : "";
+    const text = `${(bias / 100).toFixed(2)}${neurites.bias == null ? " (the run's)" : ""}${known}`;
+    if (at["bias-text"].textContent !== text) at["bias-text"].textContent = text;
   }
 
   /** `found` is what `countErrors` says of the slice shown, or null if that is not known. */

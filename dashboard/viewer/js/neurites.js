@@ -11,7 +11,9 @@ class Neurites {
     this.failed = failed;
     this.tiles = new Tiles(changed, (error, pause) => this.refused(error, pause));
     this.tiles.most = 48 * 2 ** 20;
-    this.facts = new Map(); // by slice; null while they are under way
+    this.facts = new Map(); // by slice and bias; null while they are under way
+    this.bias = null; // in percent; those of the evaluation where it is null
+    this.before = null; // the bias that is still seen while the new one is under way
   }
 
   /** Forgets everything; from now on it is about this stack. */
@@ -19,6 +21,14 @@ class Neurites {
     this.data = data;
     this.tiles.clear();
     this.facts.clear();
+    this.bias = this.before = null;
+  }
+
+  /** From now on segments are those of another bias. */
+  cut(bias) {
+    if (bias === this.bias) return;
+    this.before = this.bias;
+    this.bias = bias;
   }
 
   /** The kinds whose layers are shown. */
@@ -53,7 +63,7 @@ class Neurites {
   complete(z, level, seen) {
     const shown = this.shown.length > 0;
     if (!(shown || this.viewer.chosen.on(z))) return true;
-    if (shown && !this.facts.get(z)) return this.tiles.failures > 0;
+    if (shown && !this.facts.get(this.factsKey(z))) return this.tiles.failures > 0;
     return seen.every(([ty, tx]) => {
       const key = this.key(z, level, ty, tx);
       return this.tiles.kept.has(key) || this.tiles.refused.has(key);
@@ -61,17 +71,39 @@ class Neurites {
   }
 
   key(...place) {
-    return place.join("/");
+    return place.join("/") + this.suffix(this.bias);
+  }
+
+  factsKey(z, bias = this.bias) {
+    return `${z}${this.suffix(bias)}`;
+  }
+
+  suffix(bias) {
+    return bias == null ? "" : `@${bias}`;
+  }
+
+  /** What is asked for with every address. */
+  query() {
+    return `v=${this.data.version}${this.bias == null ? "" : `&bias=${this.bias}`}`;
   }
 
   request(z, level, ty, tx, urgent) {
-    const key = this.key(z, level, ty, tx);
-    const { stack, version } = this.data;
-    return { key, urgent, url: `/segcore/tiles/${stack}/numbers/${key}?v=${version}${urgent ? "" : "&soon=1"}` };
+    const url = `/segcore/tiles/${this.data.stack}/numbers/${[z, level, ty, tx].join("/")}?${this.query()}`;
+    return { key: this.key(z, level, ty, tx), urgent, url: `${url}${urgent ? "" : "&soon=1"}` };
   }
 
   get(...place) {
     return this.tiles.get(this.key(...place));
+  }
+
+  /** A tile of numbers with the facts of its slice; those of the bias before while the new ones are under way. */
+  known(z, ...place) {
+    for (const bias of [this.bias, this.before]) {
+      const facts = this.facts.get(this.factsKey(z, bias));
+      const tile = facts && this.tiles.get([z, ...place].join("/") + this.suffix(bias));
+      if (tile) return { tile, facts };
+    }
+    return null;
   }
 
   around(z, level, ty, tx) {
@@ -115,20 +147,22 @@ class Neurites {
 
   /** What there is to know of a slice's neurites and segments, fetched if it is not here. */
   async factsOf(z) {
-    if (this.facts.get(z)) return this.facts.get(z);
-    const response = await fetch(`/segcore/neurites/${this.data.stack}/${z}?v=${this.data.version}`);
+    const known = this.facts.get(this.factsKey(z));
+    if (known) return known;
+    const response = await fetch(`/segcore/neurites/${this.data.stack}/${z}?${this.query()}`);
     if (!response.ok) throw new Error(await response.text());
     return response.json();
   }
 
   async fetchFacts(z) {
-    if (this.facts.has(z)) return;
+    const key = this.factsKey(z);
+    if (this.facts.has(key)) return;
     const { data } = this;
-    this.facts.set(z, null);
+    this.facts.set(key, null);
     try {
       const facts = await this.factsOf(z);
       if (this.stale(data)) return;
-      this.facts.set(z, facts);
+      this.facts.set(key, facts);
       for (const oldest of this.facts.keys()) {
         if (this.facts.size <= 32) break;
         this.facts.delete(oldest);
@@ -136,7 +170,7 @@ class Neurites {
       this.changed({ key: `${z}/` });
     } catch {
       // The tiles say what is wrong.
-      setTimeout(() => this.stale(data) || this.facts.delete(z), RETRY_MS);
+      setTimeout(() => this.stale(data) || this.facts.delete(key), RETRY_MS);
     }
   }
 

@@ -18,6 +18,8 @@ const SHELL = `
     <div class="group" role="group" aria-label="Thresholds the run chose" data-at="points"></div>
     <label class="slider" data-at="tolerance-control"><span>Tolerance</span>
       <input type="range" min="0" max="5" step="1" data-at="tolerance"><output data-at="tolerance-text"></output></label>
+    <label class="slider" data-at="bias-control" title="How much counts as membrane when segments are cut: higher makes more of them. Moved, it shows what they would be; the evaluation stays as it is."><span>Bias</span>
+      <input type="range" min="5" max="95" step="1" data-at="bias"><output data-at="bias-text"></output></label>
     <div class="numbers" data-at="numbers"></div>
   </div>
   <div class="stage" data-at="stage">
@@ -39,6 +41,7 @@ const SHELL = `
     <div class="strip" data-at="strip" role="slider" tabindex="0" aria-label="Slice"><canvas></canvas><i></i></div>
     <button type="button" data-do="next" title="Next slice (→)" aria-label="Next slice">›</button>
     <div class="group">
+      <button type="button" data-do="link" title="Copy a link to exactly this view">Link</button>
       <button type="button" data-do="png" title="Download what is shown, at native size, as PNG">PNG</button>
       <button type="button" data-do="tiff" title="Download what is shown, at native size, as TIFF">TIFF</button>
     </div>

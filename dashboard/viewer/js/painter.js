@@ -234,7 +234,7 @@ class Painter {
   picture(tile, pane, style, last, tolerance, around = {}, whose = null) {
     const key = `${pane} ${tile.key}`;
     const beside = ({ around }) => (style.contours ? Object.keys(around) : "");
-    const numbered = whose ? `/of ${beside(whose)}` : "";
+    const numbered = whose ? `/of ${whose.tile.key} ${beside(whose)}` : "";
     const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}`;
     let picture = this.pictures.get(key);
     this.pictures.delete(key);

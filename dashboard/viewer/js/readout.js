@@ -55,7 +55,7 @@ class Readout {
     fates.hidden = !kinds.length && !fates.querySelector(".legend > *");
     if (fates.hidden || !row) return;
     const z = row.index;
-    const facts = neurites.facts.get(z);
+    const facts = neurites.facts.get(neurites.factsKey(z));
     const numbers = hover && facts ? neurites.at(z, hover.x, hover.y) : null;
     for (const span of fates.querySelectorAll("[data-kind]")) {
       const { kind } = span.dataset;

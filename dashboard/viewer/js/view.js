@@ -83,6 +83,13 @@ class View {
     this.y = within(this.y, (h / 2 - EDGE) / this.scale, this.data.height);
   }
 
+  /** Exactly this is in view, as somebody else saw it. */
+  restore(x, y, scale) {
+    Object.assign(this, { x, y, scale, whole: false });
+    this.limit();
+    this.changed();
+  }
+
   look(x, y, scale) {
     // A whole number, so that all pixels are of one size.
     Object.assign(this, { x, y, scale: scale > 1 ? Math.floor(scale) : scale, whole: false });

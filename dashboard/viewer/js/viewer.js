@@ -85,6 +85,7 @@ class Viewer {
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.view.open(data);
     this.layers.open(data, this.tested);
+    if (!before) this.openLink();
     const { slice, last = this.last, tolerance = this.tolerance } = this.exchange.receive(data);
     const position = slice == null ? this.position : (this.placeOf.get(slice) ?? 0);
     this.position = clamp(position, 0, Math.max(0, this.rows.length - 1));
@@ -94,8 +95,26 @@ class Viewer {
     this.resize();
     this.layers.restyle();
     this.open(data.place, !before);
+    this.followLink();
     // Whoever had a place to show before there was a viewer shows it now.
     if (!before) window.dispatchEvent(new CustomEvent("segcore:viewer"));
+  }
+
+  /** Takes over what a link says of layers; of what is in view, once there is room for it. */
+  openLink() {
+    this.link = readLink();
+    if (!this.link) return;
+    const { layers, mode, bias } = this.link;
+    this.layers.shown = new Set(layers.filter((name) => this.layers.available(name)));
+    this.layers.mode = mode;
+    if (bias != null && this.data.bias != null && bias !== this.data.bias) this.neurites.cut(bias);
+  }
+
+  /** As long as a link was just opened, it says what is in view. */
+  followLink() {
+    if (!this.link || performance.now() > this.link.until) return;
+    const { x, y, scale } = this.link.view;
+    this.view.restore(x, y, scale);
   }
 
   get row() {
@@ -143,6 +162,7 @@ class Viewer {
     if (!this.placeOf.has(slice)) return;
     this.go(this.placeOf.get(slice));
     this.lookAt(place);
+    this.followLink();
     this.chosen.stay(place.stays ? place : null);
     if (!place.stays) this.mark.put(slice, x, y);
     this.at.live.textContent = `${text} at x ${x}, y ${y}, slice ${slice}`;
@@ -184,6 +204,13 @@ class Viewer {
     this.last = clamp(Math.round(last), 0, 255);
     this.syncMeasures();
     this.exchange.changed();
+  }
+
+  /** Has segments cut with another bias, in percent, and shows them. */
+  setBias(bias) {
+    this.neurites.cut(bias === this.data.bias ? null : bias);
+    if (!this.neurites.shown.includes("segment")) this.layers.toggle("segments");
+    this.invalidate();
   }
 
   setTolerance(tolerance) {
@@ -244,6 +271,7 @@ class Viewer {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (this.stripStale) this.drawStrip();
+      this.measures.showBias();
       if (!this.row || !this.stage.width || !this.drawing.draw(this.row.index)) return;
       if (this.trouble) this.say("");
       this.trouble = false;

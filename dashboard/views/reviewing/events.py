@@ -1,41 +1,35 @@
-"""Splits and merges as rows of the queue."""
+"""Splits and merges, to be reviewed: those that do most harm first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard import words
-from dashboard.queue import QueueRow
 from dashboard.state import Result
 from dashboard.viewer import Place
-from dashboard.views.reviewing.verdicts import Judged
+from dashboard.views.reviewing.items import Item
+from segcore import reviews
 from segcore.evaluation import events_by_harm
 from segcore.measures import Event
-
-MOST_ROWS = 1000
-"""So many rows are sent to the browser at once; whoever walked through them all sees the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which events are shown.
+    """Which splits and merges are shown.
 
     Attributes:
         kind: `all`, `merge`, `split` or `loop`.
         least_px: those with fewer stray pixels are hidden.
         slice: index of the only slice, or None for all.
-        undecided: only those that the reviewer has not judged.
     """
 
     kind: str = "all"
     least_px: int = 0
     slice: int | None = None
-    undecided: bool = False
 
     def holds(self, event: Event) -> bool:
-        """Whether an event is shown, verdicts aside."""
+        """Whether an event is shown."""
         if self.kind == "loop":
             of_kind = event.loop
         else:
@@ -43,28 +37,23 @@ class Filter:
         return of_kind and event.stray_px >= self.least_px and self.slice in (None, event.slice)
 
 
-def event_id(event: Event) -> str:
-    """The name of an event in the address."""
-    return f"{'loop-' if event.loop else ''}{event.kind}-{event.slice}-{event.y}-{event.x}"
-
-
-def shown_events(result: Result, wanted: Filter, judged: Judged) -> list[Event]:
-    """The events that pass, those that do most harm first."""
-    return [
-        event
-        for event in events_by_harm(result.evaluation)
-        if wanted.holds(event) and not (wanted.undecided and judged.own(event) is not None)
-    ]
-
-
-def event_rows(result: Result, events: Sequence[Event], judged: Judged) -> list[QueueRow]:
-    """The first of these as rows of the queue."""
+def event_items(result: Result, wanted: Filter) -> list[Item]:
+    """Those that pass the filter."""
     # Numbers of a prediction at a threshold are not those of the segments that are kept.
     kept = result.evaluation.events_at == "segments"
-    rows = []
-    for number, event in enumerate(events[:MOST_ROWS], start=1):
-        own = judged.own(event)
-        place = Place(
+    events = (event for event in events_by_harm(result.evaluation) if wanted.holds(event))
+    return [_item(event, number, kept) for number, event in enumerate(events, start=1)]
+
+
+def _item(event: Event, number: int, kept: bool) -> Item:
+    return Item(
+        id=f"{'loop-' if event.loop else ''}{event.kind}-{event.slice}-{event.y}-{event.x}",
+        kind=event.kind,
+        title=title(event),
+        said=said(event),
+        harm=event.harm,
+        size_px=event.stray_px,
+        place=Place(
             number=number,
             slice=event.slice,
             y=event.y,
@@ -76,22 +65,18 @@ def event_rows(result: Result, events: Sequence[Event], judged: Judged) -> list[
             segments=event.segments if kept else (),
             openings=event.openings,
             box=(event.top, event.left, event.bottom, event.right),
-        )
-        rows.append(
-            QueueRow(
-                id=event_id(event),
-                kind=event.kind,
-                title=title(event),
-                said=said(event),
-                harm=event.harm,
-                size_px=event.stray_px,
-                place=place,
-                decision=own.decision if own else None,
-                note=own.note if own else "",
-                others=tuple((one.reviewer, one.decision) for one in judged.others(event)),
-            )
-        )
-    return rows
+        ),
+        judged_at=reviews.Place(
+            kind=f"{'loop ' if event.loop else ''}{event.kind}",
+            slice=event.slice,
+            y=event.y,
+            x=event.x,
+            top=event.top,
+            left=event.left,
+            bottom=event.bottom,
+            right=event.right,
+        ),
+    )
 
 
 def title(event: Event) -> str:

@@ -1,66 +1,63 @@
-"""Verdicts on events: those of the reader and of others, kept in the run folder."""
+"""Verdicts on places: those of the reader and of others, kept in the run folder."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
 from dashboard import scratch, words
-from dashboard.queue import Decided, Named, TakenBack
+from dashboard.queue import Change, Named, TakenBack
 from dashboard.state import Result
 from segcore.errors import SegcoreError
-from segcore.measures import Event
 from segcore.reviews import Decision, Place, Reviews, Verdict, match
 from segcore.storage import read_only
 
 _REVIEWER = "errors reviewer"
-_MESSAGE = "errors message"
+REGION = "wrong pixels"
+"""The kind of place that a region of wrong pixels is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """The verdicts in force on the events of an evaluation.
+    """The verdicts in force on places of an evaluation.
 
     Attributes:
         reviewer: the reader's name; empty as long as nobody asked.
-        of_events: the verdicts on each event, by its place.
-        stale: those that belong to no event of this evaluation.
+        of_places: the verdicts on each place, by its key.
+        stale: those that belong to no place of this evaluation.
         other_data: how many belong to other pixels than these.
     """
 
     reviewer: str = ""
-    of_events: dict[tuple[str, int, int, int], tuple[Verdict, ...]] = field(default_factory=dict)
+    of_places: dict[tuple[str, int, int, int], tuple[Verdict, ...]] = field(default_factory=dict)
     stale: tuple[Verdict, ...] = ()
     other_data: int = 0
 
-    def own(self, event: Event) -> Verdict | None:
-        """The reader's verdict on an event, if there is one."""
-        return next((one for one in self._all(event) if one.reviewer == self.reviewer), None)
+    def own(self, place: Place) -> Verdict | None:
+        """The reader's verdict on a place, if there is one."""
+        return next((one for one in self._all(place) if one.reviewer == self.reviewer), None)
 
-    def others(self, event: Event) -> list[Verdict]:
+    def others(self, place: Place) -> list[Verdict]:
         """What others decided on it."""
-        return [one for one in self._all(event) if one.reviewer != self.reviewer]
+        return [one for one in self._all(place) if one.reviewer != self.reviewer]
 
-    def _all(self, event: Event) -> tuple[Verdict, ...]:
-        return self.of_events.get(place_of(event).key, ())
+    def _all(self, place: Place) -> tuple[Verdict, ...]:
+        return self.of_places.get(place.key, ())
 
 
-def place_of(event: Event) -> Place:
-    """Where an event is, as verdicts know it."""
-    return Place(
-        kind=f"{'loop ' if event.loop else ''}{event.kind}",
-        slice=event.slice,
-        y=event.y,
-        x=event.x,
-        top=event.top,
-        left=event.left,
-        bottom=event.bottom,
-        right=event.right,
-    )
+@dataclass(kw_only=True)
+class Desk:
+    """Where somebody reviews: what was heard of the browser, who it is, and what became of the last verdict."""
+
+    heard: int = 0
+    reviewer: str = ""
+    message: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def reviews_of(result: Result) -> Reviews:
@@ -68,9 +65,9 @@ def reviews_of(result: Result) -> Reviews:
     return Reviews(result.run.folder, str(result.facts.get("dataset_fingerprint", "")))
 
 
-def judged(result: Result) -> Judged:
-    """The verdicts in force; none, and a message on the page, where they cannot be read."""
-    reviewer = str(st.session_state.get(_REVIEWER, ""))
+def judged(result: Result, places: Sequence[Place]) -> Judged:
+    """The verdicts in force on these places; none, and a message on the page, where they cannot be read."""
+    reviewer = desk(result).reviewer
     reviews = reviews_of(result)
     try:
         latest, others = reviews.latest(), reviews.of_other_data()
@@ -79,47 +76,63 @@ def judged(result: Result) -> Judged:
         return Judged(reviewer=reviewer)
     if not latest:
         return Judged(reviewer=reviewer, other_data=len(others))
-    places = [place_of(event) for event in result.evaluation.events]
     found = match(latest, places)
-    of_events = {place.key: one for place, one in zip(places, found.of_places, strict=True) if one}
-    return Judged(reviewer=reviewer, of_events=of_events, stale=found.stale, other_data=len(others))
+    of_places = {place.key: one for place, one in zip(places, found.of_places, strict=True) if one}
+    # Regions of wrong pixels are others at every threshold, so these may well be there at another one.
+    stale = tuple(one for one in found.stale if one.place.kind != REGION)
+    return Judged(reviewer=reviewer, of_places=of_places, stale=stale, other_data=len(others))
 
 
-def take_changes(result: Result, events: dict[str, Event], changes: Sequence[Decided | TakenBack | Named]) -> str:
-    """Keeps what the reader decided, and says what became of the last of it; empty where there is nothing to say."""
-    for change in changes:
-        try:
-            message = _taken(result, events, change)
-        except SegcoreError as error:
-            message = f"Not saved: {error}"
-        st.session_state[_MESSAGE] = message
-    return str(st.session_state.get(_MESSAGE, ""))
+def desk(result: Result) -> Desk:
+    """That of this session, for an evaluation."""
+    found: Desk = st.session_state.setdefault(f"errors desk {result.run.name} {result.folder.name}", Desk())
+    if not found.reviewer:
+        # The same person at all of them.
+        found.reviewer = str(st.session_state.get(_REVIEWER, ""))
+    return found
 
 
-def _taken(result: Result, events: dict[str, Event], change: Decided | TakenBack | Named) -> str:
+def take_changes(result: Result, at: Desk, places: Mapping[str, Place], changes: Sequence[tuple[int, Change]]) -> None:
+    """Keeps what the reader decided, each change once, and notes what became of it."""
+    reviews, may_write = reviews_of(result), not read_only()
+    for number, change in changes:
+        # A script that is to be run anew goes on beside the new one until it next calls Streamlit.
+        with at.lock:
+            if number <= at.heard:
+                continue
+            try:
+                at.message = _taken(result, at, reviews, may_write, places, change)
+            except SegcoreError as error:
+                at.message = f"Not saved: {error}"
+            at.heard = number
+    st.session_state[_REVIEWER] = at.reviewer
+
+
+def _taken(
+    result: Result, at: Desk, reviews: Reviews, may_write: bool, places: Mapping[str, Place], change: Change
+) -> str:
+    # Nothing of Streamlit's here; see `reported`.
     if isinstance(change, Named):
-        st.session_state[_REVIEWER] = " ".join(change.name.split())[:80]
+        at.reviewer = " ".join(change.name.split())[:80]
         return ""
-    if read_only():
+    if not may_write:
         return f"Not saved: {words.READ_ONLY[0].lower()}{words.READ_ONLY[1:]}"
-    reviewer = str(st.session_state.get(_REVIEWER, ""))
-    reviews = reviews_of(result)
     if isinstance(change, TakenBack):
-        undone = reviews.undo(reviewer)
+        undone = reviews.undo(at.reviewer)
         if undone is None:
             return "There is nothing to take back."
         return f"Taken back: {undone.decision}, {undone.place.kind} in slice {undone.place.slice}."
-    event = events.get(change.id)
-    if event is None:
+    place = places.get(change.id)
+    if place is None:
         return "Not saved: this evaluation no longer has that place."
     # A verdict checks what it is made of, this among it.
     decision: Decision = change.decision  # type: ignore[assignment]
     reviews.put(
         Verdict(
-            place=place_of(event),
+            place=place,
             dataset=result.dataset,
             fingerprint=str(result.facts.get("dataset_fingerprint", "")),
-            reviewer=reviewer,
+            reviewer=at.reviewer,
             decision=decision,
             note=change.note,
         )
@@ -127,20 +140,11 @@ def _taken(result: Result, events: dict[str, Event], change: Decided | TakenBack
     return f"Saved: {change.decision}."
 
 
-def progress(events: Iterable[Event], found: Judged) -> str:
-    """How many of these events were judged by anybody, and how much of their harm."""
-    events = list(events)
-    done = [event for event in events if found.own(event) or found.others(event)]
-    harm, of = (sum(max(0.0, event.harm) for event in some if event.harm == event.harm) for some in (done, events))
-    text = f"{words.count(len(done))} of {words.count(len(events))} reviewed"
-    return f"{text}, {100 * harm / of:.0f} % of the harm" if of else text
-
-
 def verdicts_section(result: Result, found: Judged) -> None:
     """What was decided, to take away, and others' to bring in."""
     reviews = reviews_of(result)
-    number = sum(len(one) for one in found.of_events.values())
-    said = [f"{words.count(number)} verdicts on the splits and merges of this evaluation."]
+    number = sum(len(one) for one in found.of_places.values())
+    said = [f"{words.count(number)} verdicts on splits, merges and slices of this evaluation."]
     if found.stale:
         said.append(
             f"{words.count(len(found.stale))} more belong to places that this evaluation does not have: they were made "

@@ -5,22 +5,25 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from dashboard.viewer import neurites as module
 from dashboard.viewer.layers import TILE, Layers, NotThere, open_layers
 from dashboard.viewer.neurites import KeptSlices, neurite_facts, numbers_tile
 from dashboard.viewer.tiles import tile
 from dashboard.viewer.turns import Dropped, Wish
-from segcore.data import install, open_dataset
+from segcore.data import fetch, install, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import SEGMENTS, score, write_evaluation
-from segcore.measures import pieces_within, true_neurites
+from segcore.measures import pieces_within, score_segments, true_neurites
+from segcore.segments import cut, find_basins
 from segcore.stacks import IGNORE, StackWriter, Truth, array_stack, only_rows
 
 HEIGHT, WIDTH = 701, 1303
@@ -82,6 +85,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         )  # fmt: skip
         install("bare", array_stack(images[:2, :90, :80]))
         yield root
+
+
+@pytest.fixture(scope="module")
+def shipped(root: Path) -> None:
+    """A copy of the run that comes with the program, and the stack it was evaluated on."""
+    fetch("sample")
+    shutil.copytree(Path(__file__).parents[3] / "models" / "sample-quick", root / "models" / "shipped")
 
 
 def expected(z: int) -> dict[str, np.ndarray]:
@@ -288,9 +298,9 @@ def counted(monkeypatch) -> list[int]:
     made: list[int] = []
     original = module.slice_numbers
 
-    def count(layers: Layers, z: int):
+    def count(layers: Layers, z: int, bias: float | None = None):
         made.append(z)
-        return original(layers, z)
+        return original(layers, z, bias)
 
     monkeypatch.setattr(module, "slice_numbers", count)
     return made
@@ -328,7 +338,7 @@ def test_work_goes_on_while_another_tile_of_the_slice_is_wanted(root, monkeypatc
     wish, other = Wish(), []
     original = module.slice_numbers
 
-    def begun(layers: Layers, z: int):
+    def begun(layers: Layers, z: int, bias: float | None = None):
         # Whoever looks at it moves on: this tile is dropped, and the next one wanted.
         thread = threading.Thread(target=lambda: other.append(numbers_tile(layers, z, 0, 0, 1)))
         thread.start()
@@ -347,13 +357,45 @@ def test_work_goes_on_while_another_tile_of_the_slice_is_wanted(root, monkeypatc
     wish.dropped = False
     layers = dataclasses.replace(layers, version="ends")
 
-    def alone(layers: Layers, z: int):
+    def alone(layers: Layers, z: int, bias: float | None = None):
         wish.dropped = True
         return original(layers, z)
 
     monkeypatch.setattr(module, "slice_numbers", alone)
     with pytest.raises(Dropped):
         numbers_tile(layers, 0, 0, 0, 0, wish)
+
+
+def test_segments_are_cut_anew_with_another_bias(shipped, ask):
+    layers = open_layers("sample", "shipped", "test")
+    z = next(iter(layers.pages))
+    point = layers.segment_point
+    page = tifffile.imread(layers.probability.path)[layers.pages[z]]
+    interior = open_dataset("sample").labels[z] > 0
+    at = f"sample/shipped/test/numbers/{z}/0/0/0"
+    counts = []
+    for percent in (20, round(100 * point.bias), 90):
+        expected = cut(find_basins(page, point.smoothing_px), percent / 100, point.smallest_px)
+        found = ask(f"/segcore/tiles/{at}?bias={percent}")
+        numbers = found.plane("segment_low").astype(int) + 256 * found.plane("segment_high").astype(int)
+        np.testing.assert_array_equal(numbers, expected)
+        facts = json.loads(ask(f"/segcore/neurites/sample/shipped/test/{z}?bias={percent}").body)
+        score = score_segments(true_neurites(interior), expected)
+        assert (facts["scores"]["v_rand"], facts["scores"]["v_info"]) == (score.v_rand, score.v_info)
+        assert facts["scores"]["split"] == sum(len(one) > 1 for one in facts["neurites"]["with"])
+        counts.append(expected.max())
+    assert counts == sorted(set(counts))
+    # With the run's own bias they are those of the evaluation.
+    own = ask(f"/segcore/tiles/{at}?bias={round(100 * point.bias)}").body
+    assert own == ask(f"/segcore/tiles/{at}").body
+    for bias, status in (("0", 400), ("100", 404), ("-1", 400), ("0.5", 400), ("a", 400), ("", 400)):
+        assert ask(f"/segcore/tiles/{at}?bias={bias}").status == status, bias
+
+
+def test_nothing_is_cut_anew_without_a_probability(root, ask):
+    layers = dataclasses.replace(open_layers("odd", "net", "test"), segment_point=None, version="no point")
+    with pytest.raises(NotThere):
+        numbers_tile(layers, 0, 0, 0, 0, bias=0.5)
 
 
 def test_no_such_slice_or_layer(root):

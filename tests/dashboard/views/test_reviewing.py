@@ -4,23 +4,38 @@ import csv
 import io
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
-from dashboard.state import Result
-from dashboard.views.reviewing import Filter, Judged, event_id, event_rows, shown_events
+from dashboard.queue import Decided, Named
+from dashboard.state import Result, measures_at
+from dashboard.views.reviewing import (
+    Desk,
+    Filter,
+    Judged,
+    event_items,
+    progress,
+    region_items,
+    rows_of,
+    slice_items,
+    take_changes,
+)
 from dashboard.views.reviewing.events import said, title
-from dashboard.views.reviewing.verdicts import place_of, progress
-from segcore.data import fetch
-from segcore.evaluation import read_evaluation
+from dashboard.views.reviewing.regions import wrong_regions
+from segcore.data import fetch, open_dataset
+from segcore.evaluation import events_by_harm, harm_by_slice, read_evaluation
 from segcore.measures import Event
-from segcore.reviews import Reviews, Verdict
+from segcore.reviews import Place, Reviews, Verdict
 from segcore.runs import open_run
+from segcore.stacks import IGNORE
 
 KEY = "errors queue judged sample"
 SHIPPED = Path(__file__).parents[3] / "models" / "sample-quick"
@@ -89,22 +104,80 @@ def test_what_is_said_of_an_event():
     ]  # fmt: skip
 
 
-def test_rows_are_in_the_order_of_harm_and_show_whole_places(result):
-    events = shown_events(result, Filter(), Judged())
-    rows = event_rows(result, events, Judged())
-    assert rows
-    assert [row.harm for row in rows] == sorted((row.harm for row in rows), reverse=True)
-    assert len({row.id for row in rows}) == len(rows)
-    for row, one in zip(rows, events, strict=True):
-        assert row.id == event_id(one)
-        assert row.place.stays
-        assert (row.place.neurites, row.place.openings) == (one.neurites, one.openings)
-    assert len({place_of(one).key for one in events}) == len(events)
+def test_splits_and_merges_are_in_the_order_of_harm_and_show_whole_places(result):
+    items = event_items(result, Filter())
+    assert [item.harm for item in items] == sorted((item.harm for item in items), reverse=True)
+    assert len({item.id for item in items}) == len(items) == len(result.evaluation.events) > 0
+    assert len({item.judged_at.key for item in items}) == len(items)
+    for item, one in zip(items, events_by_harm(result.evaluation), strict=True):
+        assert item.place.stays
+        assert (item.place.neurites, item.place.segments) == (one.neurites, one.segments)
+        assert item.place.openings == one.openings
+    # Without segments the numbers are of a prediction that is not kept.
+    other = replace(result, evaluation=replace(result.evaluation, events_at="topology"))
+    assert all(item.place.segments == () for item in event_items(other, Filter()))
 
 
-def verdict(result, one, reviewer, decision="model error"):
+def test_rows_carry_what_was_decided(result):
+    items = event_items(result, Filter())[:2]
+    mine, hers = verdict(result, items[0], "Ada"), verdict(result, items[0], "Bo", "unsure")
+    known = Judged(reviewer="Ada", of_places={items[0].judged_at.key: (mine, hers)})
+    first, second = rows_of(items, known)
+    assert (first.decision, first.note, first.others) == ("model error", "because", (("Bo", "unsure"),))
+    assert (second.decision, second.note, second.others) == (None, "", ())
+
+
+def test_slices_are_in_the_order_of_their_harm(result):
+    found = measures_at(result, 0.5, 0)
+    items = slice_items(result, found, open_dataset("sample").info)
+    assert sorted(item.place.slice for item in items) == list(result.evaluation.slices)
+    harms = harm_by_slice(result.evaluation)
+    assert [item.harm for item in items] == sorted(harms.values(), reverse=True)
+    assert [item.size_px for item in items] == [
+        int(found.each.wrong_pixels[result.evaluation.slices.index(item.place.slice)]) for item in items
+    ]
+    # Where harm was not measured the pixels decide.
+    older = replace(
+        result.evaluation, events=tuple(replace(one, harm=float("nan")) for one in result.evaluation.events)
+    )
+    items = slice_items(replace(result, evaluation=older), found, open_dataset("sample").info)
+    assert [item.size_px for item in items] == sorted(found.each.wrong_pixels.tolist(), reverse=True)
+
+
+def test_regions_by_hand():
+    label = np.full((20, 30), 255, np.uint8)
+    label[:, 10:13] = 0
+    probability = label.copy()
+    probability[3:7, 10:13] = 255  # 12 pixels of missed membrane
+    probability[10:13, 20:23] = 0  # 9 of false membrane, and one that touches them at a corner
+    probability[13, 23] = 0
+    missed, false = wrong_regions(label, probability, 0.5, 0, 7)
+    assert (missed.missed, missed.slice, missed.pixels) == (True, 7, 12)
+    assert (missed.top, missed.left, missed.bottom, missed.right) == (3, 10, 7, 13)
+    assert missed.x == 11
+    assert (false.missed, false.pixels, false.y, false.x) == (False, 10, 11, 21)
+    # The middle column of the membrane is what lies more than a pixel away from the boundary.
+    assert [one.pixels for one in wrong_regions(label, probability, 0.5, 1, 7)] == [10, 4]
+    label[:, 20:] = IGNORE
+    assert [one.missed for one in wrong_regions(label, probability, 0.5, 0, 7)] == [True]
+    assert wrong_regions(label, label, 0.5, 0, 7) == []
+
+
+def test_regions_are_all_wrong_pixels(result):
+    found = measures_at(result, 0.5, 0)
+    items = region_items(result, 0.5, 0, None, 0)
+    assert [item.size_px for item in items] == sorted((item.size_px for item in items), reverse=True)
+    for place, z in enumerate(result.evaluation.slices):
+        of_slice = [item for item in items if item.place.slice == z]
+        if len(of_slice) < 300:
+            assert sum(item.size_px for item in of_slice) == found.each.wrong_pixels[place]
+    assert all(item.size_px >= 50 for item in region_items(result, 0.5, 0, 25, 50))
+    assert {item.place.slice for item in region_items(result, 0.5, 0, 25, 50)} == {25}
+
+
+def verdict(result, item, reviewer, decision="model error"):
     return Verdict(
-        place=place_of(one),
+        place=item.judged_at,
         dataset="sample",
         fingerprint=result.facts["dataset_fingerprint"],
         reviewer=reviewer,
@@ -119,26 +192,26 @@ def reports(*changes, chosen=None):
 
 
 def test_verdicts_are_kept_shown_and_taken_back(result):
-    one, other = shown_events(result, Filter(), Judged())[:2]
+    one, other = event_items(result, Filter())[:2]
     test = opened("errors")
     assert f"0 of {len(result.evaluation.events)} reviewed" in queue_data(test)["progress"]
-    decided = {"what": "decided", "id": event_id(one), "decision": "model error", "note": "because"}
-    test.session_state[KEY] = reports({"what": "named", "name": " Ada  L. "}, decided, chosen=event_id(one))
+    decided = {"what": "decided", "id": one.id, "decision": "model error", "note": "because"}
+    test.session_state[KEY] = reports({"what": "named", "name": " Ada  L. "}, decided, chosen=one.id)
     test.run()
     assert not bugs(test)
     reviews = Reviews(result.run.folder, result.facts["dataset_fingerprint"])
     (found,) = reviews.latest()
     assert (found.reviewer, found.decision, found.note) == ("Ada L.", "model error", "because")
     data = queue_data(test)
-    row = next(row for row in data["rows"] if row["id"] == event_id(one))
+    row = next(row for row in data["rows"] if row["id"] == one.id)
     assert (row["decision"], row["note"], data["reviewer"]) == ("model error", "because", "Ada L.")
     assert (data["heard"], data["message"]) == (2, "Saved: model error.")
-    assert test.query_params["event"] == event_id(one)
+    assert test.query_params["event"] == one.id
     # Somebody else judges, too: both are seen.
     reviews.put(verdict(result, one, "Bo", "unsure"))
     reviews.put(verdict(result, other, "Bo", "acceptable"))
     data = queue_data(test.run())
-    row = next(row for row in data["rows"] if row["id"] == event_id(one))
+    row = next(row for row in data["rows"] if row["id"] == one.id)
     assert (row["decision"], row["others"]) == ("model error", [["Bo", "unsure"]])
     assert "2 of " in data["progress"]
     test.session_state[KEY] = reports({}, {}, {"what": "taken back"})
@@ -164,16 +237,32 @@ def components(block):
             yield json.loads(text)
 
 
+def test_scripts_that_run_side_by_side_make_each_change_once(result):
+    items = event_items(result, Filter())[:8]
+    places = {item.id: item.judged_at for item in items}
+    changes = [(1, Named("Ada"))]
+    changes += [(number, Decided(item.id, "unsure", "")) for number, item in enumerate(items, start=2)]
+    at, written = Desk(), []
+    reviews = Reviews(result.run.folder, result.facts["dataset_fingerprint"])
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(take_changes, result, at, places, changes) for _ in range(6)]:
+            done.result()
+    while (undone := reviews.undo("Ada")) is not None:
+        written.append(undone.place.key)
+    assert sorted(written) == sorted(place.key for place in places.values())
+    assert at.heard == 9
+
+
 def test_rubbish_from_a_browser_is_refused_in_a_sentence(result):
-    one = shown_events(result, Filter(), Judged())[0]
+    one = event_items(result, Filter())[0]
     test = opened("errors")
     for number, (change, message) in enumerate(
         [
-            ({"what": "decided", "id": event_id(one), "decision": "unsure", "note": ""}, "reviewer"),
+            ({"what": "decided", "id": one.id, "decision": "unsure", "note": ""}, "reviewer"),
             ({"what": "named", "name": "Ada"}, ""),
             ({"what": "decided", "id": "merge-0-0-0", "decision": "unsure", "note": ""}, "no longer has that place"),
-            ({"what": "decided", "id": event_id(one), "decision": "bad", "note": ""}, "decision"),
-            ({"what": "decided", "id": event_id(one), "decision": "unsure", "note": "x" * 3000}, "note"),
+            ({"what": "decided", "id": one.id, "decision": "bad", "note": ""}, "decision"),
+            ({"what": "decided", "id": one.id, "decision": "unsure", "note": "x" * 3000}, "note"),
         ],
         start=1,
     ):
@@ -187,9 +276,9 @@ def test_rubbish_from_a_browser_is_refused_in_a_sentence(result):
 
 def test_nothing_is_written_where_the_app_is_read_only(result, monkeypatch):
     monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
-    one = shown_events(result, Filter(), Judged())[0]
+    one = event_items(result, Filter())[0]
     test = opened("errors")
-    decided = {"what": "decided", "id": event_id(one), "decision": "unsure", "note": ""}
+    decided = {"what": "decided", "id": one.id, "decision": "unsure", "note": ""}
     test.session_state[KEY] = reports({"what": "named", "name": "Ada"}, decided)
     data = queue_data(test.run())
     assert data["mayDecide"] is False
@@ -206,7 +295,9 @@ def test_damaged_verdicts_do_not_take_the_page_with_them(result):
 
 
 def test_verdicts_of_places_that_are_gone_are_shown_and_taken_away(result):
-    gone = event(slice=22, y=1, x=1, openings=((1, 1),))
+    gone = replace(event_items(result, Filter())[0], judged_at=Place(
+        kind="merge", slice=22, y=1, x=1, top=0, left=0, bottom=3, right=3
+    ))  # fmt: skip
     reviews = Reviews(result.run.folder, result.facts["dataset_fingerprint"])
     reviews.put(verdict(result, gone, "Ada"))
     test = opened("errors")
@@ -217,11 +308,26 @@ def test_verdicts_of_places_that_are_gone_are_shown_and_taken_away(result):
     assert [row["reviewer"] for row in rows] == ["Ada"]
 
 
-def test_progress_counts_places_and_harm():
-    events = [event(harm=0.3), event(harm=0.1, y=9, openings=((9, 6),))]
-    assert progress(events, Judged()) == "0 of 2 reviewed, 0 % of the harm"
-    own = Verdict(place=place_of(events[0]), dataset="a", fingerprint="f" * 64, reviewer="Ada", decision="unsure")
-    found = Judged(reviewer="Ada", of_events={place_of(events[0]).key: (own,)})
-    assert progress(events, found) == "1 of 2 reviewed, 75 % of the harm"
-    assert progress([event(harm=float("nan"))], Judged()) == "0 of 1 reviewed"
-    assert [found.own(one) for one in events] == [own, None]
+@pytest.mark.parametrize("kind", ["merge", "split", "loop", "slice", "region"])
+def test_every_list_can_be_judged(kind, result):
+    test = opened("errors")
+    test.selectbox(key="queue kind").set_value(kind).run()
+    assert not bugs(test)
+    data = queue_data(test)
+    assert data["rows"] or kind == "loop"
+    if data["rows"]:
+        chosen = data["rows"][0]["id"]
+        decided = {"what": "decided", "id": chosen, "decision": "acceptable", "note": ""}
+        test.session_state[KEY] = reports({"what": "named", "name": "Ada"}, decided)
+        assert queue_data(test.run())["rows"][0]["decision"] == "acceptable"
+        test.session_state["queue undecided"] = True
+        assert queue_data(test.run())["rows"][0]["id"] != chosen
+
+
+def test_progress_counts_places_and_harm(result):
+    items = [replace(item, harm=harm) for item, harm in zip(event_items(result, Filter()), (0.3, 0.1), strict=False)]
+    assert progress(items, Judged()) == "0 of 2 reviewed, 0 % of the harm"
+    own = verdict(result, items[0], "Ada")
+    found = Judged(reviewer="Ada", of_places={items[0].judged_at.key: (own,)})
+    assert progress(items, found) == "1 of 2 reviewed, 75 % of the harm"
+    assert progress([replace(items[1], harm=float("nan"))], Judged()) == "0 of 1 reviewed"

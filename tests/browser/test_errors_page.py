@@ -112,6 +112,24 @@ def test_ten_places_are_judged_by_keys_alone(app, world, browse, verdicts):
     assert letters == ["A", "M", "L", "U", "A", "M", "L", "U", "A", ""]
 
 
+def test_keys_that_come_faster_than_the_page_lose_nothing(app, world, browse, verdicts):
+    page = browse(f"{app.address}/errors")
+    wait_until(lambda: chosen(page) == 0)
+    page.keyboard.press("m")
+    if page.locator(".queue .name").is_visible():
+        say_who(page, "Ada")
+    for number in range(1, 25):
+        page.keyboard.press("n")
+        page.keyboard.press("amlu"[number % 4])
+    wait_until(lambda: len(verdicts()) == 25)
+    wait_until(lambda: page.locator(".queue .verdict.saving").count() == 0)
+    letters = page.locator(".queue .verdict").all_inner_texts()[:26]
+    assert letters == ["M", *("AMLU"[number % 4] for number in range(1, 25)), ""]
+    for _ in range(5):
+        page.keyboard.press("Control+z")
+    wait_until(lambda: len(verdicts()) == 20)
+
+
 def test_a_note_goes_with_the_verdict_and_keys_in_it_are_text(app, browse, verdicts):
     page = browse(f"{app.address}/errors")
     wait_until(lambda: chosen(page) == 0)
@@ -170,6 +188,59 @@ def test_a_link_opens_at_its_event(app, world, browse):
     page.locator(".queue [role=option]").first.wait_for()
     assert chosen(page) == -1
     assert page.locator(".viewer").get_attribute("data-slice") == str(other)
+
+
+def test_a_copied_link_opens_the_exact_view(app, world, browse):
+    page = browse(f"{app.address}/errors")
+    wait_until(lambda: chosen(page) == 0)
+    page.keyboard.press("n")
+    page.wait_for_function(
+        "(name) => new URLSearchParams(location.search).get('event') === name", arg=name_of(events(world)[1])
+    )
+    page.wait_for_function("(z) => location.search.includes(`slice=${z}`)", arg=events(world)[1].slice)
+    viewer = page.locator(".viewer")
+    viewer.focus()
+    for key in ("5", "7", "+", "+"):
+        page.keyboard.press(key)
+    wait_until(lambda: viewer.get_attribute("data-complete") == "true")
+    # A page that may not write to the clipboard says the link instead.
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: { writeText: () => Promise.reject() } })")
+    viewer.locator('[data-do="link"]').click()
+    link = viewer.locator('[data-at="message"]').inner_text().removeprefix("Copy this link: ")
+    assert "#view=" in link
+    again = browse(link)
+    other = again.locator(".viewer")
+    wait_until(lambda: other.get_attribute("data-view") == viewer.get_attribute("data-view"))
+    assert chosen(again) == 1
+    shown = [one.locator("[data-layer][aria-pressed=true]").all_inner_texts() for one in (viewer, other)]
+    assert shown[0] == shown[1]
+    assert any("Segments" in text for text in shown[0])
+    for nonsense in ("#view=a,b,c", "#view=1,2", "#view=1,2,-3&layers=everything", "#layers=image&mode=none&bias=x"):
+        page = browse(f"{app.address}/errors?slice=25{nonsense}")
+        assert page.locator(".viewer").get_attribute("data-slice") == "25"
+
+
+def test_another_bias_cuts_segments_anew_while_the_slider_moves(app, world, browse, monkeypatch):
+    import tifffile
+
+    from segcore.data import open_dataset
+    from segcore.measures import score_segments, true_neurites
+    from segcore.segments import segments_of
+
+    page = browse(f"{app.address}/errors?slice=25")
+    slider, said = (page.locator(f'.viewer [data-at="{name}"]') for name in ("bias", "bias-text"))
+    assert said.inner_text().startswith("0.55 (the run's)")
+    monkeypatch.setenv("SEGCORE_DATA_DIR", world.environment["SEGCORE_DATA_DIR"])
+    neurites = true_neurites(open_dataset("sample").labels[25] > 0)
+    probability = tifffile.imread(world.run / "evaluation/sample/probability.tif")[5]
+    for bias in (20, 80):
+        slider.evaluate("(one, value) => { one.value = value; one.dispatchEvent(new Event('input')); }", bias)
+        score = score_segments(neurites, segments_of(probability, 2.0, bias / 100))
+        text = f"0.{bias} · V_Rand {score.v_rand:.4f}, V_Info {score.v_info:.4f}"
+        wait_until(lambda text=text: said.inner_text().startswith(text))
+    wait_until(lambda: page.locator(".viewer").get_attribute("data-complete") == "true")
+    slider.evaluate("(one) => { one.value = 55; one.dispatchEvent(new Event('input')); }")
+    wait_until(lambda: said.inner_text().startswith("0.55 (the run's) · V_Rand"))
 
 
 def test_slice_and_queue_fit_the_window(app, browse):

@@ -1,0 +1,127 @@
+"""Connected regions of wrong pixels, to be reviewed: the largest first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import words
+from dashboard.state import Result, counted_label, load_probability, stamp
+from dashboard.viewer import Place
+from dashboard.views.reviewing.items import Item
+from dashboard.views.reviewing.verdicts import REGION
+from segcore import reviews
+from segcore.measures import boundary_distance, predicted_interior
+from segcore.stacks import Truth
+
+MOST_PIXELS = 64 * 2**20
+"""Of stacks with more, only the slice that is shown is looked through."""
+MOST_REGIONS = 300
+"""The largest of a slice that are listed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region:
+    """Wrong pixels that touch by an edge or a corner.
+
+    Attributes:
+        missed: whether they are missed membrane, or else false membrane.
+        slice, y, x: its slice and the pixel of it that is farthest from what is right.
+        pixels: how many they are.
+        top, left, bottom, right: bounding box, `bottom` and `right` excluded.
+    """
+
+    missed: bool
+    slice: int
+    y: int
+    x: int
+    pixels: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def wrong_regions(
+    label: NDArray[np.uint8], probability: NDArray[np.uint8], threshold: float, tolerance: int, z: int
+) -> list[Region]:
+    """The regions of a slice (H, W), the largest first; what a tolerance in pixels forgives is in none."""
+    truth = Truth.of(label)
+    prediction = predicted_interior(probability, threshold)
+    wrong = truth.masked(prediction != truth.interior)
+    if tolerance:
+        wrong = wrong & (boundary_distance(truth.interior, truth.counted) >= tolerance)
+    found = []
+    for missed in (True, False):
+        mask = wrong & (truth.interior != missed)
+        numbers, _ = scipy.ndimage.label(mask, structure=np.ones((3, 3)))
+        sizes = np.bincount(numbers.ravel())[1:]
+        boxes = scipy.ndimage.find_objects(numbers)
+        for at in np.argsort(-sizes, kind="stable")[:MOST_REGIONS].tolist():
+            rows, columns = boxes[at]
+            inside = np.pad(numbers[rows, columns] == at + 1, 1)
+            depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard")[1:-1, 1:-1]
+            y, x = divmod(int(depth.argmax()), depth.shape[1])
+            found.append(
+                Region(
+                    missed=missed, slice=z, y=rows.start + y, x=columns.start + x, pixels=int(sizes[at]),
+                    top=rows.start, left=columns.start, bottom=rows.stop, right=columns.stop,
+                )
+            )  # fmt: skip
+    return sorted(found, key=lambda one: -one.pixels)[:MOST_REGIONS]
+
+
+def region_items(result: Result, threshold: float, tolerance: int, z: int | None, least_px: int) -> list[Item]:
+    """Those of all evaluated slices, or of one, that have so many pixels at least."""
+    slices = result.evaluation.slices if z is None else (z,)
+    found = [
+        one
+        for index in slices
+        for one in _regions(str(result.folder.absolute()), stamp(result.folder), index, threshold, tolerance, result)
+        if one.pixels >= least_px
+    ]
+    found.sort(key=lambda one: -one.pixels)
+    return [_item(one, number) for number, one in enumerate(found, start=1)]
+
+
+@st.cache_resource(max_entries=2000, show_spinner=False)
+def _regions(folder: str, key: object, z: int, threshold: float, tolerance: int, _result: Result) -> list[Region]:
+    return wrong_regions(counted_label(_result, z), load_probability(_result, z), threshold, tolerance, z)
+
+
+def _item(one: Region, number: int) -> Item:
+    what = "missed membrane" if one.missed else "false membrane"
+    return Item(
+        id=f"wrong-{'missed' if one.missed else 'false'}-{one.slice}-{one.y}-{one.x}",
+        kind="merge" if one.missed else "split",
+        title=what,
+        said=f"Slice {one.slice}: {words.count(one.pixels)} connected pixels of {what}, thickest at x {one.x}, "
+        f"y {one.y}. What harm they do is not known of pixels; splits and merges have it.",
+        harm=math.nan,
+        size_px=one.pixels,
+        place=Place(
+            number=number,
+            slice=one.slice,
+            y=one.y,
+            x=one.x,
+            area_px=one.pixels,
+            text=what,
+            stays=True,
+            box=(one.top, one.left, one.bottom, one.right),
+        ),
+        judged_at=reviews.Place(
+            kind=REGION,
+            slice=one.slice,
+            y=one.y,
+            x=one.x,
+            top=one.top,
+            left=one.left,
+            bottom=one.bottom,
+            right=one.right,
+        ),
+    )
