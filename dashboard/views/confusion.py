@@ -20,7 +20,7 @@ from dashboard.figures import (
 from dashboard.state import Result, Selection, current, pooled_evidence, range_of_slices, sweep_thresholds
 from dashboard.tables import csv_button
 from dashboard.trainings import needs_result
-from segcore.measures import CLASSES, Confusion, last_membrane_value
+from segcore.measures import CLASSES, DISTANCE_BINS, Confusion, last_membrane_value
 
 
 def page() -> None:
@@ -136,7 +136,12 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
             calibration_chart(calibration),
             key="calibration", name="calibration", description="Calibration curve",
         )  # fmt: skip
-        st.caption(f"{words.HELP['calibration']} It is the same at every threshold and tolerance.")
+        near, far = (evidence.of_distances(*px).calibration().expected_error for px in ((0, 1), (2, DISTANCE_BINS - 1)))
+        st.caption(
+            f"{words.HELP['calibration']} It is the same at every threshold and tolerance. Mean error "
+            f"{words.decimal(calibration.expected_error)}: {words.decimal(near)} less than 2 px from a true boundary, "
+            f"{words.decimal(far)} farther away."
+        )
     table = pd.DataFrame(
         {
             "threshold": np.round(THRESHOLDS, 5),

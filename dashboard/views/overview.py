@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
+import numpy as np
 import streamlit as st
 
 from dashboard import notices, words
@@ -25,6 +27,7 @@ from dashboard.state import (
 from dashboard.trainings import go_on_button, offer_evaluation
 from segcore.data import fetch
 from segcore.errors import SegcoreError
+from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first
 from segcore.progress import duration
 from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import read_only
@@ -161,23 +164,45 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         _worst_and_best(result, found, threshold, tolerance)
     with right:
         confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
-        events = result.summary["events"]
-        st.markdown(
-            f"Neurites in these slices: **{words.count(result.summary['neurites'])}**{_counted_by(result)}. At the "
-            f"{events['operating_point']} threshold, **{words.count(events['splits'])}** places where one is split and "
-            f"**{words.count(events['merges'])}** where some are merged."
-        )
+        _neurites(result)
         _model_card(result.run)
+
+
+def _neurites(result: Result) -> None:
+    """How many there are, what became of them, and a way to where it matters."""
+    events, evaluation = result.summary["events"], result.evaluation
+    of = "Segments" if evaluation.events_at == "segments" else f"The prediction at the {evaluation.events_at} threshold"
+    said = (
+        f"Neurites in these slices: **{words.count(result.summary['neurites'])}**{_counted_by(result)}. {of} split "
+        f"**{words.count(events['splits'])}** of them and merge some in **{words.count(events['merges'])}** places."
+    )
+    first = harm_of_first(evaluation, 3)
+    if not math.isnan(first) and len(evaluation.events) > 3:
+        said += f" The first 3 of these do **{100 * first:.0f} %** of all harm."
+    st.markdown(said, help=words.HELP["harm"])
+    if evaluation.events and st.button("Review them, the worst first", key="review", icon=":material/fact_check:"):
+        worst = events_by_harm(evaluation)[0]
+        choose(slice=worst.slice)
+        st.switch_page(view("errors"))
 
 
 def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, tolerance: int) -> None:
     wrong = found.each.wrong_percent
-    places = {"Worst slice": int(wrong.argmax()), "Best slice": int(wrong.argmin())}
+    harms = harm_by_slice(result.evaluation)
+    known = bool(harms) and not any(math.isnan(event.harm) for event in result.evaluation.events)
+    by = np.array([harms.get(z, 0.0) for z in result.evaluation.slices]) if known else wrong
+    places = {"Worst slice": int(by.argmax()), "Best slice": int(by.argmin())}
+    st.caption(
+        "By the harm of their splits and merges." if known else "By wrong pixels.",
+        help=words.HELP["harm of slice"] if known else words.HELP["wrong"],
+    )
     for column, (title, place) in zip(st.columns(2), places.items(), strict=True):
         z = result.evaluation.slices[place]
         with column:
             st.markdown(
-                f"**{title}: {z}**  \n{words.percent(wrong[place])} wrong "
+                f"**{title}: {z}**  \n"
+                + (f"harm {words.decimal(float(by[place]), 4)} · " if known else "")
+                + f"{words.percent(wrong[place])} wrong "
                 f"({words.count(int(found.each.wrong_pixels[place]))} pixels)"
             )
             try:

@@ -45,7 +45,6 @@ from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
 _EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
 _TUPLES = ("neurites", "segments", "overlaps_px")
-_YOUNGER = ("loop", "harm", "openings")
 _OF_SEGMENTS = tuple(field.name for field in fields(SegmentPoint))
 SEGMENTS = "segments.tif"
 ERROR_PARTS_FILE = "error_parts.npz"
@@ -272,18 +271,33 @@ def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 def _event(row: dict[str, str], path: Path, line: int) -> Event:
     try:
-        numbers = {key: tuple(int(part) for part in row[key].split()) for key in _TUPLES}
-        plain = {f.name: int(row[f.name]) for f in fields(Event) if f.name not in (*_TUPLES, *_YOUNGER, "kind")}
+        kinds: dict[str, Literal["split", "merge"]] = {"split": "split", "merge": "merge"}
         # Written before there were any: one opening, and a harm that nobody measured.
         openings = row.get("openings") or f"{row['y']}:{row['x']}"
-        places = tuple((int(y), int(x)) for y, x in (one.split(":") for one in openings.split()))
-        loop, harm = row.get("loop", "0") == "1", float(row.get("harm") or math.nan)
-        if row["kind"] not in ("split", "merge"):
-            raise ValueError(f"kind {row['kind']}")
-        kind: Literal["split", "merge"] = "split" if row["kind"] == "split" else "merge"
-        return Event(kind=kind, loop=loop, harm=harm, openings=places, **numbers, **plain)  # type: ignore[arg-type]
+        return Event(
+            kind=kinds[row["kind"]],
+            loop=row.get("loop") == "1",
+            slice=int(row["slice"]),
+            neurites=_numbers(row["neurites"]),
+            segments=_numbers(row["segments"]),
+            overlaps_px=_numbers(row["overlaps_px"]),
+            area_px=int(row["area_px"]),
+            stray_px=int(row["stray_px"]),
+            harm=float(row.get("harm") or math.nan),
+            y=int(row["y"]),
+            x=int(row["x"]),
+            openings=tuple((int(y), int(x)) for y, _, x in (one.partition(":") for one in openings.split())),
+            top=int(row["top"]),
+            left=int(row["left"]),
+            bottom=int(row["bottom"]),
+            right=int(row["right"]),
+        )
     except (KeyError, ValueError) as error:
         raise RunError(f"line {line} is not an event", path=path, found=error, expected=_EVALUATE_AGAIN) from error
+
+
+def _numbers(cell: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in cell.split())
 
 
 def _scores(kind: type[SegmentationScore], prefix: str, row: Mapping[str, str]) -> dict[str, float]:

@@ -147,6 +147,12 @@ class PixelEvidence:
         """All slices as one."""
         return PixelEvidence(self.counts.sum(axis=0, keepdims=True))
 
+    def of_distances(self, first_px: int, last_px: int) -> PixelEvidence:
+        """Only the pixels that lie so far from the nearest true boundary, both ends included; 5 is 5 and more."""
+        counts = np.zeros_like(self.counts)
+        counts[..., first_px : last_px + 1] = self.counts[..., first_px : last_px + 1]
+        return PixelEvidence(counts)
+
     @cached_property
     def _up_to(self) -> NDArray[np.int64]:
         """(slices, 2, 256, 7): pixels with at most this probability, and in bins from this one on."""

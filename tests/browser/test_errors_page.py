@@ -229,7 +229,7 @@ def test_another_bias_cuts_segments_anew_while_the_slider_moves(app, world, brow
 
     page = browse(f"{app.address}/errors?slice=25")
     slider, said = (page.locator(f'.viewer [data-at="{name}"]') for name in ("bias", "bias-text"))
-    assert said.inner_text().startswith("0.55 (the run's)")
+    wait_until(lambda: said.inner_text().startswith("0.55 (the run's)"))
     monkeypatch.setenv("SEGCORE_DATA_DIR", world.environment["SEGCORE_DATA_DIR"])
     neurites = true_neurites(open_dataset("sample").labels[25] > 0)
     probability = tifffile.imread(world.run / "evaluation/sample/probability.tif")[5]

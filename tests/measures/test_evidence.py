@@ -278,6 +278,19 @@ def test_calibration(slices):
     assert table.expected_error == pytest.approx(error)
 
 
+@given(labelled_slices())
+def test_pixels_by_distance_are_all_pixels(slices):
+    labels, probability = slices
+    evidence = evidence_of(labels, probability)
+    parts = [evidence.of_distances(px, px) for px in range(6)]
+    np.testing.assert_array_equal(sum(part.counts for part in parts), evidence.counts)
+    distance = np.stack([boundary_distance(label) for label in labels])
+    for px, part in enumerate(parts):
+        assert part.counts.sum() == (distance == px).sum()
+    far = evidence.of_distances(2, 5)
+    np.testing.assert_array_equal(far.confusion(0.5).wrong_pixels, evidence.confusion(0.5, 2).wrong_pixels)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (3, 8)])
 @pytest.mark.parametrize("interior", [True, False])
 def test_slices_of_one_class(shape, interior):

@@ -9,7 +9,7 @@ from dashboard import words
 from dashboard.figures import error_parts_chart, show_chart
 from dashboard.state import Result
 from dashboard.tables import csv_button
-from segcore.measures import ErrorPart
+from segcore.measures import DISTANCE_BINS, ErrorPart
 
 PARTS: dict[ErrorPart | str, tuple[str, str]] = {
     "near": ("near a boundary", "Within the tolerance of a true boundary, and neither joins nor cuts neurites."),
@@ -72,5 +72,30 @@ def apart_section(result: Result, tolerance: int) -> None:
         name=f"{result.run.name}-{result.dataset}-error-parts",
         description="Wrong pixels of each slice, stacked by what they are part of.",
     )
+    _by_distance(result, evaluation.thresholds[point or names[0]])
     table = pd.DataFrame({"slice": evaluation.slices} | {PARTS[name][0]: wrong[name] for name in PARTS})
     csv_button("Parts of the errors as CSV", table, f"{result.run.name}-{result.dataset}-error-parts-{point}.csv")
+
+
+def _by_distance(result: Result, threshold: float) -> None:
+    """How many pixels are wrong near true boundaries, and how many far from them."""
+    evidence = result.evaluation.evidence.pooled()
+    at = [evidence.of_distances(px, px).confusion(threshold)[0] for px in range(DISTANCE_BINS)]
+    table = pd.DataFrame(
+        {
+            "px from a true boundary": [*(str(px) for px in range(DISTANCE_BINS - 1)), f"{DISTANCE_BINS - 1} and more"],
+            "pixels": [int(one.pixels) for one in at],
+            "wrong": [int(one.wrong_pixels) for one in at],
+            "wrong %": [float(one.wrong_percent) for one in at],
+        }
+    )
+    st.markdown("**By distance to the nearest true boundary**")
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "pixels": st.column_config.NumberColumn(format="localized"),
+            "wrong": st.column_config.NumberColumn(format="localized"),
+            "wrong %": st.column_config.NumberColumn(format="%.2f %%"),
+        },
+    )

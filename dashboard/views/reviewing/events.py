@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import streamlit as st
+
 from dashboard import words
-from dashboard.state import Result
+from dashboard.state import Result, stamp
 from dashboard.viewer import Place
 from dashboard.views.reviewing.items import Item
 from segcore import reviews
@@ -39,10 +41,19 @@ class Filter:
 
 def event_items(result: Result, wanted: Filter) -> list[Item]:
     """Those that pass the filter."""
+    return [
+        item
+        for event, item in _items(str(result.folder.absolute()), stamp(result.folder), result)
+        if wanted.holds(event)
+    ]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _items(folder: str, key: object, _result: Result) -> list[tuple[Event, Item]]:
     # Numbers of a prediction at a threshold are not those of the segments that are kept.
-    kept = result.evaluation.events_at == "segments"
-    events = (event for event in events_by_harm(result.evaluation) if wanted.holds(event))
-    return [_item(event, number, kept) for number, event in enumerate(events, start=1)]
+    kept = _result.evaluation.events_at == "segments"
+    events = events_by_harm(_result.evaluation)
+    return [(event, _item(event, number, kept)) for number, event in enumerate(events, start=1)]
 
 
 def _item(event: Event, number: int, kept: bool) -> Item:

@@ -114,7 +114,8 @@ def test_splits_and_merges_are_in_the_order_of_harm_and_show_whole_places(result
         assert (item.place.neurites, item.place.segments) == (one.neurites, one.segments)
         assert item.place.openings == one.openings
     # Without segments the numbers are of a prediction that is not kept.
-    other = replace(result, evaluation=replace(result.evaluation, events_at="topology"))
+    topology = replace(result.evaluation, events_at="topology")
+    other = replace(result, evaluation=topology, folder=result.folder.with_name("another"))
     assert all(item.place.segments == () for item in event_items(other, Filter()))
 
 
