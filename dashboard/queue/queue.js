@@ -155,6 +155,7 @@ class Queue {
     this.at.who.textContent = data.reviewer ? `Reviewer: ${data.reviewer}` : "";
     this.sync();
     if (!before) requestAnimationFrame(() => this.fit());
+    else if (before.version !== data.version) release();
     const { row } = this;
     // The same row that was shown stays as the reader left it.
     if (row && row.id !== this.shown) {
@@ -323,6 +324,12 @@ class Queue {
     this.ears.abort();
     this.root.remove();
   }
+}
+
+/** Takes the keys from a list of choices that was just chosen from and is closed: they are for what it brought. */
+function release() {
+  const { activeElement } = document;
+  if (activeElement?.matches('[role="combobox"][aria-expanded="false"]')) activeElement.blur();
 }
 
 /** Whether an element takes letters for itself. */

@@ -319,6 +319,9 @@ def test_the_queue_is_filtered(app, browse):
         wait_until(lambda text=text, titles=titles: all(one.startswith(text) for one in titles.all_inner_texts()))
         assert 0 < rows.count() < every
         page.get_by_text(f"{every - rows.count()} splits and merges are hidden").wait_for()
+        # The keys go to the list that was brought, and not to the choice of lists.
+        page.keyboard.press("n")
+        page.locator('.queue [role=option][data-index="0"][aria-selected="true"]').wait_for()
 
 
 def test_the_confusion_page_shows_what_the_command_line_prints(app, browse):

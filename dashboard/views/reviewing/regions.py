@@ -99,7 +99,7 @@ def _item(one: Region, number: int) -> Item:
     return Item(
         id=f"wrong-{'missed' if one.missed else 'false'}-{one.slice}-{one.y}-{one.x}",
         kind="merge" if one.missed else "split",
-        title=what,
+        title="missed" if one.missed else "false",
         said=f"Slice {one.slice}: {words.count(one.pixels)} connected pixels of {what}, thickest at x {one.x}, "
         f"y {one.y}. What harm they do is not known of pixels; splits and merges have it.",
         harm=math.nan,
