@@ -47,7 +47,8 @@ HELP = {
     "validation": "Slices that training does not learn from; they decide which epoch is kept, and the thresholds.",
     "epoch": "One pass of training, followed by a look at the validation slices.",
     "learning_rate": "How large the steps of training are.",
-    "loss": "What training makes small.",
+    "loss": "What training minimises: how far the predicted probabilities are from the labels, as the chosen loss "
+    "measures it. Lower is better; values of different losses cannot be compared.",
     "accuracy": "Share of pixels that are right, 0 to 1, at threshold 0.5.",
     "leak": "A slice leaks when the model was trained on it, or on a turned or mirrored copy of it. Slices are "
     "compared by their pixels, so another name does not hide it.",

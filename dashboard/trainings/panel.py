@@ -63,7 +63,7 @@ def _panel(chosen: str | None) -> None:
         for place, job in enumerate(waiting, start=1):
             waiting_card(job, place)
         if over:
-            st.caption("Lately")
+            st.caption("Ended lately")
         for job in over:
             over_card(job, chosen)
 

@@ -80,9 +80,11 @@ def _run(run: Run) -> None:
     )
     st.markdown(
         " · ".join(
-            f"{title} {len(indices)}: {slice_ranges(indices)}" + (f", {rows}" if (rows := row_range(of)) else "")
+            f"{title} slice{'s' if len(indices) > 1 else ''} {slice_ranges(indices)}"
+            + (f" ({len(indices)})" if len(indices) > 1 else "")
+            + (f", {rows}" if (rows := row_range(of)) else "")
             for title, indices, of in (
-                ("**Training slices**", run.split.train, run.split.rows("train")),
+                ("**Training**", run.split.train, run.split.rows("train")),
                 ("**Validation**", run.split.validation, run.split.rows("validation")),
                 ("**Left out**", run.split.gap, None),
                 ("**Test**", run.split.test, run.split.rows("test")),

@@ -253,13 +253,14 @@ def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise RunError("there is no such file", path=path, expected=_EVALUATE_AGAIN) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RunError("cannot be read", path=path, found=error, expected=_EVALUATE_AGAIN) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = []
     try:
-        for row in reader:
-            if None in row or None in row.values():
+        names = next(reader, [])
+        for cells in reader:
+            if len(cells) != len(names):
                 raise RunError(f"line {reader.line_num} is cut short or too long", path=path, expected=_EVALUATE_AGAIN)
-            rows.append((reader.line_num, row))
+            rows.append((reader.line_num, dict(zip(names, cells, strict=True))))
     except csv.Error as error:
         raise RunError(
             f"line {reader.line_num} is damaged", path=path, found=error, expected=_EVALUATE_AGAIN

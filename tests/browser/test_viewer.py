@@ -212,6 +212,7 @@ def test_keys_work_under_the_pointer_but_not_in_fields(open_page):
 
 def test_zoom_and_place_stay_when_the_slice_changes(open_page):
     page = open_page()
+    page.root.focus()  # the wheel is the viewer's then
     box = page.root.locator('[data-at="canvas"]').bounding_box()
     mouse = page.page.mouse
     x, y = box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 2 - 40
@@ -236,6 +237,21 @@ def test_zoom_and_place_stay_when_the_slice_changes(open_page):
     assert page.view() == view
 
 
+def test_nobody_who_scrolls_by_is_caught(open_page):
+    page = open_page()
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    before = page.view()
+    page.page.mouse.wheel(0, 120)
+    page.page.get_by_text("Click the picture, or hold Ctrl").wait_for()
+    assert page.view() == before
+    page.page.keyboard.down("Control")
+    page.page.mouse.wheel(0, -120)
+    page.page.keyboard.up("Control")
+    page.settled()
+    assert page.view()[2] > before[2]
+
+
 def test_pinch(open_page):
     page = open_page(has_touch=True)
     box = page.root.locator('[data-at="canvas"]').bounding_box()
@@ -255,6 +271,21 @@ def test_pinch(open_page):
     after = page.view()
     assert after[2] == pytest.approx(3 * before[2], rel=0.05)
     assert after[0] == pytest.approx(before[0], abs=3)
+
+
+def test_one_finger_scrolls_the_page_and_leaves_the_view(open_page):
+    page = open_page(has_touch=True)
+    canvas = page.root.locator('[data-at="canvas"]')
+    assert canvas.evaluate("(one) => getComputedStyle(one).touchAction") == "pan-y"
+    box, before = canvas.bounding_box(), page.view()
+    touch = page.page.context.new_cdp_session(page.page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in (20, 40, 60):
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x + step, "y": y}]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.settled()
+    assert page.view() == before
 
 
 def test_the_readout_is_the_pixel(open_page, world):
@@ -454,6 +485,7 @@ def test_panes_share_one_view(open_page, artefacts):
     box = page.root.locator('[data-at="canvas"]').bounding_box()
     page.page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.3)
     before = page.view()
+    page.root.focus()
     page.page.mouse.wheel(0, -200)
     page.settled()
     assert page.view()[2] > before[2]

@@ -21,6 +21,7 @@ function listen(viewer) {
     stage,
     "wheel",
     (event) => {
+      if (!zoomsByWheel(viewer, event)) return;
       event.preventDefault();
       // A pinch on a trackpad is a wheel with the control key, and finer.
       const unit = event.deltaMode === 1 ? 16 : 1;
@@ -29,6 +30,8 @@ function listen(viewer) {
     },
     { passive: false },
   );
+  // Two fingers are the viewer's; with one the page goes on.
+  on(canvas, "touchmove", (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
   on(canvas, "pointerdown", (event) => press(viewer, event));
   on(canvas, "pointermove", (event) => drag(viewer, event));
   on(canvas, "pointerup pointercancel", (event) => release(viewer, event));
@@ -67,6 +70,13 @@ function listen(viewer) {
   on(window, "segcore:show", ({ detail }) => viewer.show(detail));
 }
 
+/** Whether the wheel is the viewer's: it was clicked, or fills the screen, or Control is held. Else the page goes on. */
+function zoomsByWheel(viewer, event) {
+  if (event.ctrlKey || viewer.root.matches(":focus-within, :fullscreen")) return true;
+  viewer.say("Click the picture, or hold Ctrl, to zoom with the wheel.");
+  return false;
+}
+
 function press(viewer, event) {
   if (event.button > 1) return;
   viewer.root.focus({ preventScroll: true });
@@ -98,7 +108,9 @@ function drag(viewer, event) {
     const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
     view.pan((now.x - held.x) / 2, (now.y - held.y) / 2);
     view.zoom(apart(now, other) / apart(held, other), stage.point(middle));
-  } else view.pan(now.x - held.x, now.y - held.y);
+  } else if (event.pointerType !== "touch" || viewer.root.matches(":fullscreen")) {
+    view.pan(now.x - held.x, now.y - held.y);
+  }
   viewer.pointers.set(event.pointerId, now);
 }
 

@@ -69,7 +69,7 @@ const KEYS = [
   ["+ − 0", "zoom in, out, whole slice"],
   ["[ ]", "threshold down, up"],
   ["F", "full screen"],
-  ["wheel, pinch", "zoom"],
+  ["wheel, pinch", "zoom; the wheel once the picture was clicked, or with Ctrl"],
   ["drag", "move"],
   ["click", "select a neurite or segment, while 6 or 7 is on"],
   ["Esc", "end that, or a place that stays marked"],

@@ -42,7 +42,7 @@ def _fetches() -> _Fetches:
 def fetch_section() -> None:
     """Draws those that are not here; one that has just come is gone to."""
     names = names_of_datasets()
-    st.subheader("To fetch")
+    st.subheader("Datasets to download or make")
     missing = [item for item in CATALOGUE.values() if not all(target.name in names for target in item.targets)]
     for item in missing:
         with st.container(border=True):

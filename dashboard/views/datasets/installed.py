@@ -14,7 +14,7 @@ from dashboard.views.datasets.arrival import show_checks
 def installed_section() -> None:
     """Draws the table of them, and what was checked."""
     facts = [info for info in map(dataset_info, names_of_datasets()) if info is not None]
-    st.subheader("Here")
+    st.subheader("Installed datasets")
     if facts:
         table = pd.DataFrame(
             [
