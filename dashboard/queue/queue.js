@@ -105,7 +105,7 @@ class Queue {
     window.addEventListener("keydown", (event) => this.key(event), { signal });
     window.addEventListener("resize", () => this.fit(), { signal });
     // A viewer that was opened after something was chosen here.
-    window.addEventListener("segcore:viewer", () => this.show(), { signal });
+    window.addEventListener("segcore:viewer", () => this.show({ quiet: true }), { signal });
   }
 
   key(event) {
@@ -160,7 +160,7 @@ class Queue {
     // The same row that was shown stays as the reader left it.
     if (row && row.id !== this.shown) {
       this.reveal();
-      this.show();
+      this.show({ quiet: true });
     }
   }
 
@@ -268,12 +268,12 @@ class Queue {
     this.choose(this.position + by);
   }
 
-  /** Has the viewer show the row that is chosen. */
-  show() {
+  /** Has the viewer show the row that is chosen; nobody who only opened the page is scrolled to it. */
+  show({ quiet = false } = {}) {
     const { row } = this;
     if (!row) return;
     this.shown = row.id;
-    window.dispatchEvent(new CustomEvent("segcore:show", { detail: row.place }));
+    window.dispatchEvent(new CustomEvent("segcore:show", { detail: { ...row.place, quiet } }));
   }
 
   // ------------------------------------------------------------ what was decided

@@ -173,10 +173,11 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
 def _neurites(result: Result) -> None:
     """How many there are, what became of them, and a way to where it matters."""
     events, evaluation = result.summary["events"], result.evaluation
-    of = "Segments" if evaluation.events_at == "segments" else f"The prediction at the {evaluation.events_at} threshold"
+    of = "segments" if evaluation.events_at == "segments" else f"the prediction at the {evaluation.events_at} threshold"
     said = (
-        f"Neurites in these slices: **{words.count(result.summary['neurites'])}**{_counted_by(result)}. {of} split "
-        f"**{words.count(events['splits'])}** of them and merge some in **{words.count(events['merges'])}** places."
+        f"Neurites in these slices: **{words.count(result.summary['neurites'])}**{_counted_by(result)}. Against them "
+        f"{of} {'have' if of == 'segments' else 'has'} **{words.count(events['splits'])}** splits and "
+        f"**{words.count(events['merges'])}** merges."
     )
     first = harm_of_first(evaluation, 3)
     if not math.isnan(first) and len(evaluation.events) > 3:

@@ -141,7 +141,9 @@ def _harm(evaluation: Evaluation, values: dict[str, Any]) -> list[str]:
     """Splits and merges, and the one that does most harm."""
     events = values["events"]
     of = "segments" if evaluation.events_at == "segments" else f"the prediction at its {evaluation.events_at} threshold"
-    lines = [f"splits, merges     {events['splits']}, {events['merges']} of {values['neurites']:,} neurites, by {of}"]
+    lines = [
+        f"splits, merges     {events['splits']}, {events['merges']} against {values['neurites']:,} neurites, by {of}"
+    ]
     if not isnan(first := harm_of_first(evaluation, 3)):
         worst = events_by_harm(evaluation)[0]
         lines.append(

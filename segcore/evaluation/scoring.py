@@ -98,9 +98,10 @@ def score(
         def measured(position: int) -> _SliceScore:
             truth, page = read(position)
             counts[position] = count_evidence(truth.interior, page, truth.counted)
-            one = _score_slice(truth, page, thresholds, events_at, slices[position])
+            neurites = true_neurites(truth.interior, truth.numbers)
+            one = _score_slice(truth, neurites, page, thresholds, events_at, slices[position])
             if segment_point is not None:
-                segments = _score_of_segments(truth, page, segment_point, first, slices[position])
+                segments = _score_of_segments(truth, neurites, page, segment_point, first, slices[position])
                 if keep_segments is not None:
                     keep_segments(position, segments.labels)
                 one = dataclasses.replace(
@@ -183,14 +184,18 @@ class _SegmentScore:
 
 
 def _score_of_segments(
-    truth: Truth, page: NDArray[np.uint8], point: SegmentPoint, threshold: float, z: int
+    truth: Truth,
+    neurites: NDArray[np.int32],
+    page: NDArray[np.uint8],
+    point: SegmentPoint,
+    threshold: float,
+    z: int,
 ) -> _SegmentScore:
     """Segments, how good they are, and how good they would be with other biases, of the same basins.
 
     Where the membrane is open, which tells the places of events, shows at the threshold.
     """
     basins = find_basins(page, point.smoothing_px)
-    neurites = true_neurites(truth.interior, truth.numbers)
 
     def pieces(segments: NDArray[np.int32]) -> NDArray[np.int32]:
         return pieces_within(segments, truth.counted)
@@ -208,13 +213,13 @@ def _score_of_segments(
 
 def _score_slice(
     truth: Truth,
+    neurites: NDArray[np.int32],
     page: NDArray[np.uint8],
     thresholds: Mapping[str, float],
     events_at: str,
     z: int,
 ) -> _SliceScore:
     """Prediction and label both end where the label is to be ignored."""
-    neurites = true_neurites(truth.interior, truth.numbers)
     territories, distance = grown(neurites, truth.interior), boundary_distance(truth.interior, truth.counted)
     known: dict[int, SegmentationScore] = {}
     points: dict[str, PointScore] = {}

@@ -1,4 +1,4 @@
-/* Keys by name, and who takes them; the queue beside the viewer has the same. */
+/* Keys by name, and who takes them. */
 
 // What types, searches or moves by letters; of a grid nobody knows from outside whether it can be written in.
 const TAKES_LETTERS =

@@ -166,7 +166,7 @@ class Viewer {
     this.chosen.stay(place.stays ? place : null);
     if (!place.stays) this.mark.put(slice, x, y);
     this.at.live.textContent = `${text} at x ${x}, y ${y}, slice ${slice}`;
-    this.stage.bringIntoSight();
+    if (!place.quiet) this.stage.bringIntoSight();
   }
 
   lookAt({ x, y, area, box, openings }) {

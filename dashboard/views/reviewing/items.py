@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard import words
 from dashboard.queue import QueueRow
-from dashboard.viewer import Place
 from dashboard.views.reviewing.verdicts import Judged
 from segcore import reviews
 
@@ -16,49 +15,24 @@ MOST_ROWS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
-    """Something to review.
+class Item(QueueRow):
+    """A row of the queue with the place that verdicts on it belong to.
 
     Attributes:
-        id: its name in the address, the same in the next evaluation if the place is.
-        kind: `merge` or `split`, which has a colour, or another word.
-        title: what it is, in two or three words.
-        said: what is known of it, in a sentence or two.
-        harm: by how much V_Rand of the slice would rise if it were undone; nan where nobody knows.
-        size_px: pixels that are wrong, or in the wrong part.
-        place: where the viewer goes.
-        judged_at: where verdicts on it are.
+        judged_at: that place.
     """
 
-    id: str
-    kind: str
-    title: str
-    said: str
-    harm: float
-    size_px: int
-    place: Place
     judged_at: reviews.Place
 
 
 def rows_of(items: Sequence[Item], judged: Judged) -> list[QueueRow]:
-    """The first of them as rows of the queue, with what was decided."""
-    rows = []
+    """The first of them, with what was decided."""
+    rows: list[QueueRow] = []
     for item in items[:MOST_ROWS]:
         own = judged.own(item.judged_at)
-        rows.append(
-            QueueRow(
-                id=item.id,
-                kind=item.kind,
-                title=item.title,
-                said=item.said,
-                harm=item.harm,
-                size_px=item.size_px,
-                place=item.place,
-                decision=own.decision if own else None,
-                note=own.note if own else "",
-                others=tuple((one.reviewer, one.decision) for one in judged.others(item.judged_at)),
-            )
-        )
+        others = tuple((one.reviewer, one.decision) for one in judged.others(item.judged_at))
+        decision, note = (own.decision, own.note) if own else (None, "")
+        rows.append(replace(item, decision=decision, note=note, others=others))
     return rows
 
 

@@ -14,7 +14,7 @@ from dashboard import scratch, words
 from dashboard.queue import Change, Named, TakenBack
 from dashboard.state import Result
 from segcore.errors import SegcoreError
-from segcore.reviews import Decision, Place, Reviews, Verdict, match
+from segcore.reviews import DECISIONS, Place, Reviews, Verdict, match
 from segcore.storage import read_only
 
 _REVIEWER = "errors reviewer"
@@ -125,8 +125,9 @@ def _taken(
     place = places.get(change.id)
     if place is None:
         return "Not saved: this evaluation no longer has that place."
-    # A verdict checks what it is made of, this among it.
-    decision: Decision = change.decision  # type: ignore[assignment]
+    decision = next((one for one in DECISIONS if one == change.decision), None)
+    if decision is None:
+        return "Not saved: there is no such decision."
     reviews.put(
         Verdict(
             place=place,
