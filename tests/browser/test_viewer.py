@@ -600,6 +600,28 @@ def test_a_lost_server_is_said_and_not_thrown(open_page):
     page.page.get_by_text("there is no such evaluation").wait_for()
 
 
+def test_values_follow_under_a_pointer_that_rests(context_of, address, world):
+    """Also where no new run of the script draws the page anew."""
+    images, heard = world["cells"][0], True
+    browser_page = context_of(viewport={"width": 1280, "height": 900}).new_page()
+
+    def between(socket) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda message: server.send(message) if heard else None)
+
+    browser_page.route_web_socket("**/_stcore/stream", between)
+    page = Page(browser_page, address)
+    box = page.root.locator('[data-at="canvas"]').bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    readout = page.root.locator('[data-at="readout"]')
+    readout.filter(has_text="probability").wait_for()
+    x, y = (int(part) for part in re.match(r"x (\d+), y (\d+)", readout.inner_text()).groups())
+    heard = False
+    page.page.keyboard.press("End")  # to one that was not fetched ahead
+    readout.filter(has_text=f"x {x}, y {y} · intensity {images[7, y, x]} ·").wait_for(timeout=20_000)
+    assert page.errors == []
+
+
 @pytest.mark.slow
 def test_what_is_deleted_or_replaced_meanwhile_is_said_or_shown(open_page, world, monkeypatch):
     monkeypatch.setenv("SEGCORE_DATA_DIR", str(world["root"] / "data"))

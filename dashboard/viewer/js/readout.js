@@ -94,10 +94,10 @@ class Readout {
     const { row, pyramid, tiles } = this.viewer;
     if (!this.hover || !row) return;
     const { key, url } = pyramid.request(row.index, 0, ...this.tile(), false);
-    if (tiles.kept.has(key) || this.peeked === key) return;
+    if (this.peeked === key) return;
     this.peeked = key;
     try {
-      tiles.keep(await Tiles.load(key, url));
+      if (!tiles.kept.has(key)) tiles.keep(await Tiles.load(key, url));
     } catch {
       return; // the picture itself says what is wrong
     } finally {

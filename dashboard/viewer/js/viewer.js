@@ -280,8 +280,10 @@ class Viewer {
   }
 
   arrived(tile) {
-    if (tile.key.startsWith(`${this.row?.index}/`)) this.invalidate();
-    else this.ahead.paint();
+    if (tile.key.startsWith(`${this.row?.index}/`)) {
+      this.readout.show(); // it may be the one under a pointer that rests
+      this.invalidate();
+    } else this.ahead.paint();
   }
 
   failed(error, pause, urgent) {
