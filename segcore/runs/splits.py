@@ -75,7 +75,8 @@ def make_split(
 
     Validation is the end of the training part that lies next to the test part where there is a
     choice, and `gap` slices separate training from it and from the test part: so neither has a trained
-    neighbour, as raw slices next to each other look much alike.
+    neighbour, as raw slices next to each other look much alike. With folds as many separate validation from the test
+    part.
 
     Of several volumes each is divided by itself, so that no block runs across a border and each is in every part. Where
     one is too short for that, they are divided as one stack, in which slices beside a border are no neighbours.
@@ -108,22 +109,22 @@ def make_split(
     if config.protocol == "notebook":
         return replace(_notebook_split(slices, rest, test, config, seed), borders=tuple(borders))
     wanted = max(1, round(config.validation_fraction * len(rest)))
-    before = [index for index in rest if not test or index < test[0]]
-    after = rest[len(before) :]
-    # At most half of the rest is wanted, so one side of the test block holds it in one piece.
-    validation = before[len(before) - wanted :] if len(before) >= wanted else after[:wanted]
+
+    def beside(judged: Collection[int]) -> set[int]:
+        near = range(-config.gap, config.gap + 1)
+        return {z for z in rest for step in near if z + step in judged and volume[z + step] == volume[z]}
+
+    # Folds are compared with each other, so what decides in one is kept apart from what judges it.
+    free = [index for index in rest if config.protocol != "kfold" or index not in beside(test)]
+    before = [index for index in free if not test or index < test[0]]
+    after = free[len(before) :]
+    # At most half of the rest is wanted: one side of the test block has it in one piece, or all but the gap.
+    takes_before = len(before) >= min(wanted, len(after))
+    validation = before[max(0, len(before) - wanted) :] if takes_before else after[:wanted]
     judged = {*validation, *test}
-    gap = [
-        index
-        for index in rest
-        if index not in judged
-        and any(
-            near in judged and volume[near] == volume[index]
-            for near in range(index - config.gap, index + config.gap + 1)
-        )
-    ]
+    gap = sorted(beside(judged) - judged)
     train = [index for index in rest if index not in judged and index not in gap]
-    if not train:
+    if not train or not validation:
         raise ConfigError(
             f"a stack of {slices} {'slice' if slices == 1 else 'slices'} leaves none to train on",
             found=f"{len(test)} for test, {len(validation)} for validation, {len(gap)} between",

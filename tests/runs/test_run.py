@@ -212,13 +212,13 @@ def test_evaluations_of_parts_do_not_meet(run):
 
 def test_a_run_knows_what_the_weights_it_began_with_had_seen(run, models_dir):
     run.weights.touch()
-    split = make_split(12, SplitConfig(protocol="kfold", fold=0))  # tests on 0-3, validates on 4
+    split = make_split(12, SplitConfig(protocol="kfold", fold=0))  # tests on 0-3, validates on 5
     child = create_run(
         "child", config=RunConfig(), split=split, info=INFO, slice_fingerprints=PRINTS, initial=open_run("first")
     )
     assert child.inherited == run.seen == Seen(trained=PRINTS[:6], validated=(PRINTS[7],))
     assert child.seen.trained == (*(PRINTS[z] for z in split.train), *(PRINTS[z] for z in range(6)))
-    assert child.audit_split().trained_before == (0, 1, 2, 3, 4)
+    assert child.audit_split().trained_before == (0, 1, 2, 3, 5)
     # Slice 7 chose the epoch and the thresholds of the run before it, also where the child learned from none like it.
     elsewhere = dataclasses.replace(child, slice_fingerprints=tuple(f"other {z}" for z in range(12)))
     found = elsewhere.audit_slices([6, 7], PRINTS)

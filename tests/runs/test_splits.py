@@ -40,10 +40,10 @@ def test_the_isbi_default():
 @pytest.mark.parametrize(
     ("fold", "train", "gap", "validation", "test"),
     [
-        # The folds of the brief; validation always lies beside the test block.
-        (0, "14-29", "13", "10-12", "0-9"),
-        (1, "0-5, 21-29", "6, 20", "7-9", "10-19"),
-        (2, "0-15", "16", "17-19", "20-29"),
+        # A gap on both sides of the test block, and beside validation.
+        (0, "15-29", "10, 14", "11-13", "0-9"),
+        (1, "0-4, 21-29", "5, 9, 20", "6-8", "10-19"),
+        (2, "0-14", "15, 19", "16-18", "20-29"),
     ],
 )
 def test_three_folds_of_isbi(fold, train, gap, validation, test):
@@ -92,7 +92,9 @@ def test_parts_are_disjoint_and_in_one_piece(slices, protocol, fold, validation_
     assert in_one_piece(split.validation)
     assert in_one_piece(split.test)
     assert all(abs(one - other) > gap for one in split.train for other in split.validation + split.test)
-    assert len(split.gap) <= 2 * gap
+    if protocol == "kfold":
+        assert all(abs(one - other) > gap for one in split.validation for other in split.test)
+    assert len(split.gap) <= 3 * gap
     assert not audit(split, prints(slices), [*split.validation, *split.test], prints(slices)).leaks
     assert split_from_dict(json.loads(json.dumps(split_to_dict(split)))) == split
 
@@ -149,9 +151,9 @@ def test_no_trained_slice_is_beside_a_judged_one_of_its_volume(lengths, protocol
 
 
 def test_validation_stays_in_one_piece_where_one_side_of_the_test_block_is_short():
-    # Four are wanted, three lie before the test block: they come from behind it.
+    # Four are wanted, two lie before the test block and its gap: they come from behind it.
     split = make_split(30, SplitConfig(protocol="kfold", folds=10, fold=1))
-    assert (split.test, split.validation, split.gap) == ((3, 4, 5), (6, 7, 8, 9), (2, 10))
+    assert (split.test, split.validation, split.gap) == ((3, 4, 5), (7, 8, 9, 10), (2, 6, 11))
 
 
 @pytest.mark.parametrize("slices", range(3, 13))
