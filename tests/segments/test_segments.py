@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial import cKDTree
+from skimage import graph
 from skimage.measure import label
 from skimage.segmentation import watershed
 
@@ -100,3 +102,42 @@ def test_basins_are_those_of_scikit_images_watershed():
     other = watershed(ndimage.gaussian_filter(1 - probability / 255, 2), markers)
     assert score_segments(other, basins.labels).v_rand > 0.97
     assert basins.areas_px.tolist() == np.bincount(basins.labels.ravel()).tolist()
+
+
+def cells(seed, side=96, number=14):
+    """Probability of interior of a slice of cells between walls of uneven strength, with noise."""
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(0, side, (number, 2))
+    pixels = np.stack(np.mgrid[:side, :side], axis=-1).reshape(-1, 2)
+    nearest, _ = cKDTree(centres).query(pixels, k=2)
+    wall = 0.9 * np.exp(-((np.diff(nearest).reshape(side, side) / 3) ** 2))
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, (side, side)), 2)
+    return np.rint(255 * (1 - np.clip(wall + 0.3 * noise, 0, 1))).astype(np.uint8)
+
+
+def merged_by_hierarchy(basins, membrane, bias):
+    """What scikit-image makes of the basins: the faintest border first, as long as its mean is below 1 - `bias`."""
+
+    def mean(rag, source, target, other):
+        borders = [rag[node][other] for node in (source, target) if rag[node].get(other)]
+        count = sum(one["count"] for one in borders)
+        return {"count": count, "weight": sum(one["count"] * one["weight"] for one in borders) / count}
+
+    return 1 + graph.merge_hierarchical(
+        basins.labels, graph.rag_boundary(basins.labels, membrane), thresh=1 - bias, rag_copy=False,
+        in_place_merge=True, merge_func=lambda rag, source, target: None, weight_func=mean,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("bias", [0.4, 0.5, 0.6])
+def test_segments_are_those_of_scikit_images_hierarchical_merging(bias):
+    """Both join what no wall parts; on few borders they differ, as a cut looks at all borders together."""
+    agreement = []
+    for seed in range(20):
+        probability = cells(seed)
+        basins = find_basins(probability, 1)
+        joined = merged_by_hierarchy(basins, 1 - probability / 255, bias)
+        assert 10 < partition(joined) < partition(basins.labels)
+        agreement.append(score_segments(cut(basins, bias, 0), joined).v_rand)
+    assert min(agreement) > 0.95
+    assert np.mean(agreement) > 0.995
