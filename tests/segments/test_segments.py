@@ -115,6 +115,29 @@ def cells(seed, side=96, number=14):
     return np.rint(255 * (1 - np.clip(wall + 0.3 * noise, 0, 1))).astype(np.uint8)
 
 
+@pytest.mark.parametrize("tile_px", [64, 100, 250])
+def test_tiles_make_the_segments_of_the_whole(tile_px):
+    """Walls along and across the lines between tiles; basins beside a line are others, neurites are not."""
+    agreement = []
+    for seed in range(5):
+        probability = cells(seed, side=300, number=60)
+        whole, tiled = find_basins(probability, 1), find_basins(probability, 1, tile_px=tile_px)
+        assert np.unique(tiled.labels).tolist() == list(range(1, len(tiled.areas_px)))
+        assert label(tiled.labels, connectivity=1).max() == tiled.labels.max()
+        assert partition(tiled.labels) > partition(whole.labels)
+        found = cut(tiled, 0.5)
+        assert np.unique(found).tolist() == list(range(1, found.max() + 1))
+        agreement.append(score_segments(found, cut(whole, 0.5)).v_rand)
+    assert min(agreement) > 0.97
+    assert np.mean(agreement) > 0.99
+
+
+def test_a_wall_on_the_line_between_tiles_stays_a_wall():
+    probability = rooms(0.9)
+    assert partition(cut(find_basins(probability, 1, tile_px=24), 0.5)) == 4
+    assert partition(cut(find_basins(rooms(0.05), 1, tile_px=24), 0.5)) == 1
+
+
 def merged_by_hierarchy(basins, membrane, bias):
     """What scikit-image makes of the basins: the faintest border first, as long as its mean is below 1 - `bias`."""
 
