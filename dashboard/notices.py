@@ -50,7 +50,10 @@ def guarded() -> Iterator[None]:
 def about_result(result: Result) -> None:
     """What has to be known of an evaluation: that the model collapsed, a leak, and whether its images are invented."""
     facts = result.facts
-    _collapsed(result)
+    if said := collapsed(result):
+        st.error(f"**The model collapsed.** {said} Other figures mean little then.", icon=":material/error:")
+    if not _changed_since(result):
+        _other_labels(result)
     if result.leaks:
         seen = facts.get("trained_on") or []
         st.error(
@@ -59,6 +62,8 @@ def about_result(result: Result) -> None:
             f"{_unseen(result)}",
             icon=":material/warning:",
         )
+    elif result.run.info.members:
+        averaged(result.run)
     elif facts.get("chosen_on"):
         st.warning(
             f"**These figures flatter.** {_what_was_chosen(result.run)} chosen on {_slices(len(facts['chosen_on']))} "
@@ -75,16 +80,51 @@ def about_result(result: Result) -> None:
         synthetic()
 
 
-def _collapsed(result: Result) -> None:
-    """At the threshold the run chose for the fewest wrong pixels, or its only one."""
+def _changed_since(result: Result) -> bool:
+    """Says of a dataset that it was changed after it was measured, as a corrected copy is with every correction."""
+    measured, info = result.facts.get("dataset_fingerprint"), dataset_info(result.dataset)
+    if info is None or measured in (None, info.fingerprint):
+        return False
+    name = words.plain(result.dataset)
+    st.warning(
+        f"**These figures are older than the labels.** {name} has other labels, or other images, than when this was "
+        f"measured; pictures show those of now. `python -m segcore evaluate {result.run.name} --dataset "
+        f"{result.dataset} --slices {result.part}` measures again.",
+        icon=":material/history:",
+    )
+    return True
+
+
+def _other_labels(result: Result) -> None:
+    """That the slices are those of the run's own stack, and their labels are not."""
+    run = result.run
+    # Only what is the run's own stack, whatever its labels, has its parts.
+    if result.part == "all" or result.facts.get("dataset_fingerprint") in (None, run.info.dataset_fingerprint):
+        return
+    if result.dataset == run.info.dataset:
+        st.info(
+            f"**Other labels.** The labels of {words.plain(result.dataset)} are others than when the run was trained "
+            "on them.",
+            icon=":material/label:",
+        )
+    else:
+        st.info(
+            f"**Other labels.** These are slices of {words.plain(run.info.dataset)}, which the run was trained on, "
+            f"measured against the labels of {words.plain(result.dataset)}. Where figures differ from those of "
+            f"{words.plain(run.info.dataset)}, it is the labels that differ.",
+            icon=":material/label:",
+        )
+
+
+def collapsed(result: Result) -> str:
+    """That nearly all was called one class, at the threshold the run chose for the fewest wrong pixels or its only one.
+
+    Nothing where it was not.
+    """
     points = result.summary["operating_points"]
     point = points.get("pixel") or next(iter(points.values()))
     said = collapse(point["pooled"]["confusion"])
-    if said:
-        st.error(
-            f"**The model collapsed.** At threshold {point['threshold']:.3f} {said}. Other figures mean little then.",
-            icon=":material/error:",
-        )
+    return said and f"At threshold {point['threshold']:.3f} {said}."
 
 
 def _unseen(result: Result) -> str:
@@ -116,20 +156,34 @@ def about_run(run: Run) -> None:
         if "validation" in parts:
             said.append("Validation looks better than it is, and chose the epoch and the thresholds.")
         st.error(" ".join(said), icon=":material/warning:")
-    if audit.chosen_on:
+    if run.info.members:
+        averaged(run)
+    elif audit.chosen_on:
         st.warning(
             f"**Test figures flatter.** {_what_was_chosen(run)} chosen on {_slices(len(audit.chosen_on))} "
             f"({slice_ranges(audit.chosen_on)}) that are test slices.",
             icon=":material/info:",
         )
     facts = dataset_info(run.info.dataset)
-    if facts is not None and {*run.split.validation} <= {*facts.one_class_slices}:
+    if facts is not None and run.split.validation and {*run.split.validation} <= {*facts.one_class_slices}:
         st.warning(
             "**The thresholds mean little.** The validation slices that they were chosen on hold one class only.",
             icon=":material/warning:",
         )
     if run.info.synthetic:
         synthetic()
+
+
+def averaged(run: Run) -> None:
+    """Whose predictions these are, and what the networks had seen."""
+    chosen_on = leak_audit(run).chosen_on
+    st.info(
+        f"Every slice was predicted by networks that were not trained on it: {len(run.info.members)} runs of a "
+        "cross-validation. The thresholds and the bias of segments lie between those that each of them chose on its "
+        f"own validation slices; {len(chosen_on)} of these ({slice_ranges(chosen_on)}) are judged here too, which "
+        "flatters a little.",
+        icon=":material/hub:",
+    )
 
 
 def _what_was_chosen(run: Run) -> str:
@@ -148,7 +202,7 @@ def mark(result: Result) -> str:
     marks = []
     if result.leaks:
         marks.append(":red-badge[:material/warning: leaks]")
-    elif result.facts.get("chosen_on"):
+    elif result.facts.get("chosen_on") and not result.run.info.members:
         marks.append(":orange-badge[flatters]")
     if result.facts.get("synthetic"):
         marks.append(":violet-badge[synthetic]")

@@ -112,6 +112,12 @@ def percent(value: float | None, digits: int = 2) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f} %"
 
 
+def corrected(original: str, places: int) -> str:
+    """What a corrected copy of a dataset is, by the name of the original and in how many places."""
+    where = "one place" if places == 1 else f"{count(places)} places" if places else "no place"
+    return f"{original}, corrected in {where}"
+
+
 def shape(info: DatasetInfo) -> str:
     """30 slices of 512 x 512 pixels, 4 x 4 x 50 nm."""
     text = f"{info.slices} {'slice' if info.slices == 1 else 'slices'} of {info.height} × {info.width} pixels"

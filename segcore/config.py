@@ -235,7 +235,7 @@ class LossConfig(Settings):
 
     kind: Literal["dice", "bce", "bce+dice", "jaccard"] = _setting(
         "bce+dice", "Loss",
-        "What training makes small: Dice, binary cross-entropy (`bce`), their sum, or Jaccard.",
+        "What training minimises: Dice, binary cross-entropy (`bce`), their sum, or Jaccard.",
     )  # fmt: skip
     dice_form: Literal["squared", "plain"] = _setting(
         "squared", "Form of Dice",

@@ -94,6 +94,47 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Gives a new empty folder beside `path`, which takes the place of `path`, and of all in it, if all went well.
+
+    The new folder is complete, and on the disk, before the old one is moved aside, and the old one is back in its place
+    if the exchange fails. Two that replace one folder have to take turns, in `alone_beside`; whoever does so first
+    calls `recover_folder`.
+
+    Raises:
+        StorageError: if it cannot be written. The old folder is as it was then.
+    """
+    fresh, old = _exchanged(path)
+    with storage_errors(path):
+        shutil.rmtree(fresh, ignore_errors=True)
+        with atomic_folder(fresh) as making, errors_shown_at(path, making):
+            yield making
+        try:
+            if path.exists():
+                os.rename(path, old)
+            os.rename(fresh, path)
+        except BaseException:
+            recover_folder(path)
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        _sync(path.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Undoes an exchange by `replacing_folder` that was cut off between its two renamings."""
+    _, old = _exchanged(path)
+    if old.exists() and not path.exists():
+        os.rename(old, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchanged(path: Path) -> tuple[Path, Path]:
+    """Where the new folder is made, and the old one moved aside."""
+    return path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+
+
+@contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Gives a new empty hidden folder in `parent` and removes it afterwards, whatever happens."""
     with ExitStack() as made:

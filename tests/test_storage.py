@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segcore.errors import DataError, RunError, StorageError
-from segcore.storage import atomic_file, atomic_folder, read_json, read_only, safe_name, scratch_folder, write_json
+from segcore.storage import (
+    atomic_file,
+    atomic_folder,
+    read_json,
+    read_only,
+    recover_folder,
+    replacing_folder,
+    safe_name,
+    scratch_folder,
+    write_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +85,54 @@ def test_folder_never_replaces_anything(tmp_path, kind, listing):
     with pytest.raises(StorageError, match="already something of this name"), atomic_folder(target):
         pass
     assert listing(tmp_path) == ["taken"]
+
+
+def test_a_folder_is_replaced_with_all_that_is_in_it(tmp_path, listing):
+    target = tmp_path / "data" / "copy"
+    for number in range(2):
+        with replacing_folder(target) as making:
+            (making / f"{number}.txt").write_text("new")
+            assert (target / "0.txt").exists() == bool(number)
+    assert listing(tmp_path) == ["data", "data/copy", "data/copy/1.txt"]
+
+
+@pytest.mark.parametrize("fails", ["inside", "first renaming", "second renaming"])
+def test_a_folder_that_cannot_be_replaced_is_as_it_was(tmp_path, fails, monkeypatch, listing):
+    target = tmp_path / "copy"
+    target.mkdir()
+    (target / "old.txt").write_text("old")
+    rename = os.rename
+
+    def fail(of, to):
+        # The new folder is made whole under a hidden name by a renaming of its own.
+        if {"first renaming": target == Path(of), "second renaming": target == Path(to) and ".new" in str(of)}[fails]:
+            raise OSError(28, "No space left on device")
+        rename(of, to)
+
+    def replace():
+        with replacing_folder(target) as making:
+            (making / "new.txt").write_text("new")
+            if fails == "inside":
+                raise DataError("no", path=making / "new.txt")
+
+    if fails != "inside":
+        monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises((DataError, StorageError)) as caught:
+        replace()
+    if fails == "inside":
+        assert caught.value.path == str(target / "new.txt")
+    assert listing(tmp_path) == ["copy", "copy/old.txt"]
+
+
+def test_an_exchange_that_was_cut_off_is_undone(tmp_path, listing):
+    for name in (".copy.old", ".copy.new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file.txt").write_text(name)
+    recover_folder(tmp_path / "copy")
+    assert (tmp_path / "copy" / "file.txt").read_text() == ".copy.old"
+    with replacing_folder(tmp_path / "copy") as making:
+        (making / "file.txt").write_text("third")
+    assert listing(tmp_path) == ["copy", "copy/file.txt"]
 
 
 def test_scratch_folder_goes_away(tmp_path, listing):

@@ -10,6 +10,11 @@ SKY, VERMILION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
 MISSED, FALSE, FORGIVEN = BLUE, VERMILION, YELLOW
 LABEL, PREDICTION = "#2AD1D9", PINK
 PART_COLOURS = {"train": BLUE, "validation": ORANGE, "gap": GREY, "test": PINK}
+ERROR_PART_COLOURS = {
+    "near": FORGIVEN, "thin": SKY, "thick": ORANGE, "merge": MISSED, "split": FALSE, "missed": "#8A3D00",
+    "invented": "#00405F",
+}  # fmt: skip
+"""Missed membrane in blues, false membrane in reds, the lighter the less it matters."""
 RUN_COLOURS = (BLUE, VERMILION, GREEN, PINK, ORANGE, SKY)
 
 

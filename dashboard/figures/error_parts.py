@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.figures.colours import FALSE, FORGIVEN, GREY, MISSED, ORANGE, SKY
+from dashboard.figures.colours import ERROR_PART_COLOURS, GREY
 from dashboard.figures.layout import laid_out, plotly
 
 if TYPE_CHECKING:  # Plotly is imported by the first chart that is drawn.
     import plotly.graph_objects as go
-
-_COLOURS = {
-    "near": FORGIVEN,
-    "thin": SKY,
-    "thick": ORANGE,
-    "merge": MISSED,
-    "split": FALSE,
-    "missed": "#8A3D00",
-    "invented": "#00405F",
-}
-"""Missed membrane in blues, false membrane in reds, the lighter the less it matters."""
 
 
 def error_parts_chart(slices: Sequence[int], parts: Mapping[str, tuple[str, NDArray[np.int64]]]) -> go.Figure:
@@ -36,7 +25,8 @@ def error_parts_chart(slices: Sequence[int], parts: Mapping[str, tuple[str, NDAr
     figure = plotly().Figure()
     for name, (text, pixels) in parts.items():
         figure.add_bar(
-            x=list(slices), y=pixels, name=text, marker={"color": _COLOURS.get(name, GREY), "line": {"width": 0}},
+            x=list(slices), y=pixels, name=text,
+            marker={"color": ERROR_PART_COLOURS.get(name, GREY), "line": {"width": 0}},
             hovertemplate="slice %{x}: %{y:,} pixels<extra>" + text + "</extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.15)

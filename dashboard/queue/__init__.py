@@ -3,6 +3,16 @@
 In: places with what is known of them. Out: a component, `queue`, that shows them beside the viewer and says what the
 reader decided. May use: viewer, words."""
 
-from dashboard.queue.component import Change, Decided, Named, QueueReport, QueueRow, TakenBack, queue, reported
+from dashboard.queue.component import (
+    Change,
+    Decided,
+    Named,
+    Pictures,
+    QueueReport,
+    QueueRow,
+    TakenBack,
+    queue,
+    reported,
+)
 
-__all__ = ["Change", "Decided", "Named", "QueueReport", "QueueRow", "TakenBack", "queue", "reported"]
+__all__ = ["Change", "Decided", "Named", "Pictures", "QueueReport", "QueueRow", "TakenBack", "queue", "reported"]

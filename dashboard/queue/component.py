@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.viewer import Place, place_as_data
+from segcore.measures import last_membrane_value
 
 _HERE = Path(__file__).parent
 _MOST_REPORTS = 500
@@ -48,6 +49,25 @@ class QueueRow:
     decision: str | None = None
     note: str = ""
     others: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """What the small pictures in the rows are of.
+
+    Attributes:
+        dataset, run, part: of the evaluation.
+        version: of the viewer's layers; browsers keep pictures by it.
+        threshold: at which errors are marked.
+        tolerance: those nearer to a true boundary, in px, are not.
+    """
+
+    dataset: str
+    run: str
+    part: str
+    version: str
+    threshold: float
+    tolerance: int
 
 
 @dataclass(frozen=True)
@@ -118,12 +138,14 @@ def queue(
     rows: Sequence[QueueRow],
     version: str,
     heard: int,
+    pictures: Pictures | None = None,
     chosen: str | None = None,
     reviewer: str = "",
     may_decide: bool = True,
     progress: str = "",
     message: str = "",
     empty: str = "Nothing is left to review here.",
+    below_px: int = 0,
     theme: str | None = None,
 ) -> None:
     """Draws the queue. What was done in it is told by `reported`, before the page is drawn.
@@ -133,12 +155,14 @@ def queue(
         rows: in the order in which they are walked through.
         version: another one when rows are others than in the last run, apart from their verdicts.
         heard: number of the last change that was acted on.
+        pictures: what each row has a small picture of; None for none.
         chosen: id of the row to begin with.
         reviewer: whose verdicts these are; empty to have the reader asked before the first one.
         may_decide: False where nothing may be written.
         progress: how much was reviewed, in words.
         message: what became of the last verdict, such as why it could not be saved.
         empty: what stands in place of rows where there are none.
+        below_px: so much of the window stays free under the queue, for what the page draws there.
         theme: `light` or `dark`.
     """
     _component()(
@@ -146,12 +170,14 @@ def queue(
         data={
             "version": version,
             "rows": [_row(row) for row in rows],
+            "pictures": pictures and _pictures(pictures),
             "chosen": chosen,
             "reviewer": reviewer,
             "mayDecide": may_decide,
             "progress": progress,
             "message": message,
             "empty": empty,
+            "belowPx": below_px,
             "heard": heard,
             "theme": theme,
         },
@@ -185,6 +211,15 @@ def _row(row: QueueRow) -> dict[str, Any]:
         "decision": row.decision,
         "note": row.note,
         "others": [list(one) for one in row.others],
+    }
+
+
+def _pictures(of: Pictures) -> dict[str, str]:
+    """The beginning and the end of their addresses; the place of a row comes between."""
+    query = {"value": last_membrane_value(of.threshold), "tolerance": of.tolerance, "version": of.version}
+    return {
+        "stack": f"/segcore/thumbnails/{of.dataset}/{of.run}/{of.part}",
+        "query": "&".join(f"{name}={value}" for name, value in query.items()),
     }
 
 

@@ -27,11 +27,12 @@ const LETTER = Object.fromEntries(DECISIONS.map(([key, decision]) => [decision, 
 const REMEMBERED = "segcore reviewer";
 // So long somebody who walks from row to row is not held up by the page being told.
 const REST_MS = 400;
+const SIDE_PX = 48;
 
 const SHELL = `
 <section class="queue" aria-label="Places to review">
   <div class="progress" data-at="progress"></div>
-  <div class="head" aria-hidden="true"><span></span><span>place</span><span>slice</span><span>harm</span><span>px</span><span></span></div>
+  <div class="head" aria-hidden="true"><span></span><span>place</span><span class="slice">slice</span><span class="harm">harm</span><span class="size">px</span><span></span></div>
   <div class="list" role="listbox" tabindex="0" aria-label="Places, worst first. N and P go to the next and the previous one." data-at="list"></div>
   <div class="chosen">
     <div class="said" data-at="said"></div>
@@ -142,7 +143,9 @@ class Queue {
       row.saving = Boolean(report);
       if (report) Object.assign(row, { decision: report.decision, note: report.note });
     }
-    if (before?.version !== data.version || this.at.list.children.length !== Math.max(1, this.rows.length)) this.fill();
+    const made = `${data.version} ${data.pictures?.stack} ${data.pictures?.query}`;
+    if (made !== this.made || this.at.list.children.length !== Math.max(1, this.rows.length)) this.fill();
+    this.made = made;
     // Nobody is led away from a slice that a link names: nothing is chosen then.
     this.position = this.rows.findIndex(({ id }) => id === chosen);
     if (!data.reviewer && !this.asked) {
@@ -164,13 +167,14 @@ class Queue {
     }
   }
 
-  /** As high as the window has room for what stands below the list, too. */
+  /** As high as the window has room for what stands below the list, and below the queue, too. */
   fit() {
     const { list } = this.at;
     const page = document.querySelector('[data-testid="stMain"]');
     const above = list.getBoundingClientRect().top + (page?.scrollTop ?? 0);
     const below = this.root.getBoundingClientRect().bottom - list.getBoundingClientRect().bottom;
-    list.style.height = `${Math.max(200, Math.round(window.innerHeight - above - below - 12))}px`;
+    const room = window.innerHeight - above - below - this.data.belowPx;
+    list.style.height = `${Math.max(this.data.pictures ? 272 : 200, Math.round(room - 12))}px`;
   }
 
   get row() {
@@ -184,6 +188,8 @@ class Queue {
       list.replaceChildren(text);
       return;
     }
+    const { pictures } = this.data;
+    this.root.classList.toggle("pictured", Boolean(pictures));
     const most = Math.max(...this.rows.map(({ harm }) => harm ?? 0), 1e-9);
     list.replaceChildren(
       ...this.rows.map((row, index) => {
@@ -197,7 +203,7 @@ class Queue {
         const harm = cell("harm", row.harm == null ? "–" : row.harm.toFixed(4));
         harm.style.setProperty("--part", `${(100 * Math.max(0, row.harm ?? 0)) / most}%`);
         option.append(
-          cell("mark", ""),
+          pictures ? picture(pictures, row) : cell("mark", ""),
           cell("title", row.title),
           cell("slice", row.place.slice),
           harm,
@@ -324,6 +330,16 @@ class Queue {
     this.ears.abort();
     this.root.remove();
   }
+}
+
+/** A small picture of a row's place. It is asked for when the reader comes near it, and takes its room from the start. */
+function picture({ stack, query }, { kind, place }) {
+  const { top, left, bottom, right } = place.box;
+  const at = place.openings.flatMap(({ y, x }) => [y, x]);
+  const shown = Object.assign(new Image(SIDE_PX, SIDE_PX), { alt: "", loading: "lazy", decoding: "async" });
+  shown.addEventListener("error", () => shown.classList.add("missing"));
+  shown.src = `${stack}/${[place.slice, top, left, bottom, right].join("/")}?kind=${kind}&at=${at.join(",")}&${query}`;
+  return shown;
 }
 
 /** Takes the keys from a list of choices that was just chosen from and is closed: they are for what it brought. */

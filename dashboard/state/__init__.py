@@ -3,7 +3,15 @@
 In: names, the address, the session. Out: runs, datasets, evaluations and what follows from them; a `Selection`; ways
 to other pages. May use: viewer, figures."""
 
-from dashboard.state.datasets import broken_datasets, dataset_info, grey_histogram, load_dataset, names_of_datasets
+from dashboard.state.datasets import (
+    broken_datasets,
+    copies_of,
+    corrections,
+    dataset_info,
+    grey_histogram,
+    load_dataset,
+    names_of_datasets,
+)
 from dashboard.state.evaluations import (
     MeasuresAt,
     Result,
@@ -45,6 +53,8 @@ __all__ = [
     "choose_run",
     "chosen",
     "compare",
+    "copies_of",
+    "corrections",
     "counted_label",
     "current",
     "dataset_info",

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.state.stamps import Stamp, stamp
-from segcore.data import INFO, Dataset, DatasetInfo, data_root, open_dataset
+from segcore.data import INFO, Corrections, Dataset, DatasetInfo, corrections_of, data_root, open_dataset
 from segcore.errors import SegcoreError
 from segcore.stacks import INTERIOR, MEMBRANE
 
@@ -33,6 +33,33 @@ def dataset_info(name: str) -> DatasetInfo | None:
         return load_dataset(name).info
     except SegcoreError:
         return None
+
+
+def corrections(name: str) -> Corrections | None:
+    """What is corrected in a dataset; None where it is not there, damaged, or no corrected copy."""
+    try:
+        return _corrections(str(data_root()), name, stamp(data_root() / name))
+    except SegcoreError:
+        return None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _corrections(root: str, name: str, key: Stamp) -> Corrections | None:
+    return corrections_of(load_dataset(name))
+
+
+def copies_of(name: str) -> list[str]:
+    """The corrected copies of a dataset as it is now, the latest first."""
+    info = dataset_info(name)
+    found = [
+        copy
+        for one in names_of_datasets()
+        if (of := corrections(one)) is not None
+        and info is not None
+        and (of.original, of.original_fingerprint) == (name, info.fingerprint)
+        and (copy := dataset_info(one)) is not None
+    ]
+    return [one.name for one in sorted(found, key=lambda one: one.created, reverse=True)]
 
 
 def broken_datasets() -> dict[str, SegcoreError]:

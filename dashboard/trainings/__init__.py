@@ -5,7 +5,7 @@ May use: notices, state."""
 
 from dashboard.trainings.actions import go_on_button
 from dashboard.trainings.card import JOBS_STYLE
-from dashboard.trainings.form import FORM_STYLE, show_form
+from dashboard.trainings.form import FORM_STYLE, open_form, show_form
 from dashboard.trainings.live import how_far, how_it_ended, show_log
 from dashboard.trainings.panel import show_jobs
 from dashboard.trainings.unevaluated import needs_result, offer_evaluation
@@ -18,6 +18,7 @@ __all__ = [
     "how_it_ended",
     "needs_result",
     "offer_evaluation",
+    "open_form",
     "show_form",
     "show_jobs",
     "show_log",

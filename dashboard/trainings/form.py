@@ -12,11 +12,11 @@ from typing import Any, get_args
 import streamlit as st
 
 from dashboard import notices, words
-from dashboard.state import dataset_info, latest_run, load_run, names_of_datasets
+from dashboard.state import corrections, dataset_info, latest_run, load_run, names_of_datasets
 from dashboard.trainings import prefill
 from dashboard.trainings.draft import RANGES, Draft, leak
 from segcore.config import SETTINGS, RunConfig, SplitConfig
-from segcore.data import DatasetInfo
+from segcore.data import DatasetInfo, copy_name
 from segcore.errors import SegcoreError
 from segcore.jobs import ARCHITECTURE, JobQueue, device_lane, start_measuring, train_seconds
 from segcore.progress import duration
@@ -43,6 +43,12 @@ _AUGMENTATIONS = {"base": "as in these settings", "notebook": "as in the noteboo
 FORM_STYLE = """<style>
 .st-key-train-form [data-testid="stColumn"] { min-width: 0; flex: 1 1 0; }
 </style>"""
+
+
+def open_form(dataset: str) -> None:
+    """Opens the form with a dataset chosen, as the callback of a button; shown from the next run of the script on."""
+    prefill.choose_dataset(dataset)
+    st.session_state[OPEN] = True
 
 
 def show_form(run: str | None, dataset: str | None) -> None:
@@ -77,7 +83,11 @@ def _form(run: str | None, dataset: str | None) -> bool:
         return False
     prefill.begin(names, run, dataset)
     planned = prefill.planned()
-    st.selectbox("Dataset", names, on_change=prefill.suggest_name, **_kept("dataset"))
+    # Titles as they are now: a dataset may go away before the reader chooses.
+    titles = {name: _title(name) for name in names}
+    st.selectbox(
+        "Dataset", names, format_func=titles.__getitem__, on_change=prefill.suggest_name, **_kept("dataset")
+    )  # fmt: skip
     st.selectbox(
         "Settings", prefill.bases(run), format_func=prefill.base_title, on_change=prefill.take_over, **_kept("base"),
         help="What everything below is filled in with. `quick`: a usable model in about two minutes. `standard`: the "
@@ -99,6 +109,15 @@ def _form(run: str | None, dataset: str | None) -> bool:
                 st.markdown(f":small[{SETTINGS[setting].title}:]")
                 _problem(planned, setting)
     return _before_starting(planned)
+
+
+def _title(name: str) -> str:
+    """A dataset's name; of a corrected copy that has the usual one, what it is."""
+    made = corrections(name)
+    if made is None:
+        return name
+    what = words.corrected(made.original, len(made.corrections))
+    return what if name == copy_name(made.original) else f"{name}: {what}"
 
 
 def _choice(setting: str) -> None:

@@ -39,6 +39,11 @@ def begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
         suggest_name()
 
 
+def choose_dataset(dataset: str) -> None:
+    """Chooses a dataset to train on, whatever was chosen."""
+    st.session_state[key("dataset")] = dataset
+
+
 def bases(run: str | None) -> list[str]:
     """The presets, the chosen run, and one that was taken over before and is still there."""
     runs = dict.fromkeys([run, str(st.session_state.get(key("base"), "")).removeprefix(_RUN)])

@@ -9,7 +9,6 @@ request when it is done.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 
 from dashboard.viewer.layers import Layers, NotThere
 from dashboard.viewer.tiles import coarsest_is_kept, tile
-from dashboard.viewer.turns import SOME_DAY, Wish
+from dashboard.viewer.turns import SOME_DAY, Wish, give_way
 from segcore.errors import SegcoreError
 from segcore.storage import read_only
 
@@ -68,9 +67,7 @@ class Ahead:
             self._changed.notify()
 
     def _work(self) -> None:
-        with suppress(AttributeError, OSError):
-            # On Linux priorities are those of threads.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        give_way()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._look is not self._done)

@@ -23,9 +23,9 @@ from dashboard.words import slice_name
 _HERE = Path(__file__).parent
 # The component takes one text. Each of these knows those before it.
 _SCRIPTS = (
-    "colours", "numbers", "fates", "outlines", "tiles", "pyramid", "neurites", "painter", "evidence", "strip", "page",
-    "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "drawing", "readout", "ahead",
-    "downloads", "link", "actions", "keys", "input", "viewer", "start",
+    "colours", "numbers", "parts", "fates", "outlines", "tiles", "pyramid", "neurites", "apart", "painter", "evidence",
+    "strip", "page", "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "drawing",
+    "readout", "ahead", "downloads", "link", "actions", "keys", "input", "viewer", "start",
 )  # fmt: skip
 
 Mode = Literal["single", "panes", "notebook"]

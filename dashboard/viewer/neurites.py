@@ -1,29 +1,25 @@
 """Whose a pixel is: the true neurites and the predicted segments of a slice, what became of each, and their colours.
 
 The numbers are those of `segcore.measures`, as in lists of splits and merges: neurites are `true_neurites` of the label
-that was measured, segments those of the evaluation, ended where the label is to be ignored. A slice is worked out once,
-for all its tiles at every level, and kept packed: a tile of numbers packs to a few percent of its size, and unpacks in
-a millisecond.
+that was measured, segments those of the evaluation, ended where the label is to be ignored.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
-import threading
 import zlib
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.viewer.identity_colours import PALETTE, matched_colours
-from dashboard.viewer.layers import TILE, Layers, NotThere
-from dashboard.viewer.turns import TURNS, Dropped, Turns, Wish
+from dashboard.viewer.layers import Layers, NotThere
+from dashboard.viewer.packed import KeptSlices, PackedSlice, PackedTile, Pause, Place, packed_tiles
+from dashboard.viewer.turns import TURNS, Turns, Wish
 from segcore.errors import RunError
 from segcore.measures import (
     MIN_OVERLAP_FRACTION,
@@ -50,7 +46,6 @@ MAKING = Turns(1)
 """One slice at a time: the numbers of a large one take some hundred megabytes while they are worked out."""
 
 Numbers = NDArray[np.int32]
-_Pause = Callable[[], None]
 
 
 def slice_numbers(layers: Layers, z: int, bias: float | None = None) -> tuple[Numbers | None, Numbers | None]:
@@ -118,10 +113,7 @@ def numbers_tile(
         SegcoreError: a file is damaged.
         Dropped: nobody waits for it any more.
     """
-    found = _packed(layers, z, wish or Wish(), bias)
-    shape, tile = found.tiles[level, ty, tx]
-    planes = np.frombuffer(zlib.decompress(tile), np.uint8).reshape(len(found.planes), *shape)
-    return dict(zip(found.planes, planes, strict=True))
+    return _packed(layers, z, wish or Wish(), bias).tile(level, ty, tx)
 
 
 def neurite_facts(layers: Layers, z: int, wish: Wish | None = None, bias: float | None = None) -> bytes:
@@ -135,97 +127,13 @@ def neurite_facts(layers: Layers, z: int, wish: Wish | None = None, bias: float 
     return zlib.decompress(_packed(layers, z, wish or Wish(), bias).facts)
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """A slice's numbers.
-
-    Attributes:
-        planes: names of the planes of each tile.
-        tiles: height and width and the packed bytes, by level, row and column.
-        facts: packed JSON.
-        problem: why there is nothing of the kind.
-    """
-
-    planes: tuple[str, ...] = ()
-    tiles: Mapping[tuple[int, int, int], tuple[tuple[int, int], bytes]] = field(default_factory=dict)
-    facts: bytes = b""
-    problem: str = ""
-
-    @property
-    def size(self) -> int:
-        # What Python needs for each of them counts as well: ignored labels make tiles that pack to nothing.
-        return len(self.facts) + sum(len(tile) + 300 for _, tile in self.tiles.values())
-
-
-class KeptSlices:
-    """Packed slices by a key of text, those that were used last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._memory: OrderedDict[str, _Packed] = OrderedDict()
-        self._bytes = 0
-        self._waiting: Counter[str] = Counter()
-
-    def get(self, key: str, make: Callable[[_Pause], _Packed], wish: Wish) -> _Packed:
-        """The slice of that key; worked out, when its turn has come, if it is not there.
-
-        Raises:
-            Dropped: nobody waits for it any more.
-        """
-        found = self._remembered(key)
-        if found is not None:
-            return found
-        with self._wait(key), MAKING.turn(wish):
-            # Its other tiles were wanted, too.
-            found = self._remembered(key)
-            if found is None:
-                mine = Wish(wish.urgency)
-
-                def pause() -> None:
-                    # Somebody who moves on a slice drops some of its tiles and wants others.
-                    if wish.dropped and self._waiting[key] == 1:
-                        raise Dropped
-                    TURNS.pause(mine)
-
-                with TURNS.turn(mine):
-                    found = make(pause)
-                self._remember(key, found)
-        return found
-
-    @contextmanager
-    def _wait(self, key: str) -> Iterator[None]:
-        with self._lock:
-            self._waiting[key] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting[key] -= 1
-                if not self._waiting[key]:
-                    del self._waiting[key]
-
-    def _remembered(self, key: str) -> _Packed | None:
-        with self._lock:
-            found = self._memory.get(key)
-            if found is not None:
-                self._memory.move_to_end(key)
-            return found
-
-    def _remember(self, key: str, packed: _Packed) -> None:
-        with self._lock:
-            self._memory[key] = packed
-            self._bytes += packed.size
-            while self._bytes > MOST_IN_MEMORY and len(self._memory) > 1:
-                self._bytes -= self._memory.popitem(last=False)[1].size
-
-
-_KEPT = KeptSlices()
+_KEPT = KeptSlices(MAKING, MOST_IN_MEMORY, TURNS)
 _BASINS: dict[tuple[str, int], Basins] = {}
 # The library that made the graphs complains of those that are left when its module goes.
 atexit.register(_BASINS.clear)
 
 
-def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> _Packed:
+def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> PackedSlice:
     if z >= layers.slices:
         raise NotThere("no such slice")
     if layers.labels is None and (layers.segments is None or z not in layers.pages):
@@ -238,30 +146,30 @@ def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> _P
     return found
 
 
-def _made(layers: Layers, z: int, bias: float | None, pause: _Pause) -> _Packed:
+def _made(layers: Layers, z: int, bias: float | None, pause: Pause) -> PackedSlice:
     neurites, segments = slice_numbers(layers, z, bias)
     named = {"neurite": neurites, "segment": segments}
     for name, numbers in named.items():
         count = 0 if numbers is None else int(numbers.max(initial=0))
         if count > MOST_NUMBERS:
-            return _Packed(problem=f"this slice has {count:,} {name}s, and at most {MOST_NUMBERS:,} can be shown")
+            return PackedSlice(problem=f"this slice has {count:,} {name}s, and at most {MOST_NUMBERS:,} can be shown")
     pause()
     facts = zlib.compress(json.dumps(_facts(neurites, segments, pause), separators=(",", ":")).encode(), 1)
     there = {name: numbers.astype(np.uint16) for name, numbers in named.items() if numbers is not None}
-    tiles: dict[tuple[int, int, int], tuple[tuple[int, int], bytes]] = {}
+    tiles: dict[Place, PackedTile] = {}
     for level in range(layers.coarsest + 1):
         pause()
         rows, columns = (_middles(side, level) for side in (layers.height, layers.width))
         coarse = [numbers[np.ix_(rows, columns)] for numbers in there.values()] if level else list(there.values())
-        for ty in range(-(-len(rows) // TILE)):
-            for tx in range(-(-len(columns) // TILE)):
-                window = np.s_[ty * TILE : (ty + 1) * TILE, tx * TILE : (tx + 1) * TILE]
-                parts = [numbers[window] for numbers in coarse]
-                planes = [plane for part in parts for plane in (part.astype(np.uint8), (part >> 8).astype(np.uint8))]
-                data = zlib.compress(b"".join(plane.tobytes() for plane in planes), 1)
-                tiles[level, ty, tx] = ((parts[0].shape[0], parts[0].shape[1]), data)
+        tiles.update(packed_tiles(level, len(rows), len(columns), partial(_bytes, coarse)))
     names = tuple(f"{name}_{byte}" for name in there for byte in ("low", "high"))
-    return _Packed(planes=names, tiles=tiles, facts=facts)
+    return PackedSlice(planes=names, tiles=tiles, facts=facts)
+
+
+def _bytes(numbers: Sequence[NDArray[np.uint16]], window: tuple[slice, slice]) -> list[Plane]:
+    """Low and high byte of each of these in a window."""
+    parts = [one[window] for one in numbers]
+    return [plane for part in parts for plane in (part.astype(np.uint8), (part >> 8).astype(np.uint8))]
 
 
 def _middles(side: int, level: int) -> NDArray[np.int64]:
@@ -270,7 +178,7 @@ def _middles(side: int, level: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(0, side, step) + step // 2, side - 1)
 
 
-def _facts(neurites: Numbers | None, segments: Numbers | None, pause: _Pause) -> dict[str, Any]:
+def _facts(neurites: Numbers | None, segments: Numbers | None, pause: Pause) -> dict[str, Any]:
     none = np.empty(0, np.int64)
     shared, together = (none, none, none), (none, none)
     if neurites is not None and segments is not None:

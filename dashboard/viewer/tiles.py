@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from dashboard.viewer import pyramid
+from dashboard.viewer.apart import apart_tile
 from dashboard.viewer.kept import KeptTiles
 from dashboard.viewer.layers import TILE, Layers, NotThere, StackFile
 from dashboard.viewer.neurites import numbers_tile
@@ -19,8 +20,8 @@ from dashboard.viewer.turns import TURNS, Wish
 from segcore.measures import DISTANCE_BINS, boundary_distance
 from segcore.stacks import HOW, LEVEL, How, Plane, Truth, reduced
 
-NUMBERS = "numbers"
-LAYERS = ("image", "label", "probability", "distance", "bundle", NUMBERS)
+NUMBERS, APART = "numbers", "apart"
+LAYERS = ("image", "label", "probability", "distance", "bundle", NUMBERS, APART)
 
 IGNORED = 6
 """What the plane `truth` holds where the label is to be ignored: membrane, at a distance there is not."""
@@ -39,8 +40,18 @@ def tile(
     tolerance: int = 0,
     wish: Wish | None = None,
     bias: float | None = None,
+    value: int = 127,
 ) -> dict[str, Plane]:
-    """The planes of a tile by name, in the order they are sent; with a bias, the numbers of segments cut with it.
+    """The planes of a tile by name, in the order they are sent.
+
+    Args:
+        layers: of the stack.
+        layer: one of `LAYERS`.
+        z, level, ty, tx: of the tile.
+        tolerance: 0 to 5, for coarse levels of the bundle.
+        wish: that of whoever waits.
+        bias: to cut segments anew with, for their numbers.
+        value: 0 to 255, the last one called membrane where errors are taken apart.
 
     Raises:
         NotThere: there is no such tile, or this stack has no such layer.
@@ -51,6 +62,8 @@ def tile(
     window = _window(layers, z, level, ty, tx)
     if layer == NUMBERS:
         return numbers_tile(layers, z, level, ty, tx, wish, bias)
+    if layer == APART:
+        return {APART: apart_tile(layers, z, level, ty, tx, value, wish)}
     if level:
         return dict(_coarse(layers, layer, z, level, window, tolerance, wish))
     planes = _full(layers, layer, z, window, wish)
@@ -84,7 +97,33 @@ def _key(layers: Layers, layer: str, z: int, level: int, window: pyramid.Window,
     )
 
 
+def window_planes(
+    layers: Layers, z: int, level: int, window: pyramid.Window, tolerance: int, wish: Wish
+) -> Mapping[str, Plane]:
+    """All planes of any window of a slice, none of them kept; its top and left are where blocks of the level begin.
+
+    Raises:
+        SegcoreError: a file is damaged.
+        Dropped: nobody waits for it any more.
+    """
+    with TURNS.turn(wish):
+        kept = _reduced_window(layers, "bundle", z, level, window, tolerance)
+        return kept or _made(layers, "bundle", z, level, window, tolerance, wish)
+
+
 def _coarse(
+    layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int, wish: Wish
+) -> Mapping[str, Plane]:
+    kept = _reduced_window(layers, layer, z, level, window, tolerance)
+    if kept:
+        return kept
+    # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
+    on_disk = level >= 2 and layer == "bundle"
+    make = partial(_made, layers, layer, z, level, window, tolerance, wish)
+    return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
+
+
+def _made(
     layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int, wish: Wish
 ) -> Mapping[str, Plane]:
     def read(name: str, part: pyramid.Window) -> Plane:
@@ -97,21 +136,19 @@ def _coarse(
             raise NotThere("no such layer")
         return planes[name]
 
-    kept = _reduced_planes(layers, layer, z, level, tolerance)
-    if kept:
-        top, bottom, left, right = (-(-edge >> LEVEL) for edge in window)
-        return {
-            name: reduced(stack.window(page, top, bottom, left, right), level - LEVEL, how)
-            for name, (stack, page, how) in kept.items()
-        }
+    pause = partial(TURNS.pause, wish)
+    return pyramid.coarse_planes(read, layer, level, window, tolerance, ignores=layers.ignores, pause=pause)
 
-    def make() -> Mapping[str, Plane]:
-        pause = partial(TURNS.pause, wish)
-        return pyramid.coarse_planes(read, layer, level, window, tolerance, ignores=layers.ignores, pause=pause)
 
-    # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
-    on_disk = level >= 2 and layer == "bundle"
-    return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
+def _reduced_window(
+    layers: Layers, layer: str, z: int, level: int, window: pyramid.Window, tolerance: int
+) -> dict[str, Plane]:
+    """The planes of a window, of what is kept reduced; empty if there is not all of it."""
+    top, bottom, left, right = (-(-edge >> LEVEL) for edge in window)
+    return {
+        name: reduced(stack.window(page, top, bottom, left, right), level - LEVEL, how)
+        for name, (stack, page, how) in _reduced_planes(layers, layer, z, level, tolerance).items()
+    }
 
 
 def _reduced_planes(

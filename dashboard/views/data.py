@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import notices, words
-from dashboard.state import current
+from dashboard.state import corrections, current
 from dashboard.views.datasets import (
     announce,
     fetch_section,
@@ -69,6 +69,13 @@ def _about(info: DatasetInfo) -> None:
         + (f" · source: {words.plain(info.source)}" if info.source else "")
         + (f" · terms: {words.plain(info.terms)}" if info.terms else "")
     )
+    if (made := corrections(info.name)) is not None:
+        number = len(made.corrections)
+        st.markdown(
+            f"A corrected copy of {words.plain(made.original)}: the same images, "
+            + (f"labels changed {'once' if number == 1 else f'{words.count(number)} times'}." if number
+               else "and the same labels, as no correction is left.")
+        )  # fmt: skip
     if info.citation:
         st.caption(f"Cite: {words.plain(info.citation)}")
     if info.synthetic:

@@ -13,22 +13,24 @@ from dashboard.state import MeasuresAt, Result, Selection, choose, current, meas
 from dashboard.trainings import needs_result
 from dashboard.viewer import SliceRow, viewer
 from dashboard.views.reviewing import (
-    MOST_PIXELS,
+    BELOW_QUEUE_PX,
     Filter,
-    Item,
+    PlacesByName,
     apart_section,
+    correct_line,
+    corrected_section,
     desk,
     event_items,
     files_section,
     judged,
     progress,
-    region_items,
     rows_of,
     settings_section,
     slice_items,
     slices_table,
     take_changes,
     verdicts_section,
+    what_is_listed,
 )
 from segcore.evaluation import harm_of_first
 from segcore.measures import mean_over_slices
@@ -59,11 +61,14 @@ def page() -> None:
 @st.fragment
 def _more(selection: Selection, result: Result, found: MeasuresAt) -> None:
     """Sections of which only the one that is looked at is drawn."""
+    info = selection.dataset
     sections: dict[str, Callable[[], None]] = {
-        "Wrong pixels taken apart": lambda: apart_section(result, selection.tolerance),
+        "Wrong pixels taken apart": lambda: apart_section(
+            result, selection.tolerance, info.voxel_size_nm if info else None
+        ),
         "Slices": lambda: slices_table(selection, result, found),
         "Settings": lambda: settings_section(result),
-        "Verdicts": lambda: verdicts_section(result, judged(result, _places(selection, result, found))),
+        "Verdicts": lambda: _verdicts(selection, result, found),
         "Files": lambda: files_section(selection, result),
     }
     for tab, draw in zip(
@@ -74,12 +79,18 @@ def _more(selection: Selection, result: Result, found: MeasuresAt) -> None:
                 draw()
 
 
+def _verdicts(selection: Selection, result: Result, found: MeasuresAt) -> None:
+    verdicts_section(result, judged(result, _places(selection, result, found)))
+    if selection.dataset is not None:
+        corrected_section(result, selection.threshold)
+
+
 def _places(selection: Selection, result: Result, found: MeasuresAt) -> list[Place]:
     """Where there are verdicts that have a place in this evaluation, whatever threshold is chosen."""
-    items = event_items(result, Filter())
+    places = [item.judged_at for item in event_items(result, Filter())]
     if selection.dataset is not None:
-        items += slice_items(result, found, selection.dataset)
-    return [item.judged_at for item in items]
+        places += [item.judged_at for item in slice_items(result, found, selection.dataset)]
+    return places
 
 
 def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
@@ -107,17 +118,19 @@ def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
 
 def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
     key = f"errors queue {result.run.name} {result.folder.name}"
-    listed, undecided = _listed(selection, result, found)
+    listing = what_is_listed(selection, result, found)
+    listed = listing.listed
     at = desk(result)
     report = reported(key, at.heard)
-    places = {item.id: item.judged_at for item in listed}
-    take_changes(result, at, places, report.changes)
-    known = judged(result, list(places.values()))
-    if undecided:
+    take_changes(result, at, PlacesByName(listed), report.changes)
+    known = judged(result, (item.judged_at for item in listed))
+    everything = listed
+    if listing.undecided:
         listed = [item for item in listed if known.own(item.judged_at) is None]
     if report.chosen is not None:
         st.query_params[_ADDRESS] = report.chosen
     rows = rows_of(listed, known)
+    chosen = report.chosen or st.query_params.get(_ADDRESS) or _first(rows, selection.z)
     said = progress(listed, known)
     if len(listed) > len(rows):
         said += f"; the first {words.count(len(rows))} are listed"
@@ -125,65 +138,25 @@ def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
         key=key,
         rows=rows,
         version=f"{result.facts.get('evaluated')} {hash(tuple(row.id for row in rows))}",
+        pictures=listing.pictures,
         heard=at.heard,
-        chosen=report.chosen or st.query_params.get(_ADDRESS) or _first(rows, selection.z),
+        chosen=chosen,
         reviewer=known.reviewer,
         may_decide=not read_only(),
         progress=said,
         message=at.message,
         empty="Nothing passes the filter." if result.evaluation.events else "No neurite was split or merged.",
+        below_px=0 if read_only() else BELOW_QUEUE_PX,
         theme=st.context.theme.type,
     )
+    place = next((one.item() for one in everything if one.id == chosen), None)
+    verdict = None if place is None else known.own(place.judged_at)
+    correct_line(result, chosen, place, verdict, selection.threshold, selection.tolerance)
 
 
 def _first(rows: list[QueueRow], z: int) -> str | None:
     """The row to begin with, unless a link led to another slice."""
     return rows[0].id if rows and rows[0].place.slice == z else None
-
-
-def _listed(selection: Selection, result: Result, found: MeasuresAt) -> tuple[list[Item], bool]:
-    """What is to be reviewed, and whether only what the reader has not judged is."""
-    left, right = st.columns([5, 2], gap="small", vertical_alignment="bottom")
-    with left:
-        kind = st.selectbox(
-            "What is listed", list(_KINDS), key="queue kind", format_func=_KINDS.__getitem__,
-            label_visibility="collapsed", help=words.HELP["loop"],
-        )  # fmt: skip
-    with right, st.popover("Filter", width="stretch"):
-        least = st.number_input(
-            "Hide those with fewer pixels than", 0, 10**6, 0, step=20, key="queue least",
-            help="Of a split or merge the stray pixels count: those outside of its largest part.",
-        )  # fmt: skip
-        here = st.toggle("Only the slice that is shown", key="queue slice")
-        undecided = st.toggle("Only those that I have not judged", key="queue undecided")
-    z = selection.z if here else None
-    info = selection.dataset
-    if kind == "slice" and info is not None:
-        items = [item for item in slice_items(result, found, info) if z in (None, item.place.slice)]
-    elif kind == "region" and info is not None:
-        many = info.height * info.width * len(result.evaluation.slices) > MOST_PIXELS
-        items = region_items(result, selection.threshold, selection.tolerance, selection.z if many else z, int(least))
-        if many and not here:
-            st.caption("The stack is large, so only the slice that is shown is looked through.")
-    else:
-        if kind in ("slice", "region"):
-            st.caption("That needs the images, which are not installed here; splits and merges are listed.")
-            kind = "all"
-        items = event_items(result, Filter(kind=kind, least_px=int(least), slice=z))
-        hidden = len(result.evaluation.events) - len(items)
-        if hidden:
-            st.caption(f"{words.count(hidden)} splits and merges are hidden by what is chosen above.")
-    return items, undecided
-
-
-_KINDS = {
-    "all": "Splits and merges, by harm",
-    "merge": "Merges",
-    "split": "Splits",
-    "loop": "Loops inside neurites",
-    "slice": "Slices, by harm",
-    "region": "Regions of wrong pixels, by size",
-}
 
 
 def _viewer(selection: Selection, result: Result, found: MeasuresAt) -> None:

@@ -25,9 +25,11 @@ from dashboard.state import (
     view,
 )
 from dashboard.trainings import go_on_button, offer_evaluation
+from dashboard.views.baselines import baselines_section
+from dashboard.views.cross_validation import cross_validation_section
 from segcore.data import fetch
 from segcore.errors import SegcoreError
-from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first
+from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first, verdict
 from segcore.progress import duration
 from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import read_only
@@ -43,11 +45,21 @@ def page() -> None:
     if selection.run is None:
         _first_steps()
     else:
-        _run(selection.run)
+        _title(selection.run)
+        if selection.result is None:
+            _about(selection.run)
+        else:
+            _verdict(selection.result)
+            left, right = st.columns([7, 5], gap="medium")
+            with left:
+                baselines_section(selection.result)
+            with right:
+                _about(selection.run)
         if selection.result is not None:
             if not selection.result.leaks and leak_audit(selection.run).leaks:
                 notices.about_run(selection.run)
             _results(selection.result, selection.threshold, selection.tolerance)
+            cross_validation_section(selection.run)
         elif selection.run.info.dataset:
             notices.about_run(selection.run)
             _not_evaluated(selection.run)
@@ -56,14 +68,33 @@ def page() -> None:
     _make_sample()
 
 
-def _run(run: Run) -> None:
-    info = run.info
+def _title(run: Run) -> None:
     mark = ""
     if leak_audit(run).leaks:
         mark += " :red-badge[:material/warning: leaks]"
-    if info.synthetic:
+    if run.info.synthetic:
         mark += " :violet-badge[synthetic]"
     st.title(f"{words.plain(run.name)}{mark}")
+
+
+def _verdict(result: Result) -> None:
+    """Whether it is good enough, where it fails and at which setting, and what anybody gets without a network."""
+    notices.about_result(result)
+    if notices.collapsed(result):
+        return
+    validation = result.run.info.best_dice if result.dataset == result.run.info.dataset else math.nan
+    first, *others = verdict(
+        result.evaluation,
+        which=words.SLICES[result.part],
+        validation_dice=validation if result.part == "test" and validation else math.nan,
+    )
+    with st.container(key="verdict"):
+        st.markdown(f"**{words.plain(first)}**", help=words.HELP["v_rand"])
+        st.markdown(words.plain(" ".join(others)))
+
+
+def _about(run: Run) -> None:
+    info = run.info
     state = {
         "finished": f"trained {words.when(info.ended)}",
         "training": "training now",
@@ -72,10 +103,18 @@ def _run(run: Run) -> None:
     }[run.state]
     facts = dataset_info(info.dataset)
     about = words.plain(facts.title if facts else info.dataset)
+    if info.members:
+        what = (
+            f"The predictions of **{len(info.members)}** U-Nets of **{words.count(info.parameters)}** parameters each, "
+            f"one mean a slice · {state} · {duration(info.train_seconds)} together"
+        )
+    else:
+        what = (
+            f"A U-Net that tells cell interior from membrane, **{words.count(info.parameters)}** parameters · "
+            f"{state} · **{info.epochs}** epochs in {duration(info.train_seconds)}"
+        )
     st.markdown(
-        f"A U-Net that tells cell interior from membrane, **{words.count(info.parameters)}** parameters · {state} · "
-        f"**{info.epochs}** epochs in {duration(info.train_seconds)} on {words.plain(info.device)} · "
-        f"preset {words.plain(run.config.preset)} · on **{about}**"
+        f"{what} on {words.plain(info.device)} · preset {words.plain(run.config.preset)} · on **{about}**"
         + (f", {words.shape(facts)}" if facts else " (not installed here)")
     )
     st.markdown(
@@ -114,7 +153,6 @@ def _counted_by(result: Result) -> str:
 
 
 def _results(result: Result, threshold: float, tolerance: int) -> None:
-    notices.about_result(result)
     found = measures_at(result, threshold, tolerance)
     pooled, matrix = found.pooled, found.matrix
     percent = matrix.percent()

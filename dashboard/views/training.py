@@ -56,13 +56,15 @@ def page() -> None:
     if selection.run is None:
         st.info(words.no_run(), icon=":material/info:")
         return
-    runs = _compared(selection.run)
+    runs = _members(selection.run) if selection.run.info.members else _compared(selection.run)
+    if not runs:
+        return
     names = tuple(run.name for run in runs)
     if any(run.state == "training" for run in runs):
         st.fragment(_learning, run_every=SECONDS_BETWEEN_LOOKS)(names, live=True)
     else:
         _learning(names, live=False)
-    _network(selection.run)
+    _network(runs[0])
     _settings(runs)
 
 
@@ -88,6 +90,20 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
         show_log(runs[0])
         if histories:
             _tables(histories)
+
+
+def _members(run: Run) -> list[Run]:
+    """The networks whose predictions a run averages, as many as can be drawn of those that are here."""
+    here = [name for name in run.info.members if name in names_of_runs() and name not in broken_runs()]
+    of_all = len(run.info.members)
+    said = f"**{words.plain(run.name)}** averages the predictions of {of_all} networks and learned nothing itself. "
+    if not here:
+        st.info(said + "None of them is on this machine.", icon=":material/hub:")
+        return []
+    shown = here[:MOST_RUNS]
+    which = "These are their curves" if len(shown) == of_all else f"These are the curves of {len(shown)} of them"
+    st.info(said + f"{which}.", icon=":material/hub:")
+    return [load_run(name) for name in shown]
 
 
 def _compared(first: Run) -> list[Run]:

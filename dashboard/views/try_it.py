@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dashboard import background, scratch, uploads, words, worker
 from dashboard.background import Work
 from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture, small_picture
-from dashboard.state import current
+from dashboard.state import choose_run, current, names_of_runs
 from segcore.evaluation import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
@@ -85,6 +85,9 @@ def page() -> None:
         st.info("There is no run to try yet. The Overview says how to get one.", icon=":material/info:")
         return
     run = selection.run
+    if run.info.members:
+        _choose_a_network(run)
+        return
     synthetic = ", which was trained on **synthetic** images only," if run.info.synthetic else ""
     st.markdown(
         f"Drop an image or a stack; run **{words.plain(run.name)}**{synthetic} says for each pixel how probably it is "
@@ -118,6 +121,20 @@ def page() -> None:
         if files and st.button("Run the model", type="primary", icon=":material/play_arrow:"):
             _start(run, files, inside, axes)
             st.rerun()
+
+
+def _choose_a_network(run: Run) -> None:
+    """Of the networks whose predictions a run averages, those that are here."""
+    st.info(
+        f"**{words.plain(run.name)}** averages what {len(run.info.members)} networks said of slices that they had not "
+        "seen; it has none of its own that could look at another image. Choose one of them.",
+        icon=":material/hub:",
+    )
+    here = [name for name in run.info.members if name in names_of_runs()]
+    if not here:
+        st.caption("None of them is on this machine.")
+    for name in here:
+        st.button(words.plain(name), key=f"try {name}", on_click=choose_run, args=(name,))
 
 
 def _how_it_is_read(files: list[Any]) -> tuple[str, Axes]:

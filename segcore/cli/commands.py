@@ -148,7 +148,13 @@ def split(options: Any) -> None:
     if options.json:
         print_json(
             [
-                split_to_dict(made) | {"fold": fold, "leaks": found.leaks, "leaking_slices": list(found.trained_on)}
+                split_to_dict(made)
+                | {
+                    "fold": fold,
+                    "leaks": found.leaks,
+                    "leaking_slices": list(found.trained_on),
+                    "within_1_2_3_slices": list(found.within),
+                }
                 for fold, made, found in results
             ]
         )
@@ -177,6 +183,8 @@ def split(options: Any) -> None:
             )
         else:
             print("leak audit: no validation or test slice, and no copy of one, is trained on")
+        if found.near_misses and found.gap_px is None:
+            print(f"near misses: {found.near_misses[0].lower()}{found.near_misses[1:]}")
 
 
 def augment(options: Any) -> None:

@@ -101,6 +101,14 @@ def parser() -> argparse.ArgumentParser:
     _settings(sub)
     _json(sub)
 
+    _crossval(
+        command(
+            "crossval",
+            "train a run for each fold, and judge every slice by networks that never saw it",
+            "crossval isbi2012 --preset standard --folds 3",
+        )
+    )
+
     sub = command(
         "evaluate", "measure a run on slices with labels", "evaluate isbi2012-standard --threshold topology --json"
     )
@@ -117,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("run")
     sub.add_argument("input", type=_path, help="image, stack, folder of images or volume")
     sub.add_argument("output", type=_path, help="new folder for probability and mask")
-    sub.add_argument("--format", default="tiff", help="tiff, png or ome-zarr (default: tiff)")
+    sub.add_argument("--format", default="tiff", help="tiff, png, ome-zarr, or challenge: float32 too (default: tiff)")
     sub.add_argument("--threshold", default="pixel", help="pixel, topology, or a number from 0 to 1 (default: pixel)")
     _axes(sub)
     _device(sub)
@@ -130,6 +138,19 @@ def parser() -> argparse.ArgumentParser:
         command("jobs", "start, watch and stop trainings that go on by themselves", "jobs start sample --preset quick")
     )
     return top
+
+
+def _crossval(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("dataset", help="name of a labelled dataset")
+    sub.add_argument("--preset", default="standard", help="quick, standard or notebook (default: standard)")
+    sub.add_argument("--folds", type=int, default=3, help="contiguous parts, each held out once (default: 3)")
+    sub.add_argument("--seeds", type=int, default=1, help="runs of each fold, which are averaged (default: 1)")
+    sub.add_argument("--name", help="what the runs' names begin with (default: dataset and preset)")
+    sub.add_argument("--against", metavar="NAME", help="another cross-validation of the same slices to compare with")
+    sub.add_argument("--devices", type=int, default=1, help="processes for each run, one a device (default: 1)")
+    _job_device(sub)
+    _settings(sub)
+    _json(sub)
 
 
 def _app(app: argparse.ArgumentParser) -> None:
@@ -312,6 +333,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segcore.cli.jobs import jobs
 
             jobs(options)
+        elif options.command == "crossval":
+            from segcore.cli.crossval import crossval
+
+            crossval(options)
         elif options.command == "app":
             from segcore.cli.app import open_app
 

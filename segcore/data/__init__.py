@@ -1,9 +1,18 @@
 """Datasets: importing, fetching, drawing and exporting them, and the folder each is kept in.
 
 In: images and masks as people have them. Out: `Dataset`s of 8-bit slices and labels.
-May use: stacks."""
+May use: stacks, reviews."""
 
 from segcore.data.archive import unpacked
+from segcore.data.correcting import (
+    CORRECTIONS,
+    add_correction,
+    copy_name,
+    correct,
+    corrections_of,
+    take_back_correction,
+)
+from segcore.data.correction import Become, Correction, Corrections, runs_of
 from segcore.data.dataset import (
     FORMAT_VERSION,
     IMAGES,
@@ -27,12 +36,16 @@ from segcore.data.synthetic import make_stack
 
 __all__ = [
     "CATALOGUE",
+    "CORRECTIONS",
     "FORMAT_VERSION",
     "IMAGES",
     "INFO",
     "LABELS",
+    "Become",
     "Check",
     "ClassValues",
+    "Correction",
+    "Corrections",
     "Dataset",
     "DatasetInfo",
     "Fetchable",
@@ -40,7 +53,11 @@ __all__ = [
     "LabelsAre",
     "Preview",
     "UnlabelledSlices",
+    "add_correction",
     "check_source",
+    "copy_name",
+    "correct",
+    "corrections_of",
     "data_root",
     "export",
     "fetch",
@@ -49,6 +66,8 @@ __all__ = [
     "installed",
     "make_stack",
     "open_dataset",
+    "runs_of",
     "slice_fingerprint",
+    "take_back_correction",
     "unpacked",
 ]

@@ -5,6 +5,7 @@ data/<name>/images.tif     uint8 (Z, H, W), uncompressed
 data/<name>/labels.tif     uint8 (Z, H, W), 255 = interior, 0 = membrane, 128 = ignore; only if labelled
 data/<name>/numbers.tif    uint32 (Z, H, W), whose piece a pixel is, 0 for nobody's; only if neurites are numbered
 data/<name>/*-eighth.tif   images and labels at an eighth of their size; only of large slices
+data/<name>/corrections.json  what was changed, only of a corrected copy; see `segcore.data.correcting`
 """
 
 from __future__ import annotations
@@ -332,7 +333,7 @@ def _write_pixels(
                 writer.write(page)
             write_reduced(dict(zip(("image", "label"), pages, strict=False)))
             if labels is not None:
-                of_membrane, of_ignore = _shares(pages[1], labels, z)
+                of_membrane, of_ignore = shares_of_labels(pages[1], labels.path, labels.names[z])
                 membrane.append(of_membrane)
                 ignored.append(of_ignore)
     return {
@@ -343,15 +344,24 @@ def _write_pixels(
     }
 
 
-def _shares(page: npt.NDArray[np.uint8], labels: StackReader, z: int) -> tuple[float, float]:
-    """Membrane in percent of what is labelled, and what is to be ignored in percent of all."""
+def shares_of_labels(page: npt.NDArray[np.uint8], path: Path, name: str) -> tuple[float, float]:
+    """Membrane in percent of what is labelled, and what is to be ignored in percent of all.
+
+    Args:
+        page: a slice of labels (H, W).
+        path: of the stack it is from, for the message.
+        name: of the slice, for the message.
+
+    Raises:
+        DataError: if it holds other values than those of labels.
+    """
     counts = np.bincount(page.ravel(), minlength=256)
     labelled = int(counts[MEMBRANE] + counts[INTERIOR])
     if labelled + counts[IGNORE] != page.size:
         values = ", ".join(str(value) for value in np.flatnonzero(counts)[:8])
         raise DataError(
-            f"label {labels.names[z]} holds other values",
-            path=labels.path,
+            f"label {name} holds other values",
+            path=path,
             found=f"values {values}",
             expected="0, 128 and 255",
         )

@@ -3,32 +3,43 @@
 In: a run and a dataset, or any images. Out: an evaluation folder, a report, or predictions as files.
 May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
-from segcore.evaluation.evaluating import Evaluated, evaluate
+from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
+from segcore.evaluation.deciding import verdict
+from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
 from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
+from segcore.evaluation.relabelled import LabelScores, scores_with, stored_scores
 from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
 from segcore.evaluation.scoring import score
 from segcore.evaluation.segment_table import segment_rows
 
 __all__ = [
     "SEGMENTS",
+    "Baseline",
     "Evaluated",
     "Evaluation",
+    "LabelScores",
+    "all_interior",
     "collapse",
     "evaluate",
+    "evaluate_prediction",
     "evaluation_json",
     "evaluation_text",
     "events_by_harm",
     "harm_by_slice",
     "harm_of_first",
+    "moved_boundaries",
     "predict_stack",
     "predict_to_files",
     "read_evaluation",
     "run_overview",
     "score",
+    "scores_with",
     "segment_rows",
+    "stored_scores",
     "summary",
+    "verdict",
     "write_card",
     "write_evaluation",
 ]

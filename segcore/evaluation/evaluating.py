@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore import __version__
-from segcore.data import LABELS, Dataset
+from segcore.data import LABELS, Dataset, corrections_of
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import SEGMENTS, write_evaluation
 from segcore.evaluation.measured import Evaluation
@@ -86,20 +86,54 @@ def evaluate(
             path=dataset.folder,
             expected="a labelled dataset, or the predict command",
         )
+    run.check_network()
     chosen_part, slices = _slices(run, dataset, part)
+    threshold_value(run, threshold)  # what cannot be done is said before anything is predicted
+    folder = run.evaluation(dataset.info.name, chosen_part)
+    with _predicted(run, dataset, slices, folder, device, progress) as probability:
+        return evaluate_prediction(
+            run, dataset, probability, part=chosen_part, slices=slices, threshold=threshold, workers=workers,
+            progress=progress,
+        )  # fmt: skip
+
+
+def evaluate_prediction(
+    run: Run,
+    dataset: Dataset,
+    probability: Path,
+    *,
+    part: Part,
+    slices: Sequence[int],
+    threshold: str | float = "pixel",
+    workers: int = 0,
+    progress: Progress = SILENT,
+) -> Evaluated:
+    """Measures a prediction that is there, and writes the evaluation folder.
+
+    Args:
+        run: whose prediction it is.
+        dataset: labelled.
+        probability: a stack of probability of interior times 255, uint8, a page for each of `slices`. It is moved into
+            the folder.
+        part: of the dataset.
+        slices: indices in the dataset.
+        threshold, workers, progress: as for `evaluate`.
+
+    Raises:
+        SegcoreError: as `evaluate` does.
+    """
     value = threshold_value(run, threshold)
     points = run.info.operating_points
     thresholds = {"chosen": value} if points is None else {"pixel": points.pixel, "topology": points.topology}
-    rows = None if chosen_part == "all" else run.split.rows(chosen_part)
+    rows = None if part == "all" else run.split.rows(part)
     audit = run.audit_slices(
         slices,
         dataset.info.slice_fingerprints,
         dataset.info.borders,
-        in_bands=rows is not None and chosen_part != "train",
+        in_bands=rows is not None and part != "train",
     )
-    folder = run.evaluation(dataset.info.name, chosen_part)
+    folder = run.evaluation(dataset.info.name, part)
     with (
-        _predicted(run, dataset, slices, folder, device, progress) as probability,
         _counted_labels(dataset, rows, folder) as labels,
         _kept_segments(dataset, len(slices), folder) as kept,
     ):
@@ -120,7 +154,7 @@ def evaluate(
         shown = found
         if point not in found.thresholds:
             shown = add_point(found, point, value, probability, labels, numbers=dataset.numbers, workers=workers)
-        facts = _facts(run, dataset, chosen_part, audit)
+        facts = _facts(run, dataset, part, audit)
         own = rows is not None
         write_evaluation(
             folder,
@@ -134,7 +168,7 @@ def evaluate(
     return Evaluated(
         folder=folder,
         dataset=dataset.info.name,
-        part=chosen_part,
+        part=part,
         point=point,
         evaluation=shown,
         audit=audit,
@@ -143,24 +177,27 @@ def evaluate(
 
 
 def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[int]]:
-    own = run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints)
+    info, corrected = dataset.info, corrections_of(dataset)
+    own = run.is_own(
+        info.fingerprint, info.slice_fingerprints, "" if corrected is None else corrected.original_fingerprint
+    )
     if part is None:
         part = "test" if own and run.split.test else "all"
     if part not in PARTS:
         raise ConfigError("unknown part of a dataset", found=part, expected=", ".join(PARTS))
     known = next(one for one in PARTS if one == part)
+    # Slices that nobody labelled, or that were left out since, say nothing of a prediction.
     if known == "all":
-        # Slices that nobody labelled say nothing of a prediction.
-        labelled = [z for z in range(dataset.info.slices) if z not in dataset.info.unlabelled_slices]
+        labelled = [z for z in range(info.slices) if z not in info.unlabelled_slices]
         if not labelled:
             raise DataError("no slice of the dataset is labelled", path=dataset.folder, expected="at least one")
         return known, labelled
     if not own:
         raise ConfigError(
-            f"{dataset.info.name} is not the stack the run was trained on, so it has no {part} slices of it",
+            f"{info.name} is not the stack the run was trained on, so it has no {part} slices of it",
             expected="--slices all",
         )
-    slices = list(run.split.part(known))
+    slices = [z for z in run.split.part(known) if z not in info.unlabelled_slices]
     if not slices:
         raise ConfigError(f"the run has no {part} slices", expected="another part")
     return known, slices
@@ -236,10 +273,12 @@ def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:
 
 
 def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str, Any]:
+    corrected = corrections_of(dataset)
     return {
         "run": run.name,
         "dataset": dataset.info.name,
         "dataset_fingerprint": dataset.info.fingerprint,
+        "original_fingerprint": None if corrected is None else corrected.original_fingerprint,
         "synthetic": dataset.info.synthetic,
         "numbered": dataset.info.numbered,
         "part": part,
@@ -248,6 +287,7 @@ def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str
         "trained_on": list(audit.trained_on),
         "chosen_on": list(audit.chosen_on),
         "beside_trained": list(audit.neighbours),
+        "within_1_2_3_slices_of_trained": list(audit.within),
         "eightfold": run.config.prediction.eightfold,
         "evaluated": now(),
         "segcore": __version__,

@@ -4,6 +4,7 @@
     error_parts.npz wrong pixels by what they are part of, a table an operating point
     slices.csv      a row a slice: the scores that need the images, and what follows from the tables
     events.csv      a row a split or merge, with its place
+    neurites.csv    a row a neurite: its size, what became of it, and its wrong pixels
     summary.json    the thresholds, the measures of all slices together, and the facts the caller adds
     probability.tif the predictions, if they were handed over; of large slices also at an eighth of their size
     segments.tif    the segments of every slice, numbered from 1, where they were handed over
@@ -19,8 +20,6 @@ version did not measure is nan.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -31,20 +30,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from segcore.errors import ConfigError, RunError
+from segcore.evaluation.event_table import read_events, write_events
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
-from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, PixelEvidence, SegmentationScore
+from segcore.evaluation.neurite_table import read_neurites, write_neurites
+from segcore.evaluation.tables import EVALUATE_AGAIN, read_table, write_table
+from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, NeuriteSizes, PixelEvidence, SegmentationScore
 from segcore.runs import SegmentPoint
 from segcore.segments import BIASES
 from segcore.stacks import write_reduced_prediction
 from segcore.storage import alone_beside, atomic_folder, read_json, write_json
 
-_EVALUATE_AGAIN = "what an evaluation wrote; evaluate again"
-_TUPLES = ("neurites", "segments", "overlaps_px")
 _OF_SEGMENTS = tuple(field.name for field in fields(SegmentPoint))
 SEGMENTS = "segments.tif"
 ERROR_PARTS_FILE = "error_parts.npz"
@@ -88,8 +88,11 @@ def write_evaluation(
             if evaluation.error_parts:
                 counts = np.stack([one.counts for one in evaluation.error_parts.values()])
                 np.savez_compressed(making / ERROR_PARTS_FILE, points=list(evaluation.error_parts), counts=counts)
-            _write_table(making / "slices.csv", slice_rows(evaluation))
-            _write_table(making / "events.csv", _event_rows(evaluation), [field.name for field in fields(Event)])
+            rows = slice_rows(evaluation)
+            write_table(making / "slices.csv", rows, list(rows[0]))
+            if evaluation.neurite_sizes is not None:
+                write_neurites(making, evaluation.neurite_sizes)
+            write_events(making, evaluation.events)
             write_json(making / "summary.json", summary(evaluation) | {"facts": finite(facts)})
             if probability is not None and labels is not None:
                 write_reduced_prediction(making, probability, labels, evaluation.slices)
@@ -120,24 +123,6 @@ def _recover(folder: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _event_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    rows = []
-    for event in evaluation.events:
-        row = {field.name: getattr(event, field.name) for field in fields(Event)}
-        row |= {key: " ".join(map(str, row[key])) for key in _TUPLES}
-        row["openings"] = " ".join(f"{y}:{x}" for y, x in event.openings)
-        rows.append(row | {"loop": int(event.loop)})
-    return rows
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns or list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: "" if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-
-
 def read_evaluation(folder: Path) -> tuple[Evaluation, dict[str, Any]]:
     """Reads what `write_evaluation` wrote: the evaluation and the caller's facts.
 
@@ -151,44 +136,45 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, dict[str, Any]]:
     path = folder / "summary.json"
     stored = read_json(path, RunError)
     if not isinstance(stored, dict) or not isinstance(stored.get("facts"), dict):
-        raise RunError("not the summary of an evaluation", path=path, expected=_EVALUATE_AGAIN)
+        raise RunError("not the summary of an evaluation", path=path, expected=EVALUATE_AGAIN)
     version = stored.get("format_version")
     if type(version) is not int:
-        raise RunError("no format version", path=path, found=version, expected=_EVALUATE_AGAIN)
+        raise RunError("no format version", path=path, found=version, expected=EVALUATE_AGAIN)
     if version > FORMAT_VERSION:
         raise RunError("the evaluation is of a newer format", path=path, found=version, expected=FORMAT_VERSION)
     facts = stored.pop("facts")
     evidence = PixelEvidence.load(folder / "evidence.npz")
-    rows = _read_table(folder / "slices.csv")
-    events = tuple(_event(row, folder / "events.csv", line) for line, row in _read_table(folder / "events.csv"))
+    rows, events = read_table(folder / "slices.csv").rows(), read_events(folder)
+    parts, sizes = _error_parts(folder / ERROR_PARTS_FILE, evidence), read_neurites(folder)
     try:
-        evaluation = _evaluation(stored, evidence, rows, events, _error_parts(folder / ERROR_PARTS_FILE, evidence))
+        evaluation = _evaluation(stored, evidence, rows, events, parts, sizes)
         checked = (
-            (folder / "slices.csv", [row for _, row in rows], _as_read(slice_rows(evaluation))),
+            (folder / "slices.csv", rows, _as_read(slice_rows(evaluation))),
             (path, stored, json.loads(json.dumps(summary(evaluation)))),
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ConfigError) as error:
         raise RunError(
-            "the files of the evaluation do not fit together", path=folder, found=error, expected=_EVALUATE_AGAIN
+            "the files of the evaluation do not fit together", path=folder, found=error, expected=EVALUATE_AGAIN
         ) from error
     for file, found, expected in checked:
         if not _agree(found, expected):
-            raise RunError("numbers do not agree with the evidence and the tables", path=file, expected=_EVALUATE_AGAIN)
+            raise RunError("numbers do not agree with the evidence and the tables", path=file, expected=EVALUATE_AGAIN)
     return evaluation, facts
 
 
 def _evaluation(
     stored: dict[str, Any],
     evidence: PixelEvidence,
-    rows: Sequence[tuple[int, dict[str, str]]],
+    rows: Sequence[dict[str, str]],
     events: tuple[Event, ...],
     error_parts: dict[str, ErrorParts],
+    neurite_sizes: NeuriteSizes | None,
 ) -> Evaluation:
     thresholds = {name: float(point["threshold"]) for name, point in stored["operating_points"].items()}
     if not rows or len(rows) != len(evidence) or not thresholds:
         raise ValueError(f"{len(rows)} slices in slices.csv, {len(evidence)} in evidence.npz")
     suffix = "_v_rand"
-    points = {key.removesuffix(suffix) for key in rows[0][1] if key.endswith(suffix) and not key.startswith("at_")}
+    points = {key.removesuffix(suffix) for key in rows[0] if key.endswith(suffix) and not key.startswith("at_")}
     points = {point for point in points if not point.startswith("bias_")}
     if unknown := points - thresholds.keys() - {"segments"}:
         raise ValueError(f"scores in slices.csv at {', '.join(sorted(unknown))}, which summary.json does not know")
@@ -196,37 +182,58 @@ def _evaluation(
         confusion = evidence.confusion(thresholds[name])
         if not np.array_equal(sum(parts.wrong().values()), confusion.wrong_pixels):
             raise ValueError(f"error_parts.npz has another number of wrong pixels at {name} than evidence.npz")
+    if neurite_sizes is not None:
+        _check_neurites(neurite_sizes, rows, evidence, thresholds)
     notebook, made = stored.get("notebook_confusion"), stored.get("segments")
     return Evaluation(
-        slices=tuple(int(row["slice"]) for _, row in rows),
-        names=tuple(row["name"] for _, row in rows),
+        slices=tuple(int(row["slice"]) for row in rows),
+        names=tuple(row["name"] for row in rows),
         thresholds=thresholds,
         evidence=evidence,
-        neurites=tuple(int(row["neurites"]) for _, row in rows),
-        points={name: tuple(PointScore(**_scores(PointScore, name, row)) for _, row in rows) for name in thresholds},
+        neurites=tuple(int(row["neurites"]) for row in rows),
+        points={name: tuple(PointScore(**_scores(PointScore, name, row)) for row in rows) for name in thresholds},
         over_thresholds=tuple(
             tuple(SegmentationScore(**_scores(SegmentationScore, f"at_{t}", row)) for t in CHALLENGE_THRESHOLDS)
-            for _, row in rows
+            for row in rows
         ),
         events=events,
         events_at=str(stored["events"]["operating_point"]),
         segment_point=None if made is None else SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}),
         segments=()
         if made is None
-        else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for _, row in rows),
+        else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for row in rows),
         over_biases=_over_biases(rows) if made is not None else (),
         error_parts=error_parts,
+        neurite_sizes=neurite_sizes,
         notebook_sums=None if notebook is None else np.array(notebook["index_sums"], dtype=np.int64).reshape(2, 2),
     )
 
 
-def _over_biases(rows: Sequence[tuple[int, dict[str, str]]]) -> tuple[tuple[SegmentationScore, ...], ...]:
+def _check_neurites(
+    sizes: NeuriteSizes, rows: Sequence[dict[str, str]], evidence: PixelEvidence, thresholds: Mapping[str, float]
+) -> None:
+    """Whether the rows of each slice are all of its neurites, and together all of its pixels."""
+    counts = [int(row["neurites"]) + 1 for row in rows]
+    starts = np.cumsum([0, *counts[:-1]])
+    slices = np.repeat([int(row["slice"]) for row in rows], counts)
+    numbers = np.concatenate([np.arange(one) for one in counts])
+    if not (np.array_equal(sizes.slice, slices) and np.array_equal(sizes.neurite, numbers)):
+        raise ValueError("neurites.csv has other neurites than slices.csv")
+    if sizes.wrong_px.keys() != thresholds.keys():
+        raise ValueError(f"neurites.csv has wrong pixels at {', '.join(sizes.wrong_px)}")
+    for name, wrong_px in sizes.wrong_px.items():
+        confusion = evidence.confusion(thresholds[name])
+        for found, expected in ((wrong_px, confusion.wrong_pixels), (sizes.territory_px, confusion.pixels)):
+            if not np.array_equal(np.add.reduceat(found, starts), expected):
+                raise ValueError(f"neurites.csv has other pixels at {name} than evidence.npz")
+
+
+def _over_biases(rows: Sequence[dict[str, str]]) -> tuple[tuple[SegmentationScore, ...], ...]:
     """Empty in an evaluation that is older than they are."""
-    if f"bias_{BIASES[0]}_v_rand" not in rows[0][1]:
+    if f"bias_{BIASES[0]}_v_rand" not in rows[0]:
         return ()
     return tuple(
-        tuple(SegmentationScore(**_scores(SegmentationScore, f"bias_{bias}", row)) for bias in BIASES)
-        for _, row in rows
+        tuple(SegmentationScore(**_scores(SegmentationScore, f"bias_{bias}", row)) for bias in BIASES) for row in rows
     )
 
 
@@ -239,66 +246,10 @@ def _error_parts(path: Path, evidence: PixelEvidence) -> dict[str, ErrorParts]:
             counts = archive["counts"].astype(np.int64, casting="safe")
             found = {str(name): ErrorParts(one) for name, one in zip(archive["points"], counts, strict=True)}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunError("cannot be read", path=path, found=error, expected=_EVALUATE_AGAIN) from error
+        raise RunError("cannot be read", path=path, found=error, expected=EVALUATE_AGAIN) from error
     if any(len(parts.counts) != len(evidence) for parts in found.values()):
-        raise RunError("has another number of slices than evidence.npz", path=path, expected=_EVALUATE_AGAIN)
+        raise RunError("has another number of slices than evidence.npz", path=path, expected=EVALUATE_AGAIN)
     return found
-
-
-def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and cells of every row."""
-    try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise RunError("there is no such file", path=path, expected=_EVALUATE_AGAIN) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError("cannot be read", path=path, found=error, expected=_EVALUATE_AGAIN) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    try:
-        names = next(reader, [])
-        for cells in reader:
-            if len(cells) != len(names):
-                raise RunError(f"line {reader.line_num} is cut short or too long", path=path, expected=_EVALUATE_AGAIN)
-            rows.append((reader.line_num, dict(zip(names, cells, strict=True))))
-    except csv.Error as error:
-        raise RunError(
-            f"line {reader.line_num} is damaged", path=path, found=error, expected=_EVALUATE_AGAIN
-        ) from error
-    if not text.endswith("\n"):
-        raise RunError("the last line is cut short", path=path, expected=_EVALUATE_AGAIN)
-    return rows
-
-
-def _event(row: dict[str, str], path: Path, line: int) -> Event:
-    try:
-        kinds: dict[str, Literal["split", "merge"]] = {"split": "split", "merge": "merge"}
-        # Written before there were any: one opening, and a harm that nobody measured.
-        openings = row.get("openings") or f"{row['y']}:{row['x']}"
-        return Event(
-            kind=kinds[row["kind"]],
-            loop=row.get("loop") == "1",
-            slice=int(row["slice"]),
-            neurites=_numbers(row["neurites"]),
-            segments=_numbers(row["segments"]),
-            overlaps_px=_numbers(row["overlaps_px"]),
-            area_px=int(row["area_px"]),
-            stray_px=int(row["stray_px"]),
-            harm=float(row.get("harm") or math.nan),
-            y=int(row["y"]),
-            x=int(row["x"]),
-            openings=tuple((int(y), int(x)) for y, _, x in (one.partition(":") for one in openings.split())),
-            top=int(row["top"]),
-            left=int(row["left"]),
-            bottom=int(row["bottom"]),
-            right=int(row["right"]),
-        )
-    except (KeyError, ValueError) as error:
-        raise RunError(f"line {line} is not an event", path=path, found=error, expected=_EVALUATE_AGAIN) from error
-
-
-def _numbers(cell: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in cell.split())
 
 
 def _scores(kind: type[SegmentationScore], prefix: str, row: Mapping[str, str]) -> dict[str, float]:

@@ -27,6 +27,7 @@ from segcore.measures import (
     Confusion,
     ErrorParts,
     Event,
+    NeuriteSizes,
     PixelEvidence,
     SegmentationScore,
     binary_psnr_db,
@@ -72,6 +73,8 @@ class Evaluation:
         over_biases: those of segments made with each of `segcore.segments.BIASES`; empty where there are none.
         error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
             that is older than they are.
+        neurite_sizes: what became of each neurite, at `events_at`, and its wrong pixels at each operating point; None
+            for an evaluation that is older than this.
         notebook_sums: what the notebook's confusion matrix would add up, (2, 2), at the first
             operating point; None unless asked for.
     """
@@ -89,6 +92,7 @@ class Evaluation:
     segments: tuple[SegmentationScore, ...] = ()
     over_biases: tuple[tuple[SegmentationScore, ...], ...] = ()
     error_parts: dict[str, ErrorParts] = field(default_factory=dict)
+    neurite_sizes: NeuriteSizes | None = None
     notebook_sums: NDArray[np.int64] | None = None
 
 

@@ -36,7 +36,7 @@ from segcore.stacks import (
 )
 from segcore.storage import atomic_folder
 
-PredictionFormat = Literal["tiff", "png", "ome-zarr"]
+PredictionFormat = Literal["tiff", "png", "ome-zarr", "challenge"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class PredictedFiles:
 
     As `probability.tif` and `mask.tif`, folders `probability/` and `mask/` of PNG pictures, or `probability.ome.zarr`
     and `mask.ome.zarr`; of several stacks, or images of different sizes, two for each, such as `img_07-mask.tif`.
+    For the ISBI 2012 challenge there is `challenge.tif` too: float32 from 0, membrane, to 1, interior.
 
     Attributes:
         folder: in which they are.
@@ -79,6 +80,7 @@ def predict_stack(run: Run, stack: StackReader, *, device: str = "auto") -> Iter
     """
     from segcore.network import load_network, predict  # PyTorch takes seconds to load
 
+    run.check_network()
     model = load_network(run.config.model, run.weights, device)
     low, high = intensity_range(stack)
     pages = (without_padding(to_uint8(stack.read(z), low, high)) for z in range(len(stack)))
@@ -105,7 +107,8 @@ def predict_to_files(
         folder: a new folder, which appears when it is complete, or not at all.
         threshold: `pixel`, `topology`, or a value 0..1 above which a pixel is interior.
         device: where the network runs: `auto`, `cpu` or `cuda`.
-        format: of the files, `tiff`, `png` (a picture a slice, called as the slice is) or `ome-zarr`.
+        format: of the files, `tiff`, `png` (a picture a slice, called as the slice is), `ome-zarr`, or `challenge`: as
+            `tiff`, and what the ISBI 2012 challenge takes.
         axes: of the source, in the order in which they lie in its files.
         progress: told of every slice.
 
@@ -167,7 +170,7 @@ def _predict_one(
         file = f"{name}{'-' if name else ''}{what}"
         if format == "png":
             return PngWriter(folder / file, names=_picture_names(stack))
-        written, suffix = (StackWriter, ".tif") if format == "tiff" else (ZarrWriter, ".ome.zarr")
+        written, suffix = (ZarrWriter, ".ome.zarr") if format == "ome-zarr" else (StackWriter, ".tif")
         return written(
             folder / f"{file}{suffix}",
             height=stack.height,
@@ -182,11 +185,29 @@ def _predict_one(
         writer("probability") as probabilities,
         writer("mask") as masks,
         _segments_of(stack, folder, name, None if points is None else points.segments) as keep_segments,
+        _for_the_challenge(stack, folder, name, wanted=format == "challenge") as keep_for_challenge,
     ):
         for z, probability in enumerate(progress.over(found, "predicting", len(stack))):
             probabilities.write(probability)
+            keep_for_challenge(probability)
             masks.write(predicted_interior(probability, threshold).astype("uint8") * 255)
             keep_segments(z, probability)
+
+
+@contextmanager
+def _for_the_challenge(
+    stack: StackReader, folder: Path, name: str, *, wanted: bool
+) -> Iterator[Callable[[NDArray[np.uint8]], None]]:
+    """Gives a function that writes a page as the challenge takes it."""
+    if not wanted:
+        yield lambda probability: None
+        return
+    path = folder / f"{name}{'-' if name else ''}challenge.tif"
+    with StackWriter(
+        path, height=stack.height, width=stack.width, slices=len(stack), voxel_size_nm=stack.voxel_size_nm,
+        dtype=np.float32,
+    ) as writer:  # fmt: skip
+        yield lambda probability: writer.write(probability.astype(np.float32) / np.float32(255))
 
 
 @contextmanager

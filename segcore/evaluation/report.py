@@ -25,6 +25,7 @@ _PROTOCOLS = {
     "blocks": "one contiguous block held out as test",
     "kfold": "contiguous folds, one of them held out as test",
     "bands": "bands of rows of every slice, with a gap as wide as the network sees",
+    "crossval": "every slice was the test slice of one of several networks, none of which had seen it or a neighbour",
     "notebook": "copies first, split at random afterwards; this leaks validation into training",
 }
 
@@ -202,8 +203,7 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
     if facts.synthetic:
         lines += ["**Trained and measured on synthetic images. Its figures say nothing about real tissue.**", ""]
     lines += [
-        f"A U-Net that tells cell interior from membrane; {info.parameters:,} parameters, trained with the "
-        f"`{run.config.preset}` preset.",
+        _what_it_is(run),
         "",
         "## Data",
         "",
@@ -237,7 +237,9 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "",
         "## Results on the test slices",
         "",
-        "Both thresholds were chosen on the validation slices. Interior is what lies above the threshold.",
+        "Both thresholds were chosen on the validation slices"
+        + (" of each network and averaged" if info.members else "")
+        + ". Interior is what lies above the threshold.",
         "",
         *_results(found, values),
         "",
@@ -247,16 +249,40 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "",
         "## Training",
         "",
-        f"{info.epochs} epochs in {info.train_seconds / 60:.0f} minutes on {info.device}; the weights are those of "
-        f"epoch {info.best_epoch}, with validation Dice {info.best_dice:.4f}. Seed {info.seed}. "
-        + ", ".join(f"{name} {version}" for name, version in info.versions.items())
-        + ".",
+        _how_trained(run) + ", ".join(f"{name} {version}" for name, version in info.versions.items()) + ".",
         "",
         "Settings that differ from the defaults of the preset: " + _differences(run) + ". All of them: `config.json`.",
     ]
     if facts.citation:
         lines += ["", "## Citation", "", facts.citation.rstrip(".") + "."]
     return lines
+
+
+def _what_it_is(run: Run) -> str:
+    info = run.info
+    if not info.members:
+        return (
+            f"A U-Net that tells cell interior from membrane; {info.parameters:,} parameters, trained with the "
+            f"`{run.config.preset}` preset."
+        )
+    return (
+        f"The predictions of {len(info.members)} U-Nets that tell cell interior from membrane, of {info.parameters:,} "
+        f"parameters each, trained with the `{run.config.preset}` preset: each slice has the mean probability of those "
+        "that were not trained on it. There is no network of its own here that could predict other images. Networks: "
+        + ", ".join(f"`{name}`" for name in info.members)
+        + "."
+    )
+
+
+def _how_trained(run: Run) -> str:
+    info = run.info
+    minutes = f"{info.train_seconds / 60:.0f} minutes on {info.device}"
+    if info.members:
+        return f"{len(info.members)} trainings, {minutes} together. "
+    return (
+        f"{info.epochs} epochs in {minutes}; the weights are those of epoch {info.best_epoch}, with validation Dice "
+        f"{info.best_dice:.4f}. Seed {info.seed}. "
+    )
 
 
 def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
@@ -324,6 +350,8 @@ def _leak_sentence(run: Run) -> str:
         )
     elif audit.gap_px is not None:
         said = "Leak audit: no row that is judged was trained on."
+    elif run.info.members:
+        said = "Leak audit: no slice was predicted by a network that was trained on it, on a copy of it or beside it."
     else:
         said = "Leak audit: no validation or test slice, and no copy of one, was trained on."
     if audit.trained_before:
@@ -335,8 +363,8 @@ def _leak_sentence(run: Run) -> str:
             f" What is judged are other rows of the very slices that were trained on, {audit.gap_px} rows away; "
             "another slice may be segmented worse."
         )
-    if audit.neighbours and not audit.leaks:
-        said += f" Right beside a trained slice lie {slice_ranges(audit.neighbours)}."
+    if audit.near_misses and not audit.leaks and audit.gap_px is None:
+        said += f" {audit.near_misses}"
     return said
 
 
@@ -345,8 +373,10 @@ def _limits(run: Run, synthetic: bool) -> list[str]:
         "- Measured on slices of the same stack it was trained on. Another animal, stain, microscope or pixel size "
         "may do much worse.",
         "- Slices are segmented one by one; nothing joins them in depth.",
-        f"- {len(run.split.validation)} validation slices chose the thresholds, and {len(run.split.test)} test slices "
-        "make the figures: differences of a few tenths of a percent between runs may be chance.",
+        "- Each network was trained on a part of the stack; one trained on all of it may do better."
+        if run.info.members
+        else f"- {len(run.split.validation)} validation slices chose the thresholds, and {len(run.split.test)} test "
+        "slices make the figures: differences of a few tenths of a percent between runs may be chance.",
     ]
     if synthetic:
         limits.append("- The images are drawn by a program. Use it to try things, not to judge them.")

@@ -21,17 +21,21 @@ from segcore.measures import (
     PROBABILITY_VALUES,
     ErrorParts,
     Event,
+    NeuriteSizes,
     PixelEvidence,
     SegmentationScore,
     binary_ssim,
     boundary_distance,
+    count_by_territory,
     count_error_parts,
     count_evidence,
     error_part_of_pixels,
     find_events,
     grown,
     index_sums,
+    joined_neurites,
     last_membrane_value,
+    measure_neurites,
     pieces_within,
     predicted_interior,
     score_segments,
@@ -99,14 +103,12 @@ def score(
             truth, page = read(position)
             counts[position] = count_evidence(truth.interior, page, truth.counted)
             neurites = true_neurites(truth.interior, truth.numbers)
-            one = _score_slice(truth, neurites, page, thresholds, events_at, slices[position])
+            segments = None
             if segment_point is not None:
-                segments = _score_of_segments(truth, neurites, page, segment_point, first, slices[position])
+                segments = _score_of_segments(truth, neurites, page, segment_point)
                 if keep_segments is not None:
                     keep_segments(position, segments.labels)
-                one = dataclasses.replace(
-                    one, segments=segments.score, over_biases=segments.over_biases, events=segments.events
-                )
+            one = _score_slice(truth, neurites, page, thresholds, events_at, segments, slices[position])
             if not notebook_confusion:
                 return one
             sums = index_sums(truth.interior, predicted_interior(page, first), truth.counted)
@@ -127,6 +129,7 @@ def score(
         segments=tuple(one.segments for one in scores if one.segments is not None),
         over_biases=tuple(one.over_biases for one in scores if one.over_biases),
         error_parts={name: ErrorParts(np.stack([one.error_parts[name] for one in scores])) for name in thresholds},
+        neurite_sizes=joined_neurites([one.neurite_sizes for one in scores]),
         notebook_sums=_total([one.notebook_sums for one in scores if one.notebook_sums is not None]),
     )
 
@@ -145,22 +148,44 @@ def add_point(
     """The evaluation with one more operating point, from the same probabilities and labels."""
     with paired(probability, labels, evaluation.slices, numbers) as read:
 
-        def measured(position: int) -> tuple[PointScore, NDArray[np.int64]]:
+        def measured(position: int) -> tuple[PointScore, NDArray[np.int64], NDArray[np.int64]]:
             truth, page = read(position)
             prediction = truth.masked(predicted_interior(page, threshold))
             neurites = true_neurites(truth.interior, truth.numbers)
             thinned, territories = thin(prediction), grown(neurites, truth.interior)
             point = _point(truth.interior, prediction, score_segments(neurites, thinned))
             wrong = error_part_of_pixels(truth.interior, neurites, prediction, thinned, territories, truth.counted)
-            return point, count_error_parts(wrong, boundary_distance(truth.interior, truth.counted))
+            parts = count_error_parts(wrong, boundary_distance(truth.interior, truth.counted))
+            return point, parts, count_by_territory(territories, int(neurites.max(initial=0)) + 1, wrong > 0)
 
         scores = each_slice(measured, len(evaluation.slices), workers, progress)
+    sizes = evaluation.neurite_sizes
     return dataclasses.replace(
         evaluation,
         thresholds=evaluation.thresholds | {name: float(threshold)},
-        points=evaluation.points | {name: tuple(point for point, _ in scores)},
-        error_parts=evaluation.error_parts | {name: ErrorParts(np.stack([parts for _, parts in scores]))},
+        points=evaluation.points | {name: tuple(point for point, _, _ in scores)},
+        error_parts=evaluation.error_parts | {name: ErrorParts(np.stack([parts for _, parts, _ in scores]))},
+        neurite_sizes=None
+        if sizes is None
+        else sizes.with_wrong(name, np.concatenate([wrong_px for _, _, wrong_px in scores])),
     )
+
+
+@dataclass(frozen=True)
+class _SegmentScore:
+    """Segments of a slice.
+
+    Attributes:
+        labels: as they are kept.
+        pieces: as they are measured, ended where the label is to be ignored.
+        score: how good they are.
+        over_biases: how good they would be with other biases, of the same basins.
+    """
+
+    labels: NDArray[np.int32]
+    pieces: NDArray[np.int32]
+    score: SegmentationScore
+    over_biases: tuple[SegmentationScore, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,44 +195,24 @@ class _SliceScore:
     over_thresholds: tuple[SegmentationScore, ...]
     events: list[Event]
     error_parts: dict[str, NDArray[np.int64]]
+    neurite_sizes: NeuriteSizes
     segments: SegmentationScore | None = None
     over_biases: tuple[SegmentationScore, ...] = ()
     notebook_sums: NDArray[np.int64] | None = None
 
 
-@dataclass(frozen=True)
-class _SegmentScore:
-    labels: NDArray[np.int32]
-    score: SegmentationScore
-    over_biases: tuple[SegmentationScore, ...]
-    events: list[Event]
-
-
 def _score_of_segments(
-    truth: Truth,
-    neurites: NDArray[np.int32],
-    page: NDArray[np.uint8],
-    point: SegmentPoint,
-    threshold: float,
-    z: int,
+    truth: Truth, neurites: NDArray[np.int32], page: NDArray[np.uint8], point: SegmentPoint
 ) -> _SegmentScore:
-    """Segments, how good they are, and how good they would be with other biases, of the same basins.
-
-    Where the membrane is open, which tells the places of events, shows at the threshold.
-    """
     basins = find_basins(page, point.smoothing_px)
-
-    def pieces(segments: NDArray[np.int32]) -> NDArray[np.int32]:
-        return pieces_within(segments, truth.counted)
-
     segments = cut(basins, point.bias, point.smallest_px)
-    prediction = truth.masked(predicted_interior(page, threshold))
+    pieces = pieces_within(segments, truth.counted)
     others = (cut(basins, bias, point.smallest_px) for bias in BIASES)
     return _SegmentScore(
         segments,
-        score_segments(neurites, pieces(segments)),
-        tuple(score_segments(neurites, pieces(one)) for one in others),
-        find_events(neurites, pieces(segments), prediction, slice_index=z),
+        pieces,
+        score_segments(neurites, pieces),
+        tuple(score_segments(neurites, pieces_within(one, truth.counted)) for one in others),
     )
 
 
@@ -217,24 +222,33 @@ def _score_slice(
     page: NDArray[np.uint8],
     thresholds: Mapping[str, float],
     events_at: str,
+    segments: _SegmentScore | None,
     z: int,
 ) -> _SliceScore:
-    """Prediction and label both end where the label is to be ignored."""
+    """Prediction and label both end where the label is to be ignored.
+
+    Events are of the segments if there are any. Where the membrane is open, which tells their places, shows at the
+    first threshold then.
+    """
     territories, distance = grown(neurites, truth.interior), boundary_distance(truth.interior, truth.counted)
     known: dict[int, SegmentationScore] = {}
     points: dict[str, PointScore] = {}
-    events: list[Event] = []
     parts: dict[str, NDArray[np.int64]] = {}
+    wrong: dict[str, NDArray[np.bool_]] = {}
+    pieces = None if segments is None else segments.pieces
+    shown_at = next(iter(thresholds)) if pieces is not None else events_at
     for name, threshold in thresholds.items():
         prediction = truth.masked(predicted_interior(page, threshold))
         thinned = thin(prediction)
         found = score_segments(neurites, thinned)
         known[last_membrane_value(threshold)] = found
         points[name] = _point(truth.interior, prediction, found)
-        wrong = error_part_of_pixels(truth.interior, neurites, prediction, thinned, territories, truth.counted)
-        parts[name] = count_error_parts(wrong, distance)
-        if name == events_at:
-            events = find_events(neurites, thinned, prediction, slice_index=z)
+        of_part = error_part_of_pixels(truth.interior, neurites, prediction, thinned, territories, truth.counted)
+        parts[name] = count_error_parts(of_part, distance)
+        wrong[name] = of_part > 0
+        if name == shown_at:
+            shown, compared = prediction, thinned if pieces is None else pieces
+    events = find_events(neurites, compared, shown, slice_index=z)
     for threshold in CHALLENGE_THRESHOLDS:
         value = last_membrane_value(threshold)
         if value not in known:
@@ -245,6 +259,9 @@ def _score_slice(
         over_thresholds=tuple(known[last_membrane_value(threshold)] for threshold in CHALLENGE_THRESHOLDS),
         events=events,
         error_parts=parts,
+        neurite_sizes=measure_neurites(neurites, compared, territories, wrong, events, truth.counted, slice_index=z),
+        segments=None if segments is None else segments.score,
+        over_biases=() if segments is None else segments.over_biases,
     )
 
 

@@ -2,6 +2,7 @@
 
 In: labels and probabilities as arrays. Out: counts and scores. Knows no dataset and no run. May use no other room."""
 
+from segcore.measures.bootstrap import Interval, bootstrap_mean
 from segcore.measures.confusion import CLASSES, ClassName, Confusion, mean_over_slices, pixel_measures
 from segcore.measures.error_parts import (
     ERROR_PARTS,
@@ -20,6 +21,16 @@ from segcore.measures.evidence import (
     boundary_distance,
     count_evidence,
 )
+from segcore.measures.neurite_sizes import (
+    NEURITE_FATES,
+    NeuriteFate,
+    NeuriteSizes,
+    SizeGroup,
+    by_quartile,
+    count_by_territory,
+    joined_neurites,
+    measure_neurites,
+)
 from segcore.measures.notebook import binary_psnr_db, binary_ssim, index_sums, notebook_percent
 from segcore.measures.threshold_values import (
     CHALLENGE_THRESHOLDS,
@@ -37,6 +48,7 @@ from segcore.measures.topology import (
     thin,
     true_neurites,
 )
+from segcore.measures.wrong_pixels import wrong_pixels_at, wrong_regions
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
@@ -46,6 +58,7 @@ __all__ = [
     "LARGEST_TOLERANCE_PX",
     "MIN_OVERLAP_FRACTION",
     "MIN_OVERLAP_PX",
+    "NEURITE_FATES",
     "PROBABILITY_VALUES",
     "Calibration",
     "ClassName",
@@ -53,22 +66,31 @@ __all__ = [
     "ErrorPart",
     "ErrorParts",
     "Event",
+    "Interval",
+    "NeuriteFate",
+    "NeuriteSizes",
     "PixelEvidence",
     "SegmentationScore",
+    "SizeGroup",
     "belonging",
     "best_threshold",
     "binary_psnr_db",
     "binary_ssim",
+    "bootstrap_mean",
     "boundary_distance",
+    "by_quartile",
     "contingency",
+    "count_by_territory",
     "count_error_parts",
     "count_evidence",
     "error_part_of_pixels",
     "find_events",
     "grown",
     "index_sums",
+    "joined_neurites",
     "last_membrane_value",
     "mean_over_slices",
+    "measure_neurites",
     "notebook_percent",
     "pieces_within",
     "pixel_measures",
@@ -77,4 +99,6 @@ __all__ = [
     "thin",
     "threshold_after",
     "true_neurites",
+    "wrong_pixels_at",
+    "wrong_regions",
 ]

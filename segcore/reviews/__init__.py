@@ -7,7 +7,17 @@ May use: nothing but errors and storage."""
 from segcore.reviews.exchange import Imported
 from segcore.reviews.matching import Matching, match
 from segcore.reviews.reviews import Reviews
-from segcore.reviews.verdict import DECISIONS, LONGEST_NAME, LONGEST_NOTE, Decision, Place, Verdict
+from segcore.reviews.verdict import (
+    DECISIONS,
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    Decision,
+    Place,
+    Verdict,
+    check_name,
+    check_note,
+    check_time,
+)
 
 __all__ = [
     "DECISIONS",
@@ -19,5 +29,8 @@ __all__ = [
     "Place",
     "Reviews",
     "Verdict",
+    "check_name",
+    "check_note",
+    "check_time",
     "match",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from segcore.reviews.verdict import Place, Verdict
@@ -45,7 +45,7 @@ def match(verdicts: Iterable[Verdict], places: Sequence[Place], *, within_px: fl
     by_reviewer: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in sorted(verdicts, key=_in_time):
         by_reviewer[verdict.reviewer].append(verdict)
-    nearby = _ordered(places)
+    nearby = _ordered(places, {(one.place.kind, one.place.slice) for own in by_reviewer.values() for one in own})
     found: list[list[Verdict]] = [[] for _ in places]
     stale: list[Verdict] = []
     for own in by_reviewer.values():
@@ -60,9 +60,11 @@ _Rows = Mapping[tuple[str, int], tuple[list[int], list[int]]]
 """By kind and slice: the y of places in ascending order, and their indices."""
 
 
-def _ordered(places: Sequence[Place]) -> _Rows:
+def _ordered(places: Sequence[Place], wanted: Set[tuple[str, int]]) -> _Rows:
     rows: dict[tuple[str, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for index in sorted(range(len(places)), key=lambda i: places[i].y):
+    # There can be a hundred thousand places, and verdicts in a few slices.
+    there = [index for index, place in enumerate(places) if (place.kind, place.slice) in wanted]
+    for index in sorted(there, key=lambda i: places[i].y):
         ys, indices = rows[places[index].kind, places[index].slice]
         ys.append(places[index].y)
         indices.append(index)

@@ -54,7 +54,7 @@ class Place:
     right: int
 
     def __post_init__(self) -> None:
-        _check_name("kind of place", self.kind, _LONGEST_KIND)
+        check_name("kind of place", self.kind, _LONGEST_KIND)
         for name in _NUMBERS:
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value <= _LARGEST:
@@ -106,13 +106,13 @@ class Verdict:
     at: str = field(default_factory=_now)
 
     def __post_init__(self) -> None:
-        _check_name("name of a dataset", self.dataset, _LONGEST_DATASET)
-        _check_name("fingerprint of a dataset", self.fingerprint, _LONGEST_FINGERPRINT)
-        _check_name("name of a reviewer", self.reviewer, LONGEST_NAME)
+        check_name("name of a dataset", self.dataset, _LONGEST_DATASET)
+        check_name("fingerprint of a dataset", self.fingerprint, _LONGEST_FINGERPRINT)
+        check_name("name of a reviewer", self.reviewer, LONGEST_NAME)
         if self.decision not in DECISIONS:
             raise ConfigError("unknown decision", found=_short(self.decision), expected=", ".join(DECISIONS))
-        _check_note(self.note)
-        _check_time(self.at)
+        check_note(self.note)
+        check_time("verdict", self.at)
 
     @property
     def key(self) -> tuple[str, str, tuple[str, int, int, int]]:
@@ -146,14 +146,16 @@ def _short(value: object) -> str:
     return text if len(text) <= _LONGEST_FOUND else text[: _LONGEST_FOUND - 3] + "..."
 
 
-def _check_name(what: str, name: object, longest: int) -> None:
+def check_name(what: str, name: object, longest: int) -> None:
+    """Raises a `ConfigError` for anything but printable characters without spaces around them, one to `longest`."""
     # Format characters are not printable: none of them can make a name look like another one.
     if not isinstance(name, str) or not 1 <= len(name) <= longest or not name.isprintable() or name != name.strip():
         expected = f"1 to {longest} printable characters without spaces around them"
         raise ConfigError(f"the {what} cannot be used", found=_short(name), expected=expected)
 
 
-def _check_note(note: object) -> None:
+def check_note(note: object) -> None:
+    """Raises a `ConfigError` for anything but text that can be shown and is not too long."""
     if not isinstance(note, str) or len(note) > LONGEST_NOTE:
         found = f"{len(note)} characters" if isinstance(note, str) else _short(note)
         raise ConfigError("the note cannot be used", found=found, expected=f"text of up to {LONGEST_NOTE} characters")
@@ -161,7 +163,8 @@ def _check_note(note: object) -> None:
         raise ConfigError("the note cannot be used", found=_short(wrong[0]), expected="characters that can be shown")
 
 
-def _check_time(at: object) -> None:
+def check_time(of: str, at: object) -> None:
+    """Raises a `ConfigError` for anything but a time in UTC as Python writes it; `of` says of what."""
     try:
         time = datetime.fromisoformat(at) if isinstance(at, str) else None
     except ValueError:
@@ -169,5 +172,5 @@ def _check_time(at: object) -> None:
     # One way to write a time, so that times sort as text does.
     if time is None or time.utcoffset() != timedelta(0) or time.isoformat() != at:
         raise ConfigError(
-            "the time of a verdict cannot be used", found=_short(at), expected="UTC such as 2026-01-31T12:30:00+00:00"
+            f"the time of a {of} cannot be used", found=_short(at), expected="UTC such as 2026-01-31T12:30:00+00:00"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,8 @@ from typing import Literal
 from segcore.runs.splits import Split
 
 SeenIn = Literal["train", "validation"]
+NEAR = (1, 2, 3)
+"""Distances, in slices, at which a judged slice still resembles a trained one; neighbours of a stack look alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +53,25 @@ class LeakAudit:
         overlaps: judged slices that were trained on, or used to choose epoch and thresholds.
         neighbours: judged slices, not seen themselves, right beside a slice that was trained on in
             the same stack. Not a leak, but such slices look alike.
+        within: how many judged slices, not trained on themselves, lie within 1, 2 and 3 slices of one that was.
         gap_px: where other rows of the judged slices were trained on, how many lie between; None where not.
     """
 
     overlaps: tuple[Overlap, ...]
     neighbours: tuple[int, ...] = ()
+    within: tuple[int, ...] = ()
     gap_px: int | None = None
+
+    @property
+    def near_misses(self) -> str:
+        """How many judged slices lie near a trained one, in words; nothing where none does."""
+        if not any(self.within):
+            return ""
+        one, two, three = self.within
+        return (
+            f"Of the judged slices {one}, {two} and {three} lie within 1, 2 and 3 slices of a trained one, and "
+            "neighbours look alike."
+        )
 
     @property
     def trained_on(self) -> tuple[int, ...]:
@@ -126,17 +142,20 @@ def audit(
                 break
     known = {overlap.judged for overlap in overlaps}
     trained = {*ways[0][1], *ways[0][2]}
-    neighbours = tuple(
-        index
+    of_volume = [bisect_right(sorted(borders), index) for index in range(len(judged_prints))]
+    learned = [index for index, print_ in enumerate(judged_prints) if print_ in trained]
+    away = {
+        index: min((abs(index - one) for one in learned if of_volume[one] == of_volume[index]), default=len(of_volume))
         for index in judged
-        if index not in known
-        and any(
-            0 <= beside < len(judged_prints) and judged_prints[beside] in trained and max(index, beside) not in borders
-            for beside in (index - 1, index + 1)
-        )
-    )
+        if index not in {overlap.judged for overlap in overlaps if overlap.seen_in == "train"}
+    }
     gap_px = split.bands.gap_px if in_bands and split.bands is not None else None
-    return LeakAudit(overlaps=tuple(overlaps), neighbours=neighbours, gap_px=gap_px)
+    return LeakAudit(
+        overlaps=tuple(overlaps),
+        neighbours=tuple(index for index, slices in away.items() if slices == 1 and index not in known),
+        within=tuple(sum(slices <= reach for slices in away.values()) for reach in NEAR),
+        gap_px=gap_px,
+    )
 
 
 def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOTHING) -> LeakAudit:
@@ -148,6 +167,7 @@ def audit_split(split: Split, fingerprints: Sequence[str], inherited: Seen = NOT
     return LeakAudit(
         overlaps=tuple(one for one in found.overlaps if one.seen_in == "train" or one.judged in split.test),
         neighbours=found.neighbours,
+        within=found.within,
         gap_px=found.gap_px,
     )
 

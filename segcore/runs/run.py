@@ -53,6 +53,7 @@ class RunInfo:
         operating_points: thresholds, once chosen.
         message: why it failed.
         started_from: the run whose weights it began with; empty for random ones.
+        members: the runs whose predictions it averages, if that is what it is; then it has no network of its own.
     """
 
     format_version: int = FORMAT_VERSION
@@ -73,6 +74,7 @@ class RunInfo:
     operating_points: OperatingPoints | None = None
     message: str = ""
     started_from: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,15 @@ class Run:
     @property
     def weights(self) -> Path:
         return self.folder / "model.safetensors"
+
+    def check_network(self) -> None:
+        """Raises a `RunError` if it has no network of its own, whatever became of its files."""
+        if self.info.members:
+            raise RunError(
+                "the run averages the predictions of others and has no network of its own",
+                path=self.folder,
+                expected=f"one of {', '.join(self.info.members[:4])}",
+            )
 
     @property
     def checkpoint(self) -> Path:
@@ -201,8 +212,8 @@ class Run:
             in_bands=in_bands,
         )  # fmt: skip
 
-    def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
-        """Whether a stack, known by its fingerprints, is the one the run was trained on.
+    def learned_from(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
+        """Whether a stack, known by its fingerprints, is the one the run was trained on, to the last label.
 
         Raises:
             RunError: if it is, and the run's split is one of other slices.
@@ -217,6 +228,29 @@ class Run:
                 expected=f"those of the {len(slice_fingerprints)} slices of {self.info.dataset}",
             )
         return True
+
+    def is_own(self, fingerprint: str, slice_fingerprints: Sequence[str], original: str = "") -> bool:
+        """Whether a stack is the one the run was trained on, or has its slices in its order and other labels.
+
+        What was held out of training is held out of it, too, whatever labels it is measured against. Slices are known
+        again when they are turned, and rows are not: where a split holds back rows, a stack has to be the very same,
+        or a corrected copy of it.
+
+        Args:
+            fingerprint: of the stack, labels and all.
+            slice_fingerprints: of each of its slices.
+            original: the fingerprint of the stack that it is a corrected copy of; empty if it is none.
+
+        Raises:
+            RunError: as in `learned_from`.
+        """
+        if self.learned_from(fingerprint, slice_fingerprints):
+            return True
+        if self.slice_fingerprints != tuple(slice_fingerprints):
+            return False
+        if self.split.bands is not None:
+            return bool(original) and original == self.info.dataset_fingerprint
+        return any(slice_fingerprints)  # blank slices have none
 
     def update(self, **changes: Any) -> Run:
         """The run with some of `run.json` changed, on disk too."""
@@ -245,11 +279,13 @@ def create_run(
     info: RunInfo,
     slice_fingerprints: Sequence[str],
     initial: Run | None = None,
+    inherited: Seen = NOTHING,
     root: Path | None = None,
     held: ExitStack | None = None,
 ) -> Run:
     """Makes the folder of a new run, with the weights of `initial`; `StorageError` if the name is taken or not safe.
 
+    What `initial` has seen is inherited; of a run without it, `inherited` says what others saw in its stead.
     With `held` it appears with its lock held, until that is closed: a run to be trained is never without its process.
     """
     folder = (root or models_root()) / safe_name(name, "run")
@@ -259,8 +295,10 @@ def create_run(
         write_json(making / "run.json", dataclasses.asdict(info))
         write_json(making / "config.json", to_dict(config))
         parts = split_to_dict(split) | {"slice_fingerprints": list(slice_fingerprints)}
+        before = inherited if initial is None else initial.seen
+        if before != NOTHING:
+            parts |= {key: list(getattr(before, kind)) for key, kind in _INHERITED.items()}
         if initial is not None:
-            parts |= {key: list(getattr(initial.seen, kind)) for key, kind in _INHERITED.items()}
             (making / "checkpoint").mkdir()
             shutil.copyfile(initial.weights, making / "checkpoint" / "initial.safetensors")
         write_json(making / "split.json", parts)

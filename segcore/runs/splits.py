@@ -19,7 +19,8 @@ from segcore.errors import ConfigError, RunError
 from segcore.runs.bands import Bands, Rows, make_bands
 
 Part = Literal["train", "validation", "test"]
-Protocol = Literal["blocks", "kfold", "bands", "notebook"]
+Protocol = Literal["blocks", "kfold", "bands", "notebook", "crossval"]
+"""`crossval` divides no stack for a training: every slice is judged by networks from which it was held out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,6 +356,10 @@ def _bands_from(values: Any) -> Bands | None:
 
 def _check_parts(split: Split, path: str | None) -> None:
     """Each slice is in one part; only copies of a pool may put it into both training and validation."""
+    if split.protocol == "crossval":
+        if split.train or split.validation or not split.test or split.pool or split.bands:
+            raise RunError("a part of the split is not empty", path=path, found="crossval", expected="test slices only")
+        return
     if not split.train or not split.validation or bool(split.pool) != (split.protocol == "notebook"):
         raise RunError(
             "a part of the split is empty",

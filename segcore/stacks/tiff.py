@@ -146,7 +146,10 @@ def _number(file: BinaryIO, form: str) -> int:
 
 
 def _glimpse(start: bytes, size: int) -> str:
-    return "an empty file" if size == 0 else f"a file that begins with {start!r}"
+    if size == 0:
+        return "an empty file"
+    text = start.decode("ascii", "replace")
+    return "a file that begins with " + (f"the text {text}" if text.isprintable() else f"the bytes {start.hex(' ')}")
 
 
 def _tiff_form(tiff: tifffile.TiffFile, path: Path) -> tuple[_Form, int]:

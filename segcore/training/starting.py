@@ -113,7 +113,8 @@ def resume(run: Run, dataset: Dataset, *, machine: Machine | None = None, report
         raise RunError("the run is finished", path=run.folder, expected="an interrupted or failed run")
     if is_locked(run.lock):
         raise _in_use(run)
-    if not run.is_own(dataset.info.fingerprint, dataset.info.slice_fingerprints):
+    # Not one with other labels: what goes on has to be the training that was begun.
+    if not run.learned_from(dataset.info.fingerprint, dataset.info.slice_fingerprints):
         raise RunError(
             "the dataset is not the one the run was trained on",
             path=dataset.folder,

@@ -259,6 +259,48 @@ def test_slice_and_queue_fit_the_window(app, browse):
     assert abs(queue["y"] - viewer["y"]) >= min(queue["height"], viewer["height"])
 
 
+def test_a_label_that_is_wrong_is_left_out_with_a_click_and_its_undo(app, world, browse, verdicts, monkeypatch):
+    import numpy as np
+
+    from segcore.data import corrections_of, open_dataset
+    from segcore.stacks import IGNORE
+
+    monkeypatch.setenv("SEGCORE_DATA_DIR", world.environment["SEGCORE_DATA_DIR"])
+    event = next(one for one in events(world) if one.kind == "merge")
+    page = browse(f"{app.address}/errors?event={name_of(event)}")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    row = next(number for number, one in enumerate(events(world)) if one == event)
+    wait_until(lambda: chosen(page) == row)
+    line = page.locator(".st-key-correcting")
+    offered, undo = (line.get_by_role("button", name=name) for name in ("Leave it out", "Undo"))
+    assert offered.count() == 0
+    page.keyboard.press("l")
+    if page.locator(".queue .name").is_visible():
+        say_who(page, "Ada")
+    offered.wait_for()
+    # The queue stands where it stood, and all of it is in the window with what is below it.
+    box = offered.bounding_box()
+    assert box["y"] + box["height"] <= 900
+    place = page.locator(".queue .list").bounding_box()
+    offered.click()
+    undo.wait_for()
+    assert page.locator(".queue .list").bounding_box() == place
+    assert chosen(page) == row
+    copy = open_dataset("sample-corrected")
+    (made,) = corrections_of(copy).corrections
+    assert (made.place.slice, made.place.y, made.place.x, made.reviewer) == (event.slice, event.y, event.x, "Ada")
+    assert (copy.label(event.slice) == IGNORE).sum() == made.pixels > 0
+    line.get_by_text(f"Corrected: {made.pixels:,} px left out").wait_for()
+    undo.click()
+    offered.wait_for()
+    np.testing.assert_array_equal(open_dataset("sample-corrected").labels, open_dataset("sample").labels)
+    assert chosen(page) == row
+    # Keys still walk through the queue.
+    page.keyboard.press("n")
+    wait_until(lambda: chosen(page) == row + 1)
+    offered.wait_for(state="detached")
+
+
 @pytest.mark.slow
 def test_a_verdict_that_was_shown_as_saved_outlives_a_kill(world, serve, browse, verdicts):
     """The server is killed the moment its page says so."""

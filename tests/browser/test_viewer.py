@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from scipy import ndimage
+from cells import cells
 from viewing import Page, colours, picture_on_screen
 
 from segcore.data import install
@@ -25,22 +25,6 @@ MISSED, FALSE, NEAR = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xF0, 0xE4, 0x42)
 STEP = 1.5
 
 
-def stack(slices: int, height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images, labels and plausible predictions: cells between membranes, blurred and noisy."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width]
-    images, labels, predictions = [], [], []
-    for z in range(slices):
-        interior = np.hypot((y + 2 * z) % 40 - 20, (x + 3 * z) % 44 - 22) < 18
-        grey = ndimage.gaussian_filter(np.where(interior, 180.0, 60.0), 1) + rng.normal(0, 15, interior.shape)
-        noise = ndimage.gaussian_filter(rng.normal(0, 1, interior.shape), 3) * (4 + z % 5)
-        probability = 1 / (1 + np.exp(-(ndimage.gaussian_filter(np.where(interior, 3.0, -3.0), 1.5) + noise)))
-        images.append(grey.clip(0, 255).astype(np.uint8))
-        labels.append(np.where(interior, 255, 0).astype(np.uint8))
-        predictions.append(np.rint(255 * probability).astype(np.uint8))
-    return np.stack(images), np.stack(labels), np.stack(predictions)
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory):
     """`cells` is small, `wide` has levels, `partly` too, and labels that are to be ignored in part; `bare` has none.
@@ -52,7 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("SEGCORE_DATA_DIR", str(root / "data"))
         found = {"root": root}
         for name, shape in (("cells", (8, 300, 420)), ("wide", (2, 700, 1100)), ("partly", (1, 700, 1100))):
-            images, labels, predictions = stack(*shape, seed=1)
+            images, labels, predictions = cells(*shape, seed=1)
             if name == "partly":
                 labels[:, :, 300:800] = IGNORE
             install(name, array_stack(images), array_stack(labels), voxel_size_nm=(50, 4, 4))
@@ -69,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory):
             )  # fmt: skip
             write_evaluation(folder, scored, {}, probability=path)
             found[name] = (images, labels, predictions, scored.evidence)
-        install("bare", array_stack(stack(2, 90, 120, seed=2)[0]))
+        install("bare", array_stack(cells(2, 90, 120, seed=2)[0]))
     return found
 
 
@@ -306,6 +290,7 @@ def test_the_readout_is_the_pixel(open_page, world):
 def test_the_readout_of_a_coarse_view_is_still_the_pixel(open_page, world):
     images = world["wide"][0]
     page = open_page("dataset=wide", viewport={"width": 700, "height": 700})
+    page.root.locator('[data-at="canvas"]').scroll_into_view_if_needed()
     box = page.root.locator('[data-at="canvas"]').bounding_box()
     page.page.mouse.move(box["x"] + box["width"] / 2 + 40, box["y"] + box["height"] / 2 + 20)
     readout = page.root.locator('[data-at="readout"]')
@@ -619,6 +604,24 @@ def test_values_follow_under_a_pointer_that_rests(context_of, address, world):
     heard = False
     page.page.keyboard.press("End")  # to one that was not fetched ahead
     readout.filter(has_text=f"x {x}, y {y} · intensity {images[7, y, x]} ·").wait_for(timeout=20_000)
+    assert page.errors == []
+
+
+def test_counts_that_were_refused_once_are_asked_for_again(context_of, address):
+    browser_page = context_of(viewport={"width": 1280, "height": 900}).new_page()
+    refused = []
+
+    def refuse_once(route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=503, body="busy")
+
+    browser_page.route("**/segcore/evidence/**", refuse_once)
+    page = Page(browser_page, address)
+    page.page.wait_for_selector(".viewer[data-wrong]", timeout=20_000)
+    assert refused
     assert page.errors == []
 
 

@@ -142,8 +142,8 @@ def test_the_buttons_are_there_where_there_is_something_to_show(open_page):
     def names(**query: str) -> list[str]:
         return [re.sub(r"^\d\s*", "", text) for text in buttons(open_page(**query))][5:]
 
-    assert names() == ["True neurites", "Segments"]
-    assert names(run="plain") == ["True neurites"]
+    assert names() == ["True neurites", "Segments", "Errors taken apart"]
+    assert names(run="plain") == ["True neurites", "Errors taken apart"]
     assert names(run="-") == ["True neurites"]
     assert names(dataset="bare", run="-") == []
 

@@ -95,8 +95,8 @@ def test_train_leaves_a_whole_run_and_evaluates_it(world):
     assert len((run / "history.csv").read_text().splitlines()) == 3
     assert next((run / "tensorboard").iterdir()).stat().st_size > 400
     assert {path.name for path in (run / "evaluation/tiny").iterdir()} == {
-        "evidence.npz", "error_parts.npz", "slices.csv", "events.csv", "summary.json", "probability.tif",
-        "segments.tif",
+        "evidence.npz", "error_parts.npz", "slices.csv", "events.csv", "neurites.csv", "summary.json",
+        "probability.tif", "segments.tif",
     }  # fmt: skip
     assert [path.name for path in (run / "evaluation").iterdir()] == ["tiny"]
     assert "test slices (3), pixel threshold" in (world / "trained.txt").read_text()

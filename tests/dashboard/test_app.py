@@ -152,7 +152,7 @@ def evaluated_again(run, cells):
 
     folder = run.evaluation("cells")
     evaluation, facts = read_evaluation(folder)
-    kept = slice(2, None)
+    kept, sizes = slice(2, None), evaluation.neurite_sizes
     shorter = dataclasses.replace(
         evaluation,
         slices=evaluation.slices[kept],
@@ -163,6 +163,7 @@ def evaluated_again(run, cells):
         over_thresholds=evaluation.over_thresholds[kept],
         over_biases=evaluation.over_biases[kept],
         events=tuple(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
+        neurite_sizes=sizes.rows(np.isin(sizes.slice, evaluation.slices[kept])),
         error_parts={name: ErrorParts(parts.counts[kept]) for name, parts in evaluation.error_parts.items()},
         notebook_sums=None,
     )

@@ -57,8 +57,8 @@ def test_test_slices_by_default(mid_grey_run, cells, cell_stack, listing):
 
     assert found.folder == mid_grey_run.folder / "evaluation" / "cells"
     assert listing(found.folder.parent) == [
-        "cells", "cells/error_parts.npz", "cells/events.csv", "cells/evidence.npz", "cells/probability.tif",
-        "cells/slices.csv", "cells/summary.json",
+        "cells", "cells/error_parts.npz", "cells/events.csv", "cells/evidence.npz", "cells/neurites.csv",
+        "cells/probability.tif", "cells/slices.csv", "cells/summary.json",
     ]  # fmt: skip
     expected = np.round(255 / (1 + np.exp(10 - 20 * (images / 255))))
     np.testing.assert_array_equal(tifffile.imread(found.folder / "probability.tif"), expected)

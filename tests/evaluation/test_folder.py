@@ -45,6 +45,7 @@ def test_written_and_read(evaluation, folder):
         "error_parts.npz",
         "events.csv",
         "evidence.npz",
+        "neurites.csv",
         "slices.csv",
         "summary.json",
     ]
@@ -66,6 +67,7 @@ def test_the_parts_of_errors_are_all_errors(evaluation, folder):
 
 def test_an_evaluation_from_before_errors_were_taken_apart(evaluation, folder):
     (folder / "error_parts.npz").unlink()
+    (folder / "neurites.csv").unlink()
     lines = (folder / "events.csv").read_text().splitlines()
     names = lines[0].split(",")
     kept = [at for at, name in enumerate(names) if name not in ("loop", "harm", "openings")]
@@ -79,6 +81,7 @@ def test_an_evaluation_from_before_errors_were_taken_apart(evaluation, folder):
     (folder / "summary.json").write_text(json.dumps(stored))
     found, _ = read_evaluation(folder)
     assert found.error_parts == {}
+    assert found.neurite_sizes is None
     assert all(math.isnan(event.harm) for event in found.events)
     assert [event.openings for event in found.events] == [((event.y, event.x),) for event in evaluation.events]
     assert math.isnan(harm_of_first(found, 3))
@@ -101,6 +104,33 @@ def test_an_evaluation_from_before_errors_were_taken_apart(evaluation, folder):
 )
 def test_damaged_parts_of_errors(folder, damage, message):
     damage(folder / "error_parts.npz")
+    with pytest.raises(RunError, match=message) as error:
+        read_evaluation(folder)
+    assert "evaluate again" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "cut short"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100]), "cut short"),
+        (lambda path: change_cell(path, "area_px", lambda _: "large"), "line 3 is not a neurite"),
+        (lambda path: change_cell(path, "area_px", lambda _: "1.5"), "line 3 is not a neurite"),
+        (lambda path: change_cell(path, "area_px", lambda _: str(2**70)), "cannot be"),
+        (lambda path: change_cell(path, "merged", lambda _: "2"), "other than 0 and 1"),
+        (lambda path: change_cell(path, "pieces", lambda _: "-1"), "cannot be"),
+        (lambda path: change_cell(path, "neurite", lambda _: "3"), "other neurites than slices.csv"),
+        (lambda path: change_cell(path, "slice", lambda _: "1"), "other neurites than slices.csv"),
+        (lambda path: change_cell(path, "pixel_wrong_px", lambda cell: str(int(cell) + 1)), "other pixels at pixel"),
+        (lambda path: change_cell(path, "territory_px", lambda cell: str(int(cell) + 1)), "other pixels at pixel"),
+        (lambda path: drop_columns(path, lambda name: name == "pieces"), "no column pieces"),
+        (lambda path: drop_columns(path, lambda name: name == "pixel_wrong_px"), "wrong pixels at topology"),
+        (lambda path: path.write_text("".join(path.read_text().splitlines(True)[:-1])), "other neurites"),
+        (lambda path: path.write_text(path.read_text().splitlines(True)[0]), "other neurites"),
+    ],
+)
+def test_damaged_tables_of_neurites(folder, damage, message):
+    damage(folder / "neurites.csv")
     with pytest.raises(RunError, match=message) as error:
         read_evaluation(folder)
     assert "evaluate again" in str(error.value)
@@ -329,6 +359,24 @@ def change_json(path, change):
     value = json.loads(path.read_text())
     change(value)
     path.write_text(json.dumps(value))
+
+
+def test_a_table_of_events_that_is_cut_says_where(folder):
+    path = folder / "events.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    for damage, message in (
+        ([*lines[:3], lines[3].replace(",", ";"), *lines[4:]], "line 4 is cut short or too long"),
+        (
+            [*lines[:2], lines[2].replace("merge", "loop").replace("split", "loop"), *lines[3:]],
+            "line 3 is not an event",
+        ),
+        ([*lines[:2], '"merge\n', *lines[3:]], "is damaged"),
+        ([lines[0].replace("kind", "sort"), *lines[1:]], "line 2 is not an event"),
+        ([*lines[:-1], lines[-1].rstrip("\n")], "the last line is cut short"),
+    ):
+        path.write_text("".join(damage))
+        with pytest.raises(RunError, match=message):
+            read_evaluation(folder)
 
 
 @pytest.mark.parametrize("name", ["evidence.npz", "slices.csv", "events.csv", "summary.json"])

@@ -144,3 +144,24 @@ def test_nothing_is_left_of_what_fails(mid_grey_run, tmp_path, cell_stack, listi
     with pytest.raises(RunError, match="not a whole safetensors file"):
         applied(mid_grey_run, tmp_path / "stack.tif", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_challenge_takes_32_bits_from_membrane_to_interior(mid_grey_run, tmp_path, cell_stack):
+    tifffile.imwrite(tmp_path / "a.tif", cell_stack[0])
+    predict_to_files(mid_grey_run, tmp_path / "a.tif", tmp_path / "out", device="cpu", format="challenge")
+    submitted = tifffile.imread(tmp_path / "out/challenge.tif")
+    assert (submitted.dtype, submitted.shape) == (np.float32, (12, 45, 52))
+    expected = tifffile.imread(tmp_path / "out/probability.tif") / np.float32(255)
+    np.testing.assert_array_equal(submitted, expected)
+    assert submitted.min() < 0.01
+    assert submitted.max() > 0.99
+    assert submitted[cell_stack[1] > 0].mean() > 0.9
+    assert submitted[cell_stack[1] == 0].mean() < 0.3
+
+
+def test_a_run_without_a_network_predicts_nothing(mid_grey_run, tmp_path, cell_stack):
+    tifffile.imwrite(tmp_path / "a.tif", cell_stack[0])
+    averaged = mid_grey_run.update(members=("one", "two"))
+    with pytest.raises(RunError, match="no network of its own"):
+        predict_to_files(averaged, tmp_path / "a.tif", tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()

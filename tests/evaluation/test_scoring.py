@@ -62,11 +62,43 @@ def same(one, other):
     for field in dataclasses.fields(Evaluation):
         if field.name == "evidence":
             np.testing.assert_array_equal(one.evidence.counts, other.evidence.counts)
+        elif field.name == "neurite_sizes" and one.neurite_sizes is not None:
+            same_neurites(one.neurite_sizes, other.neurite_sizes)
         elif field.name == "notebook_sums":
             np.testing.assert_array_equal(one.notebook_sums, other.notebook_sums)
         else:
             assert str(getattr(one, field.name)) == str(getattr(other, field.name)), field.name
     return True
+
+
+def same_neurites(one, other):
+    assert one.wrong_px.keys() == other.wrong_px.keys()
+    for field in dataclasses.fields(one):
+        if field.name != "wrong_px":
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name))
+    for name, found in one.wrong_px.items():
+        np.testing.assert_array_equal(found, other.wrong_px[name])
+
+
+def test_neurites_are_measured_at_what_the_events_are_of():
+    probability, labels = rooms()
+    plain, segmented = evaluate(probability, labels), evaluate(probability, labels, segment_point=POINT)
+    for found in (plain, segmented):
+        sizes = found.neurite_sizes
+        assert sizes.slice[sizes.neurite == 0].tolist() == [0, 1, 2, 3]
+        assert [int((sizes.slice == z).sum()) - 1 for z in range(4)] == list(found.neurites)
+        for kind, rows in (("split", sizes.rows(sizes.pieces > 1)), ("merge", sizes.rows(sizes.merged))):
+            of_kind = [event for event in found.events if event.kind == kind]
+            expected = {(event.slice, number) for event in of_kind for number in event.neurites}
+            assert {*zip(rows.slice.tolist(), rows.neurite.tolist(), strict=True)} == expected
+        for name, threshold in POINTS.items():
+            wrong = found.evidence.confusion(threshold).wrong_pixels
+            assert [int(sizes.wrong_px[name][sizes.slice == z].sum()) for z in range(4)] == wrong.tolist()
+    assert plain.events != segmented.events
+    more = add_point(plain, "given", 0.62, probability, labels).neurite_sizes
+    assert more.wrong_px.keys() == {"pixel", "topology", "given"}
+    direct = evaluate(probability, labels, thresholds=POINTS | {"given": 0.62}).neurite_sizes
+    np.testing.assert_array_equal(more.wrong_px["given"], direct.wrong_px["given"])
 
 
 def test_an_ignored_part_is_as_if_the_slice_ended_there():

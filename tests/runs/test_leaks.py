@@ -23,6 +23,20 @@ def test_the_audit_tells_trained_chosen_and_neighbouring_slices():
     assert clean.overlaps == clean.neighbours == ()
 
 
+def test_near_misses_are_counted():
+    """Trained on 0-15, nothing on 16, validated with 17-19, tested on 20-29."""
+    split = make_split(30, SplitConfig())
+    found = audit_split(split, prints(30))
+    assert found.within == (0, 1, 2)  # 17 and 18
+    assert found.near_misses.startswith("Of the judged slices 0, 1 and 2 lie within 1, 2 and 3 slices")
+    far = audit(split, prints(30), split.test, prints(30))
+    assert far.within == (0, 0, 0)
+    assert far.near_misses == ""
+    # What was trained on itself is no near miss, and on the other side of a border nothing is near.
+    assert audit(split, prints(30), [14, 15, 16], prints(30)).within == (1, 1, 1)
+    assert audit(split, prints(30), [16, 17, 18], prints(30), borders=(16,)).within == (0, 0, 0)
+
+
 def test_slices_on_the_two_sides_of_a_border_are_no_neighbours():
     parts = {"train": tuple(range(9)), "validation": (11,), "gap": (10,), "test": (9,)}
     split = Split(protocol="blocks", slices=12, borders=(9,), **parts)

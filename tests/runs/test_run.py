@@ -243,3 +243,26 @@ def test_audits(run, models_dir):
     # That validation slices choose the epoch is no leak of its own, here or with blocks.
     assert {overlap.seen_in for overlap in audit.overlaps} == {"train"}
     assert run.audit_split().chosen_on == ()
+
+
+def test_a_stack_is_the_runs_own_by_its_slices_whatever_its_labels(run):
+    other = "e" * 64
+    assert run.learned_from(INFO.dataset_fingerprint, PRINTS)
+    assert run.is_own(INFO.dataset_fingerprint, PRINTS)
+    # The same slices with other labels: what was held out of training still is, and nothing more is learned from.
+    assert run.is_own(other, PRINTS)
+    assert not run.learned_from(other, PRINTS)
+    for prints in (PRINTS[:-1], (*PRINTS, "print 12"), PRINTS[::-1], (*PRINTS[:-1], "another"), ()):
+        assert not run.is_own(other, prints)
+        # The name says that it is this stack, and the slices that it is not.
+        for asked in (run.is_own, run.learned_from):
+            with pytest.raises(RunError, match="the slices are not those of the dataset the run names"):
+                asked(INFO.dataset_fingerprint, prints)
+
+
+def test_stacks_of_blank_slices_are_not_taken_for_each_other(models_dir):
+    config, blank = RunConfig(), ("",) * 12
+    split = make_split(12, config.split)
+    blank_run = create_run("blank", config=config, split=split, info=INFO, slice_fingerprints=blank)
+    assert not blank_run.is_own("e" * 64, blank)
+    assert blank_run.is_own(INFO.dataset_fingerprint, blank)

@@ -485,3 +485,13 @@ def test_real_stack(isbi_folder):
     np.testing.assert_array_equal(
         read_all(isbi_folder / "train-volume.tif"), tifffile.imread(isbi_folder / "train-volume.tif")
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"hello, world", "begins with the text hell"), (b"\x00\x01\xff\xfe rest", "begins with the bytes 00 01 ff fe")],
+)
+def test_what_is_no_tiff_is_told_by_how_it_begins(tmp_path, content, said):
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        open_stack(tmp_path / "a.tif")

@@ -17,10 +17,11 @@ from tensorboardX.proto.event_pb2 import Event
 from waiting import REPOSITORY
 
 from segcore.config import ModelConfig, PredictionConfig, RunConfig, TrainConfig, override
-from segcore.data import install
+from segcore.data import Correction, correct, install
 from segcore.errors import ConfigError, DataError, RunError, StorageError, TrainingError
 from segcore.network import load_network, predict
 from segcore.presets import standard
+from segcore.reviews import Place
 from segcore.runs import open_run, run_names
 from segcore.stacks import array_stack
 from segcore.training.choosing_segments import choose_segments
@@ -229,6 +230,11 @@ def test_a_finished_run_is_not_resumed_nor_one_of_another_stack(cells, models_di
     other = install("other", array_stack(cell_stack[0][::-1]), array_stack(cell_stack[1][::-1]))
     with pytest.raises(RunError, match="not the one the run was trained on"):
         resume(run.update(state="interrupted"), other, machine=CPU)
+    # The same slices with another label are the run's own stack, and another training.
+    place = Place(kind="merge", slice=3, y=0, x=0, top=0, left=0, bottom=1, right=1)
+    copy = correct(cells, "copy", [Correction(place=place, become="ignore", runs=((0, 0, 1),), reviewer="Ada")])
+    with pytest.raises(RunError, match="not the one the run was trained on"):
+        resume(run.update(state="interrupted"), copy, machine=CPU)
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
     with pytest.raises(RunError, match=r"last.safetensors: the checkpoint is damaged"):
         resume(run.update(state="interrupted"), cells, machine=CPU)

@@ -20,6 +20,12 @@ class Ahead {
     const now = performance.now();
     this.hurries = now - this.stepped < HURRY_MS;
     this.stepped = now;
+    clearTimeout(this.resting);
+    if (!this.hurries) return;
+    this.resting = setTimeout(() => {
+      this.hurries = false;
+      this.viewer.invalidate();
+    }, HURRY_MS);
   }
 
   /** Index of the slice so many steps ahead, if there is one. */
@@ -44,11 +50,6 @@ class Ahead {
         if (slice != null) add(slice, coarsest, [[0, 0]], steps <= 2);
       }
       tiles.want(list);
-      clearTimeout(this.resting);
-      this.resting = setTimeout(() => {
-        this.hurries = false;
-        this.viewer.invalidate();
-      }, HURRY_MS);
       return;
     }
     add(z, level, seen, true);
@@ -64,7 +65,7 @@ class Ahead {
   paint() {
     clearTimeout(this.painting);
     this.painting = setTimeout(() => {
-      const { pyramid, view, panes, painter, last, tolerance, pointers, drawing } = this.viewer;
+      const { pyramid, view, panes, painter, last, tolerance, pointers, drawing, apart } = this.viewer;
       const z = this.slice(1);
       if (z == null || pointers.size) return;
       const level = view.level();
@@ -75,7 +76,8 @@ class Ahead {
         const around = pyramid.around(z, level, ty, tx);
         for (const [pane, style] of panes.entries()) {
           const whose = drawing.whose(style, z, level, ty, tx);
-          painter.picture(tile, pane, style, last, tolerance, around, whose);
+          const taken = apart.drawnOf(z, level, ty, tx, style.contours);
+          painter.picture(tile, pane, style, last, tolerance, around, whose, taken);
         }
         if (performance.now() - began > 8) {
           this.paint();

@@ -5,6 +5,11 @@ const MISSED = "#0072B2",
   NEAR = "#F0E442",
   WRONG = "#FF0000",
   UNKNOWN = "#8A8F98";
+/** With MISSED and FALSE, what a wrong pixel is part of: missed membrane in blues, false membrane in reds. */
+const THIN = "#56B4E9",
+  THICK = "#E69F00",
+  OBJECT_MISSED = "#8A3D00",
+  OBJECT_INVENTED = "#00405F";
 const LABEL = "#2AD1D9",
   PREDICTION = "#CC79A7";
 /** Of lines around what was chosen: true is as the label, predicted as the prediction. */

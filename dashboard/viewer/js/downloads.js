@@ -31,12 +31,16 @@ async function download(viewer, kind) {
     context.fillRect(0, 0, canvas.width, canvas.height);
     // All tiles first: contours go across their borders.
     const tiles = new Map(),
-      numbers = new Map();
+      numbers = new Map(),
+      parts = new Map();
+    const { apart } = viewer;
+    const takenApart = apart.drawn && apart.needed(row.index);
     const facts = viewer.neurites.shown.length ? await viewer.neurites.factsOf(row.index) : null;
     for (let ty = area.top >> 9; ty <= (area.bottom - 1) >> 9; ty++) {
       for (let tx = area.left >> 9; tx <= (area.right - 1) >> 9; tx++) {
         const { key, url } = viewer.pyramid.request(row.index, 0, ty, tx, true);
         tiles.set(`${ty} ${tx}`, viewer.tiles.get(key) ?? (await Tiles.load(key, url)));
+        if (takenApart) parts.set(`${ty} ${tx}`, await apart.tileOf(row.index, ty, tx));
         if (facts) numbers.set(`${ty} ${tx}`, await viewer.neurites.tileOf(row.index, ty, tx));
       }
     }
@@ -45,9 +49,14 @@ async function download(viewer, kind) {
       const around = besides(ty, tx, (...at) => tiles.get(at.join(" ")));
       const beside = besides(ty, tx, (...at) => numbers.get(at.join(" ")));
       const whose = facts && { tile: numbers.get(place), facts, around: beside };
+      const taken = takenApart && {
+        tile: parts.get(place),
+        around: besides(ty, tx, (...at) => parts.get(at.join(" "))),
+      };
       panes.forEach((style, pane) => {
         const picture = new ImageData(tile.width, tile.height);
-        viewer.painter.paint(tile, style, last, tolerance, new Uint32Array(picture.data.buffer), around, whose);
+        const out = new Uint32Array(picture.data.buffer);
+        viewer.painter.paint(tile, style, last, tolerance, out, around, whose, taken || null);
         const from = pane * (width + gap) + tx * TILE - area.left,
           top = ty * TILE - area.top;
         const cut = { left: Math.max(0, area.left - tx * TILE), right: Math.min(tile.width, area.right - tx * TILE) };

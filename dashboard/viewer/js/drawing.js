@@ -25,6 +25,7 @@ class Drawing {
     const ready = seen.map(([ty, tx]) => pyramid.get(z, level, ty, tx));
     viewer.ahead.want(z, level, seen);
     viewer.neurites.want(z, level, seen);
+    viewer.apart.want(z, level, seen);
     const fallback = ready.map((tile, at) => (tile ? null : pyramid.ancestor(z, level, ...seen[at])));
     const nothing = !ready.some(Boolean) && !fallback.some(Boolean);
     // Nothing of this slice yet: the last picture stays rather than a flash of nothing.
@@ -48,7 +49,8 @@ class Drawing {
     });
     painter.trim((viewer.data.coarsest ? seen.length + 1 : 1) * panes.length);
     const complete = ready.every(Boolean) && viewer.neurites.complete(z, level, seen);
-    this.painted(z, complete);
+    // Taking errors apart can take seconds, in which nothing else waits for it.
+    this.painted(z, complete && viewer.apart.complete(z, level, seen));
     return complete;
   }
 
@@ -80,7 +82,8 @@ class Drawing {
     const { pyramid, painter, data, last, tolerance } = this.viewer;
     const around = style.contours ? pyramid.around(z, level, ty, tx) : {};
     const whose = this.whose(style, z, level, ty, tx);
-    const picture = painter.picture(tile, pane, style, last, tolerance, around, whose);
+    const apart = this.viewer.apart.drawnOf(z, level, ty, tx, style.contours);
+    const picture = painter.picture(tile, pane, style, last, tolerance, around, whose, apart);
     const side = TILE << level,
       grow = 1 << level;
     // The last block of an odd side reaches beyond the slice; it is cut there.
@@ -101,7 +104,8 @@ class Drawing {
   placePart({ tile, up }, pane, style, z, level, ty, tx) {
     const { painter, last, tolerance } = this.viewer;
     const whose = this.whose(style, z, level + up, ty >> up, tx >> up);
-    const picture = painter.picture(tile, pane, style, last, tolerance, {}, whose && { ...whose, around: {} });
+    const apart = this.viewer.apart.drawnOf(z, level + up, ty >> up, tx >> up, false);
+    const picture = painter.picture(tile, pane, style, last, tolerance, {}, whose && { ...whose, around: {} }, apart);
     const side = TILE << level,
       part = TILE >> up,
       grow = 1 << (level + up);

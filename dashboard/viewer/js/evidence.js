@@ -59,7 +59,11 @@ class Evidence {
       this.changed();
     } catch (error) {
       if (this.stale(data)) return;
-      setTimeout(() => this.blocks.delete(block), RETRY_MS);
+      setTimeout(() => {
+        if (this.stale(data)) return;
+        this.blocks.delete(block);
+        this.changed(); // asks again
+      }, RETRY_MS);
       this.failed(error);
     }
   }

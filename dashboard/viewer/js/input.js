@@ -140,7 +140,7 @@ function keydown(viewer, event) {
     f: "full",
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const layer = LAYERS["1234567".indexOf(key)];
+  const layer = LAYERS["12345678".indexOf(key)];
   if (key === "Escape") {
     if (viewer.at.help.hidden && !viewer.chosen.dismiss()) return;
     viewer.at.help.hidden = true;

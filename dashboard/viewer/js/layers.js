@@ -51,6 +51,7 @@ class Layers {
       errors: labelled && predicted,
       neurites: labelled,
       segments: segmented,
+      apart: labelled && predicted,
     }[name];
   }
 
@@ -105,7 +106,9 @@ class Layers {
         }),
       );
     };
-    fill(at.legend, legendOf(panes, mode === "notebook", this.available("errors"), data.ignores));
+    // Where errors are taken apart, that has a legend of its own.
+    const errors = this.available("errors") && !panes.some(({ overlays }) => overlays.has("apart"));
+    fill(at.legend, legendOf(panes, mode === "notebook", errors, data.ignores));
     fill(at["legend-of-neurites"], legendOfNeurites(panes, chosen));
   }
 
@@ -113,7 +116,7 @@ class Layers {
     for (const button of this.at.layers.children) {
       const { layer } = button.dataset;
       button.disabled = !this.available(layer);
-      button.hidden = button.disabled && (layer === "neurites" || layer === "segments");
+      button.hidden = button.disabled && ["neurites", "segments", "apart"].includes(layer);
       button.setAttribute("aria-pressed", this.mode === "single" && this.shown.has(layer));
     }
     const { labelled, predicted } = this.data;

@@ -21,7 +21,7 @@ class Measures {
       }),
     );
     this.at.measures.hidden = !predicted;
-    this.at["tolerance-control"].hidden = !tested;
+    this.at["tolerance-control"].hidden = this.at.forgiven.hidden = !tested;
     this.at["bias-control"].hidden = this.viewer.data.bias == null;
   }
 
@@ -40,6 +40,52 @@ class Measures {
     if (at["bias-text"].textContent !== text) at["bias-text"].textContent = text;
   }
 
+  /** What the tolerance forgives and what it never does, and the wrong pixels by part where that layer is shown. */
+  showApart() {
+    const { at, found, viewer } = this;
+    const { apart, row, tolerance } = viewer;
+    const counts = row ? apart.countsOf(row.index) : null;
+    const text = found && tolerance ? this.forgiven(found.near, counts) : "";
+    if (at.forgiven.textContent !== text) {
+      at.forgiven.textContent = at.forgiven.title = text; // the line may be too short for it
+    }
+    at.parts.hidden = !apart.shown;
+    if (!apart.shown) return;
+    if (!at.parts.children.length) at.parts.append(...this.partsLegend());
+    const byPart = counts && countParts(counts, tolerance);
+    if (byPart) byPart.all = Object.values(byPart).reduce((sum, count) => sum + count, 0);
+    const unknown = row && apart.page(row.index) == null ? "–" : "…";
+    for (const span of at.parts.children) {
+      const number = byPart ? grouped(byPart[span.dataset.part]) : unknown;
+      if (span.lastChild.textContent !== number) span.lastChild.textContent = number;
+    }
+  }
+
+  forgiven(near, counts) {
+    const { apart, row, tolerance, data } = this.viewer;
+    if (counts || !near) return forgivenText(near, counts && countGrave(counts, tolerance));
+    if (apart.pauses.has(apart.slice(row.index, this.viewer.last))) return forgivenText(near);
+    return apart.large(data) && !apart.shown
+      ? `${forgivenText(near)}; which of them join or cut neurites is told with ${TITLES.apart.toLowerCase()}`
+      : `${forgivenText(near)}, of them … open a membrane and … cut a neurite all the same`;
+  }
+
+  /** A name and a place for the number of each part. */
+  partsLegend() {
+    const all = [
+      "wrong pixels in all",
+      "transparent",
+      "Those that are forgiven as well: each is exactly one of these.",
+    ];
+    return Object.entries({ ...PARTS, all }).map(([name, [text, colour, meaning]]) => {
+      const span = Object.assign(document.createElement("span"), { title: meaning });
+      span.dataset.part = name;
+      span.style.setProperty("--mark", colour);
+      span.append(text, document.createElement("b"));
+      return span;
+    });
+  }
+
   /** `found` is what `countErrors` says of the slice shown, or null if that is not known. */
   show(found) {
     const { at } = this;
@@ -51,7 +97,9 @@ class Measures {
     const nm = data.voxel_nm && tolerance ? ` (${+(tolerance * data.voxel_nm).toPrecision(3)} nm)` : "";
     at["tolerance-text"].textContent = `${tolerance} px${nm}`;
     for (const button of at.points.children) button.setAttribute("aria-pressed", Number(button.dataset.last) === last);
+    this.found = found;
     this.showNumbers(found);
+    this.showApart();
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => this.speak(this.aloud(found)), SPEAK_MS);
   }
@@ -62,7 +110,7 @@ class Measures {
   }
 
   showNumbers(found) {
-    const { root, tolerance } = this.viewer;
+    const { root } = this.viewer;
     const { numbers } = this.at;
     if (!found) {
       numbers.replaceChildren();
@@ -78,7 +126,6 @@ class Measures {
       ["missed", MISSED, grouped(found.missed), `missed membrane (${part(found.missed)} %)`],
       ["false", FALSE, grouped(found.false), `false membrane (${part(found.false)} %)`],
     ];
-    if (tolerance) shown.push(["near", NEAR, grouped(found.near), "within tolerance"]);
     if (numbers.children.length !== shown.length) {
       numbers.replaceChildren(
         ...shown.map(([kind]) => {

@@ -170,7 +170,11 @@ class Neurites {
       this.changed({ key: `${z}/` });
     } catch {
       // The tiles say what is wrong.
-      setTimeout(() => this.stale(data) || this.facts.delete(key), RETRY_MS);
+      setTimeout(() => {
+        if (this.stale(data)) return;
+        this.facts.delete(key);
+        this.viewer.invalidate(); // asks again
+      }, RETRY_MS);
     }
   }
 

@@ -20,6 +20,7 @@ const SHELL = `
       <input type="range" min="0" max="5" step="1" data-at="tolerance"><output data-at="tolerance-text"></output></label>
     <label class="slider" data-at="bias-control" title="How much counts as membrane when segments are cut: higher makes more of them. Moved, it shows what they would be; the evaluation stays as it is."><span>Bias</span>
       <input type="range" min="5" max="95" step="1" data-at="bias"><output data-at="bias-text"></output></label>
+    <div class="forgiven" data-at="forgiven"></div>
     <div class="numbers" data-at="numbers"></div>
   </div>
   <div class="stage" data-at="stage">
@@ -55,6 +56,7 @@ const SHELL = `
     <span data-kind="neurite"></span><span data-kind="segment"></span>
     <span class="legend" data-at="legend-of-neurites"></span>
   </div>
+  <div class="parts" role="group" aria-label="Wrong pixels of this slice, taken apart" data-at="parts" hidden></div>
   <div class="unseen" aria-live="polite" data-at="live"></div>
 </div>`;
 
@@ -64,6 +66,7 @@ const KEYS = [
   ["N P", "next, previous worst slice"],
   ["1 – 5", "image, label, probability, prediction, errors"],
   ["6 7", "true neurites, segments: in colours of their own"],
+  ["8", "errors taken apart: what each wrong pixel is part of"],
   ["X", "masks on or off"],
   ["Z", "contours or filled"],
   ["+ − 0", "zoom in, out, whole slice"],

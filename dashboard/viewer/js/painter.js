@@ -38,15 +38,17 @@ class Painter {
     return table;
   }
 
-  codes(tile, last, tolerance) {
-    const key = `${last}/${tolerance}`;
+  /** With the tile of what wrong pixels are part of, `apart`, what is never forgiven is wrong at any tolerance. */
+  codes(tile, last, tolerance, apart) {
+    const grave = tolerance && apart?.planes.apart.length === tile.height * tile.width ? apart : null;
+    const key = `${last}/${tolerance}/${grave?.key ?? ""}`;
     if (tile.derived.get("codes of") === key) return tile.derived.get("codes");
     const codes = tile.derived.get("codes") ?? new Uint8Array(tile.height * tile.width);
     const { truth, label, ignored, probability, peak, trough, interior } = tile.planes;
     const { near_peak: nearPeak, near_trough: nearTrough } = tile.planes;
     const labelled = Boolean(truth || label),
       predicted = Boolean(probability);
-    const name = `${key}/${labelled}/${predicted}`;
+    const name = `${last}/${tolerance}/${labelled}/${predicted}`;
     if (!this.tables.has(name)) {
       if (this.tables.size > 64) this.tables.clear();
       this.tables.set(name, this.codeTable(last, tolerance, labelled, predicted));
@@ -79,19 +81,32 @@ class Painter {
         }
       }
     }
+    if (grave) this.neverForgive(codes, grave.planes.apart, Boolean(truth));
     tile.derived.set("codes", codes).set("codes of", key).delete("edges of");
     return codes;
   }
 
+  /** Makes what joins or cuts neurites wrong, of pixels or of blocks; only what is wrong in some way already. */
+  neverForgive(codes, apart, pixels) {
+    for (let i = 0; i < codes.length; i++) {
+      const error = codes[i] & ERROR;
+      if (!error || !(apart[i] & GRAVE)) continue;
+      // These can still be the parts at another threshold: of a pixel the label says which error it is.
+      const missed = pixels ? codes[i] & TRUE_MEMBRANE : isMissed(apart[i]);
+      // In a block the error that merges neurites shows.
+      if (error === 3 || (missed && !pixels)) codes[i] = (codes[i] & ~ERROR) | (missed ? 1 : 2);
+    }
+  }
+
   /** Codes with every mask reduced to its pixels that touch what is not of it, also in the tiles around. */
-  edges(tile, last, tolerance, around) {
-    const codes = this.codes(tile, last, tolerance);
-    const key = `${last}/${tolerance}/${Object.keys(around)}`;
+  edges(tile, last, tolerance, around, apart) {
+    const codes = this.codes(tile, last, tolerance, apart?.tile);
+    const key = `${tile.derived.get("codes of")}/${Object.keys(around)}/${Object.keys(apart?.around ?? {})}`;
     if (tile.derived.get("edges of") === key) return tile.derived.get("edges");
     const edges = tile.derived.get("edges") ?? new Uint8Array(codes.length);
     const { height, width } = tile;
     const { up, down, left, right } = Object.fromEntries(
-      Object.entries(around).map(([side, other]) => [side, this.codes(other, last, tolerance)]),
+      Object.entries(around).map(([side, other]) => [side, this.codes(other, last, tolerance, apart?.around[side])]),
     );
     for (let y = 0, i = 0; y < height; y++) {
       // Rows above and below as an array and the place in it; a slice ends where nothing is beyond.
@@ -171,13 +186,16 @@ class Painter {
 
   /**
    * RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here,
-   * `whose` the numbers of its pixels if they are to be seen.
+   * `whose` the numbers of its pixels and `apart` what they are part of, if that is to be seen.
    */
-  paint(tile, style, last, tolerance, out, around, whose) {
-    const codes = style.contours ? this.edges(tile, last, tolerance, around) : this.codes(tile, last, tolerance);
+  paint(tile, style, last, tolerance, out, around, whose, apart) {
+    const codes = style.contours
+      ? this.edges(tile, last, tolerance, around, apart)
+      : this.codes(tile, last, tolerance, apart?.tile);
     const table = this.colours(style),
       base = this.base(tile, style, last);
     for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
+    if (apart && style.overlays.has("apart")) this.colourByPart(apart, style, tolerance, out);
     for (const kind of whose ? KINDS : [])
       if (style.overlays.has(`${kind}s`)) this.colourByNumber(kind, whose, style, out);
     if (style.hatched) this.hatch(tile, out);
@@ -188,11 +206,38 @@ class Painter {
     const all = Neurites.numbers(tile, kind),
       own = facts[`${kind}s`];
     if (!all || !own || all.length !== out.length) return;
+    const numbers = style.contours ? this.bordersOf(`${kind}s`, tile, all, Neurites.beside(around, kind)) : all;
+    this.tint(numbers, facts.palette, own.colour, style, out);
+  }
+
+  /** Colours of parts over what is painted. */
+  colourByPart({ tile, around }, style, tolerance, out) {
+    const all = this.partsOf(tile, tolerance);
+    if (all.length !== out.length) return;
+    const beside = Object.entries(around).map(([side, other]) => {
+      return [side, { numbers: this.partsOf(other, tolerance), height: other.height, width: other.width }];
+    });
+    const numbers = style.contours ? this.bordersOf("parts", tile, all, Object.fromEntries(beside)) : all;
+    const colours = Object.values(PARTS).map(([, colour]) => colour);
+    this.tint(numbers, colours, [...colours.keys()], style, out);
+  }
+
+  /** What each pixel is part of, as a number; kept with the tile. */
+  partsOf(tile, tolerance) {
+    if (tile.derived.get("parts")?.tolerance !== tolerance) {
+      const table = partsByByte(tolerance);
+      const found = tile.planes.apart.map((byte) => table[byte]);
+      tile.derived.set("parts", { tolerance, found }).delete("borders of parts");
+    }
+    return tile.derived.get("parts").found;
+  }
+
+  /** Mixes colours over what is painted: of number n, from 1, that at place `of[n - 1]` of the palette. */
+  tint(numbers, palette, of, style, out) {
     const amount = style.contours ? 0.4 + 0.6 * style.opacity : style.opacity;
-    const numbers = style.contours ? this.bordersOf(kind, tile, all, around) : all;
     const [reds, greens, blues] = [16, 8, 0].map((shift) => {
-      const channel = facts.palette.map((hex) => (parseInt(hex.slice(1), 16) >> shift) & 255);
-      return Float32Array.from([0, ...own.colour], (colour, number) => (number ? channel[colour] * amount + 0.5 : 0));
+      const channel = palette.map((hex) => (parseInt(hex.slice(1), 16) >> shift) & 255);
+      return Float32Array.from([0, ...of], (colour, number) => (number ? channel[colour] * amount + 0.5 : 0));
     });
     const rest = 1 - amount;
     for (let i = 0; i < out.length; i++) {
@@ -207,11 +252,11 @@ class Painter {
   }
 
   /** Numbers of the pixels along borders, 0 elsewhere; kept with the tile. */
-  bordersOf(kind, tile, numbers, around) {
-    const name = `borders of ${kind}s`,
-      key = `${Object.keys(around)}`;
+  bordersOf(what, tile, numbers, beside) {
+    const name = `borders of ${what}`,
+      key = `${Object.keys(beside)}`;
     if (tile.derived.get(name)?.key !== key) {
-      const found = alongBorders(numbers, tile.height, tile.width, Neurites.beside(around, kind));
+      const found = alongBorders(numbers, tile.height, tile.width, beside);
       tile.derived.set(name, { key, found });
     }
     return tile.derived.get(name).found;
@@ -231,11 +276,12 @@ class Painter {
   }
 
   /** A canvas that shows the tile in this style; kept while it is among the latest. */
-  picture(tile, pane, style, last, tolerance, around = {}, whose = null) {
+  picture(tile, pane, style, last, tolerance, around = {}, whose = null, apart = null) {
     const key = `${pane} ${tile.key}`;
     const beside = ({ around }) => (style.contours ? Object.keys(around) : "");
     const numbered = whose ? `/of ${whose.tile.key} ${beside(whose)}` : "";
-    const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}`;
+    const taken = apart ? `/apart ${apart.tile.key} ${beside(apart)}` : "";
+    const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}${taken}`;
     let picture = this.pictures.get(key);
     this.pictures.delete(key);
     if (!picture || picture.tile !== tile) {
@@ -250,7 +296,7 @@ class Painter {
       }
       const context = canvas.getContext("2d", { willReadFrequently: true });
       const data = this.buffer(tile.width, tile.height);
-      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around, whose);
+      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around, whose, apart);
       context.putImageData(data, 0, 0);
       picture.version = version;
     }

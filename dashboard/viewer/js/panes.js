@@ -8,6 +8,7 @@ const TITLES = {
   errors: "Errors",
   neurites: "True neurites",
   segments: "Segments",
+  apart: "Errors taken apart",
 };
 
 let styles = 0; // a number for each, so that pictures painted in another one are known
@@ -17,8 +18,10 @@ function panesOf({ mode, shown, masks, contours, opacity }, available) {
   const pane = (title, layers, notebook = false) => {
     const names = layers.filter(available);
     const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
-    const overlays = new Set(masks ? names.filter((name) => name !== base && name !== "image") : []);
-    const hatched = ["label", "errors", "neurites"].some((name) => names.includes(name));
+    // Taken apart errors have colours of their own, in which blue is not all of what was missed.
+    const instead = names.includes("apart") ? "errors" : base;
+    const overlays = new Set(masks ? names.filter((name) => ![base, "image", instead].includes(name)) : []);
+    const hatched = ["label", "errors", "neurites", "apart"].some((name) => names.includes(name));
     return { title, base, overlays, opacity, contours, notebook, hatched, version: ++styles };
   };
   const whole = (panes, notebook) =>

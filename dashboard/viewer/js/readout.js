@@ -32,6 +32,7 @@ class Readout {
     const { hover, element } = this;
     const { row, pyramid } = this.viewer;
     this.showFates();
+    this.showPart();
     if (!hover || !row) {
       element.textContent = "";
       return;
@@ -68,6 +69,16 @@ class Readout {
       span.textContent = text;
       span.title = text; // the line may be too short for it
     }
+  }
+
+  /** Which part of the errors the pixel belongs to: in their legend, as long as that is to be seen. */
+  showPart() {
+    const { hover, viewer } = this;
+    const { apart, row, tolerance, at } = viewer;
+    const tile = apart.shown && hover && row ? apart.known(row.index, 0, ...this.tile()) : null;
+    const byte = tile ? tile.planes.apart[(hover.y & 511) * tile.width + (hover.x & 511)] : 0;
+    const part = Object.keys(PARTS)[partsByByte(tolerance)[byte] - 1];
+    for (const span of at.parts.children) span.toggleAttribute("data-under", span.dataset.part === part);
   }
 
   values({ planes, width }) {

@@ -2,6 +2,8 @@
 
 // The strip of slices, and two lines of names and colours.
 const BELOW_PX = 146;
+// Between two parts of the viewer; as in viewer.css.
+const GAP_PX = 8;
 
 /** Arranges the panes; all its places and sizes are in CSS pixels. */
 class Stage {
@@ -14,6 +16,7 @@ class Stage {
     this.width = this.height = 0;
     this.device = 1; // pixels of the screen in a CSS pixel
     this.columns = this.rows = 1;
+    this.more = 0; // height of what else was below
   }
 
   /** Arranges so many panes for slices of a height by width of `ratio`; says whether there is any room. */
@@ -38,18 +41,26 @@ class Stage {
     return true;
   }
 
+  /** Leaves room for something else below from now on, also while it is hidden: pictures are not to jump. */
+  reserve(element) {
+    if (element.offsetHeight) this.more = element.offsetHeight + GAP_PX;
+  }
+
   /** How high the pictures may be: where they are to fit the window, all that is above and below them has its place. */
   room() {
     const usual = Math.max(280, Math.round(window.innerHeight * 0.64));
     if (!this.fits) return usual;
     const { element } = this;
     // Once for each size of the window: pictures that grow and shrink with the texts around them are not to be looked at.
-    const key = `${window.innerHeight} ${element.clientWidth}`;
+    const key = `${window.innerHeight} ${element.clientWidth} ${this.more}`;
     if (this.measured !== key) {
       this.measured = key;
       const page = document.querySelector('[data-testid="stMain"]');
       const above = element.getBoundingClientRect().top + (page?.scrollTop ?? 0);
-      this.free = Math.max(Math.round(0.4 * window.innerHeight), Math.round(window.innerHeight - above - BELOW_PX));
+      this.free = Math.max(
+        Math.round(0.4 * window.innerHeight),
+        Math.round(window.innerHeight - above - BELOW_PX - this.more),
+      );
     }
     return Math.min(usual, this.free);
   }

@@ -23,6 +23,11 @@ class Viewer {
       (tile) => this.arrived(tile),
       (text) => this.say(`Neurites cannot be shown: ${text}.`),
     );
+    this.apart = new Apart(
+      this,
+      (tile) => this.arrived(tile),
+      (text) => this.say(`Errors cannot be taken apart: ${text}.`),
+    );
     this.painter = new Painter();
     this.evidence = new Evidence(
       () => this.syncMeasures(),
@@ -70,6 +75,7 @@ class Viewer {
       this.painter.clear();
       this.evidence.open(data);
       this.neurites.open(data);
+      this.apart.open(data);
       if (before) this.chosen.clear(); // numbers of other files
       this.say("");
     }
@@ -251,6 +257,8 @@ class Viewer {
 
   resize() {
     if (!this.data || !this.panes) return;
+    this.measures.showApart();
+    this.stage.reserve(this.at.parts);
     if (!this.stage.arrange(this.panes.length, this.data.height / this.data.width)) return;
     this.drawing.resize();
     this.view.resize();
@@ -272,6 +280,7 @@ class Viewer {
       this.frame = 0;
       if (this.stripStale) this.drawStrip();
       this.measures.showBias();
+      this.measures.showApart();
       if (!this.row || !this.stage.width || !this.drawing.draw(this.row.index)) return;
       if (this.trouble) this.say("");
       this.trouble = false;
@@ -313,8 +322,8 @@ class Viewer {
     this.ears.abort();
     this.observer.disconnect();
     this.tiles.clear();
-    const { exchange, evidence, measures, mark, readout, ahead, neurites } = this;
-    for (const part of [exchange, evidence, measures, mark, readout, ahead, neurites]) part.close();
+    const { exchange, evidence, measures, mark, readout, ahead, neurites, apart } = this;
+    for (const part of [exchange, evidence, measures, mark, readout, ahead, neurites, apart]) part.close();
     this.root.remove();
   }
 }

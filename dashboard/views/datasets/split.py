@@ -9,19 +9,19 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.figures import PART_COLOURS, show_chart, split_chart
-from dashboard.state import Selection
+from dashboard.state import Selection, corrections
 from dashboard.tables import LONG, csv_button, holding
 from segcore.checked import from_dict
 from segcore.config import RunConfig, SplitConfig
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError
-from segcore.runs import LeakAudit, Overlap, Split, audit_split, row_range, slice_ranges, split_of
+from segcore.runs import LeakAudit, Overlap, Run, Split, audit_split, row_range, slice_ranges, split_of
 
 
 def split_section(selection: Selection, info: DatasetInfo) -> None:
     """Draws the section of the split: the run's, or what another protocol would give."""
     run = selection.run
-    own = run is not None and run.info.dataset_fingerprint == info.fingerprint
+    own = run is not None and _is_own(run, info)
     options = (["run"] if own else []) + list(words.PROTOCOLS)
     chosen = st.selectbox(
         "Which split",
@@ -111,9 +111,17 @@ def _in_bands(split: Split, found: LeakAudit) -> None:
 def parts_of(selection: Selection, info: DatasetInfo) -> dict[int, str]:
     """What the run used each slice for; nothing if it was trained on another stack."""
     run = selection.run
-    if run is None or run.info.dataset_fingerprint != info.fingerprint or run.split.bands is not None:
+    if run is None or not _is_own(run, info) or run.split.bands is not None:
         return {}
     return {z: part for part in PART_COLOURS for z in getattr(run.split, part)}
+
+
+def _is_own(run: Run, info: DatasetInfo) -> bool:
+    """Whether the run was trained on this stack, with these labels or others."""
+    if run.info.dataset_fingerprint == info.fingerprint:
+        return True
+    made = corrections(info.name)
+    return run.is_own(info.fingerprint, info.slice_fingerprints, "" if made is None else made.original_fingerprint)
 
 
 def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
@@ -135,8 +143,8 @@ def _audit(split: Split, found: LeakAudit, info: DatasetInfo) -> None:
             f"**Flatters.** Epochs or thresholds were chosen on test slices {slice_ranges(found.chosen_on)}.",
             icon=":material/info:",
         )
-    if found.neighbours:
-        st.info(f"Right beside a trained slice, so much alike: {slice_ranges(found.neighbours)}.")
+    if found.near_misses and found.gap_px is None:
+        st.info(found.near_misses)
     seen = {one.judged: _seen(one) for one in found.overlaps}
     rows = []
     for z in range(info.slices):

@@ -4,22 +4,29 @@ In: the selection and its evaluation. Out: what there is to review with its verd
 files. May use every other room of the dashboard, but not the sidebar and the pages."""
 
 from dashboard.views.reviewing.apart import apart_section
+from dashboard.views.reviewing.corrected import corrected_section
+from dashboard.views.reviewing.correcting import BELOW_QUEUE_PX, correct_line
 from dashboard.views.reviewing.events import Filter, event_items
 from dashboard.views.reviewing.files import files_section
-from dashboard.views.reviewing.items import Item, progress, rows_of
-from dashboard.views.reviewing.regions import MOST_PIXELS, region_items
+from dashboard.views.reviewing.items import Item, Listed, PlacesByName, progress, rows_of
+from dashboard.views.reviewing.listing import what_is_listed
+from dashboard.views.reviewing.regions import region_items
 from dashboard.views.reviewing.settings import settings_section
 from dashboard.views.reviewing.slices import slice_items
 from dashboard.views.reviewing.table import slices_table
 from dashboard.views.reviewing.verdicts import Desk, Judged, desk, judged, take_changes, verdicts_section
 
 __all__ = [
-    "MOST_PIXELS",
+    "BELOW_QUEUE_PX",
     "Desk",
     "Filter",
     "Item",
     "Judged",
+    "Listed",
+    "PlacesByName",
     "apart_section",
+    "correct_line",
+    "corrected_section",
     "desk",
     "event_items",
     "files_section",
@@ -32,4 +39,5 @@ __all__ = [
     "slices_table",
     "take_changes",
     "verdicts_section",
+    "what_is_listed",
 ]

@@ -9,6 +9,7 @@ from dashboard import words
 from dashboard.figures import error_parts_chart, show_chart
 from dashboard.state import Result
 from dashboard.tables import csv_button
+from dashboard.views.reviewing.sizes import sizes_section
 from segcore.measures import DISTANCE_BINS, ErrorPart
 
 PARTS: dict[ErrorPart | str, tuple[str, str]] = {
@@ -22,8 +23,14 @@ PARTS: dict[ErrorPart | str, tuple[str, str]] = {
 }
 
 
-def apart_section(result: Result, tolerance: int) -> None:
-    """The parts of the wrong pixels, over all slices and of each, at a threshold with a name."""
+def apart_section(result: Result, tolerance: int, voxel_size_nm: tuple[float, ...] | None) -> None:
+    """The parts of the wrong pixels, over all slices and of each, at a threshold with a name.
+
+    Args:
+        result: the evaluation.
+        tolerance: in px, that is chosen.
+        voxel_size_nm: (z, y, x) of the dataset, if it is known.
+    """
     evaluation = result.evaluation
     if not evaluation.error_parts:
         st.info(
@@ -31,12 +38,13 @@ def apart_section(result: Result, tolerance: int) -> None:
         )
         return
     names = [name for name in evaluation.thresholds if name in evaluation.error_parts]
-    point = st.segmented_control(
+    picked = st.segmented_control(
         "At the threshold", names, default=names[0], required=True, key="apart at",
         format_func=lambda name: f"{name} {evaluation.thresholds[name]:.3f}",
         help="Measured at the thresholds that the run chose, for the prediction at a threshold and not for segments.",
     )  # fmt: skip
-    parts = evaluation.error_parts[point or names[0]]
+    point = picked or names[0]
+    parts = evaluation.error_parts[point]
     wrong = parts.wrong(tolerance)
     pixels = {name: int(wrong[name].sum()) for name in PARTS}
     total = sum(pixels.values())
@@ -45,7 +53,7 @@ def apart_section(result: Result, tolerance: int) -> None:
         f"Every one of the {words.count(total)} wrong pixels is exactly one of these. Tolerance {tolerance} px."
         + (
             f" {words.count(forgiven)} pixels lie within it, but open a membrane, cut a neurite or belong to one that "
-            "was missed or invented: they are not forgiven here, and are in the percentages of wrong pixels elsewhere."
+            "was missed or invented: they are not forgiven here. Percentages of wrong pixels elsewhere forgive them."
             if forgiven
             else ""
         )
@@ -72,7 +80,8 @@ def apart_section(result: Result, tolerance: int) -> None:
         name=f"{result.run.name}-{result.dataset}-error-parts",
         description="Wrong pixels of each slice, stacked by what they are part of.",
     )
-    _by_distance(result, evaluation.thresholds[point or names[0]])
+    _by_distance(result, evaluation.thresholds[point])
+    sizes_section(result, point, voxel_size_nm)
     table = pd.DataFrame({"slice": evaluation.slices} | {PARTS[name][0]: wrong[name] for name in PARTS})
     csv_button("Parts of the errors as CSV", table, f"{result.run.name}-{result.dataset}-error-parts-{point}.csv")
 

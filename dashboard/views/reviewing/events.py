@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import streamlit as st
 
@@ -23,11 +25,13 @@ class Filter:
     Attributes:
         kind: `all`, `merge`, `split` or `loop`.
         least_px: those with fewer stray pixels are hidden.
+        least_harm: those that are known to do less harm are hidden; 0 hides none.
         slice: index of the only slice, or None for all.
     """
 
     kind: str = "all"
     least_px: int = 0
+    least_harm: float = 0.0
     slice: int | None = None
 
     def holds(self, event: Event) -> bool:
@@ -36,58 +40,124 @@ class Filter:
             of_kind = event.loop
         else:
             of_kind = self.kind == "all" or (event.kind == self.kind and not event.loop)
-        return of_kind and event.stray_px >= self.least_px and self.slice in (None, event.slice)
+        large = event.stray_px >= self.least_px and not (self.least_harm and event.harm < self.least_harm)
+        return of_kind and large and self.slice in (None, event.slice)
 
 
-def event_items(result: Result, wanted: Filter) -> list[Item]:
+class ListedEvent:
+    """A split or merge in the list.
+
+    Attributes:
+        event: itself.
+    """
+
+    __slots__ = ("_kept", "_number", "_places", "event")
+
+    def __init__(self, event: Event, number: int, kept: bool, places: dict[int, reviews.Place]) -> None:
+        """Its number among all, whether its segments are those of the evaluation, and the places made so far."""
+        self.event = event
+        self._number, self._kept, self._places = number, kept, places
+
+    @property
+    def id(self) -> str:
+        kind, z, y, x = self.key
+        return f"{kind.replace(' ', '-')}-{z}-{y}-{x}"
+
+    @property
+    def harm(self) -> float:
+        return self.event.harm
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        event = self.event
+        return (f"loop {event.kind}" if event.loop else event.kind, event.slice, event.y, event.x)
+
+    @property
+    def judged_at(self) -> reviews.Place:
+        # A place checks itself, which takes longer than all the rest.
+        found = self._places.get(self._number)
+        if found is None:
+            event, (kind, z, y, x) = self.event, self.key
+            found = self._places[self._number] = reviews.Place(
+                kind=kind, slice=z, y=y, x=x, top=event.top, left=event.left, bottom=event.bottom, right=event.right
+            )
+        return found
+
+    def item(self) -> Item:
+        event = self.event
+        return Item(
+            id=self.id,
+            kind=event.kind,
+            title=title(event),
+            said=said(event),
+            harm=event.harm,
+            size_px=event.stray_px,
+            place=Place(
+                number=self._number,
+                slice=event.slice,
+                y=event.y,
+                x=event.x,
+                area_px=event.area_px,
+                text=title(event),
+                stays=True,
+                neurites=event.neurites,
+                segments=event.segments if self._kept else (),
+                openings=event.openings,
+                box=(event.top, event.left, event.bottom, event.right),
+            ),
+            judged_at=self.judged_at,
+        )
+
+
+class ListedEvents(Sequence[ListedEvent]):
+    """Splits and merges, those that do most harm first; each is made as somebody comes to it.
+
+    A hundred thousand small objects would take a tenth of a second, and Python's search for cycles among them longer.
+    """
+
+    def __init__(
+        self, events: Sequence[Event], numbers: Sequence[int], kept: bool, places: dict[int, reviews.Place]
+    ) -> None:
+        """All of them, the numbers from 1 of those that are listed, and what `ListedEvent` takes."""
+        self._events, self._numbers, self._kept, self._places = events, numbers, kept, places
+
+    def that_pass(self, wanted: Filter) -> ListedEvents:
+        """Those that pass a filter."""
+        if wanted == Filter():
+            return self
+        numbers = [number for number in self._numbers if wanted.holds(self._events[number - 1])]
+        return ListedEvents(self._events, numbers, self._kept, self._places)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> ListedEvent: ...
+    @overload
+    def __getitem__(self, at: slice) -> ListedEvents: ...
+    def __getitem__(self, at: int | slice) -> ListedEvent | ListedEvents:
+        if isinstance(at, slice):
+            return ListedEvents(self._events, self._numbers[at], self._kept, self._places)
+        return self._made(self._numbers[at])
+
+    def __iter__(self) -> Iterator[ListedEvent]:
+        return map(self._made, self._numbers)
+
+    def _made(self, number: int) -> ListedEvent:
+        return ListedEvent(self._events[number - 1], number, self._kept, self._places)
+
+
+def event_items(result: Result, wanted: Filter) -> ListedEvents:
     """Those that pass the filter."""
-    return [
-        item
-        for event, item in _items(str(result.folder.absolute()), stamp(result.folder), result)
-        if wanted.holds(event)
-    ]
+    return _listed(str(result.folder.absolute()), stamp(result.folder), result).that_pass(wanted)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _items(folder: str, key: object, _result: Result) -> list[tuple[Event, Item]]:
+def _listed(folder: str, key: object, _result: Result) -> ListedEvents:
     # Numbers of a prediction at a threshold are not those of the segments that are kept.
     kept = _result.evaluation.events_at == "segments"
     events = events_by_harm(_result.evaluation)
-    return [(event, _item(event, number, kept)) for number, event in enumerate(events, start=1)]
-
-
-def _item(event: Event, number: int, kept: bool) -> Item:
-    return Item(
-        id=f"{'loop-' if event.loop else ''}{event.kind}-{event.slice}-{event.y}-{event.x}",
-        kind=event.kind,
-        title=title(event),
-        said=said(event),
-        harm=event.harm,
-        size_px=event.stray_px,
-        place=Place(
-            number=number,
-            slice=event.slice,
-            y=event.y,
-            x=event.x,
-            area_px=event.area_px,
-            text=title(event),
-            stays=True,
-            neurites=event.neurites,
-            segments=event.segments if kept else (),
-            openings=event.openings,
-            box=(event.top, event.left, event.bottom, event.right),
-        ),
-        judged_at=reviews.Place(
-            kind=f"{'loop ' if event.loop else ''}{event.kind}",
-            slice=event.slice,
-            y=event.y,
-            x=event.x,
-            top=event.top,
-            left=event.left,
-            bottom=event.bottom,
-            right=event.right,
-        ),
-    )
+    return ListedEvents(events, range(1, len(events) + 1), kept, {})
 
 
 def title(event: Event) -> str:

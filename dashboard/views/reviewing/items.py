@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import isnan
+from typing import Protocol
 
 from dashboard import words
 from dashboard.queue import QueueRow
@@ -12,6 +15,29 @@ from segcore import reviews
 
 MOST_ROWS = 1000
 """So many rows are sent to the browser at once; whoever walked through them all sees the next."""
+
+
+class Listed(Protocol):
+    """What stands in the list before anybody comes to it. There can be a hundred thousand, so it is little."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the address."""
+
+    @property
+    def harm(self) -> float:
+        """By how much V_Rand of the slice would rise if it were undone; nan where nobody knows."""
+
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        """That of the place that verdicts on it belong to."""
+
+    @property
+    def judged_at(self) -> reviews.Place:
+        """That place."""
+
+    def item(self) -> Item:
+        """All that is known of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +50,39 @@ class Item(QueueRow):
 
     judged_at: reviews.Place
 
+    @property
+    def key(self) -> tuple[str, int, int, int]:
+        return self.judged_at.key
 
-def rows_of(items: Sequence[Item], judged: Judged) -> list[QueueRow]:
+    def item(self) -> Item:
+        return self
+
+
+class PlacesByName(Mapping[str, reviews.Place]):
+    """The places that verdicts belong to by the ids of what is listed, made as they are looked up."""
+
+    def __init__(self, listed: Sequence[Listed]) -> None:
+        self._listed = listed
+
+    @cached_property
+    def _by_id(self) -> dict[str, Listed]:
+        return {one.id: one for one in self._listed}
+
+    def __getitem__(self, name: str) -> reviews.Place:
+        return self._by_id[name].judged_at
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+
+def rows_of(listed: Sequence[Listed], judged: Judged) -> list[QueueRow]:
     """The first of them, with what was decided."""
     rows: list[QueueRow] = []
-    for item in items[:MOST_ROWS]:
+    for one in listed[:MOST_ROWS]:
+        item = one.item()
         own = judged.own(item.judged_at)
         others = tuple((one.reviewer, one.decision) for one in judged.others(item.judged_at))
         decision, note = (own.decision, own.note) if own else (None, "")
@@ -36,10 +90,13 @@ def rows_of(items: Sequence[Item], judged: Judged) -> list[QueueRow]:
     return rows
 
 
-def progress(items: Iterable[Item], judged: Judged) -> str:
+def progress(listed: Sequence[Listed], judged: Judged) -> str:
     """How many of them were judged by anybody, and how much of their harm."""
-    items = list(items)
-    done = [item for item in items if judged.own(item.judged_at) or judged.others(item.judged_at)]
-    harm, of = (sum(max(0.0, one.harm) for one in some if one.harm == one.harm) for some in (done, items))
-    text = f"{words.count(len(done))} of {words.count(len(items))} reviewed"
+    done = [one for one in listed if one.key in judged.of_places] if judged.of_places else []
+    harm, of = (sum([max(0.0, harm) for harm in harms if not isnan(harm)]) for harms in map(_harms, (done, listed)))
+    text = f"{words.count(len(done))} of {words.count(len(listed))} reviewed"
     return f"{text}, {100 * harm / of:.0f} % of the harm" if of else text
+
+
+def _harms(listed: Iterable[Listed]) -> list[float]:
+    return [one.harm for one in listed]

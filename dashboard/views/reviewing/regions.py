@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import words
-from dashboard.state import Result, counted_label, load_probability, stamp
+from dashboard.state import Result, counted_label, load_dataset, load_probability, stamp
 from dashboard.viewer import Place
 from dashboard.views.reviewing.items import Item
 from dashboard.views.reviewing.verdicts import REGION
-from segcore import reviews
+from segcore import measures, reviews
 from segcore.measures import boundary_distance, predicted_interior
 from segcore.stacks import Truth
 
@@ -59,7 +60,7 @@ def wrong_regions(
     found = []
     for missed in (True, False):
         mask = wrong & (truth.interior != missed)
-        numbers, _ = scipy.ndimage.label(mask, structure=np.ones((3, 3)))
+        numbers = measures.wrong_regions(mask)
         sizes = np.bincount(numbers.ravel())[1:]
         boxes = scipy.ndimage.find_objects(numbers)
         for at in np.argsort(-sizes, kind="stable")[:MOST_REGIONS].tolist():
@@ -78,15 +79,21 @@ def wrong_regions(
 
 def region_items(result: Result, threshold: float, tolerance: int, z: int | None, least_px: int) -> list[Item]:
     """Those of all evaluated slices, or of one, that have so many pixels at least."""
-    slices = result.evaluation.slices if z is None else (z,)
-    found = [
-        one
-        for index in slices
-        for one in _regions(str(result.folder.absolute()), stamp(result.folder), index, threshold, tolerance, result)
-        if one.pixels >= least_px
-    ]
+    found = [one for one in _all_of(result, threshold, tolerance, z) if one.pixels >= least_px]
     found.sort(key=lambda one: -one.pixels)
     return [_item(one, number) for number, one in enumerate(found, start=1)]
+
+
+def number_of_regions(result: Result, threshold: float, tolerance: int, z: int | None) -> int:
+    """How many they are of any size."""
+    return sum(1 for _ in _all_of(result, threshold, tolerance, z))
+
+
+def _all_of(result: Result, threshold: float, tolerance: int, z: int | None) -> Iterator[Region]:
+    # The labels of a corrected copy change as well.
+    folder, key = str(result.folder.absolute()), (stamp(result.folder), stamp(load_dataset(result.dataset).folder))
+    for index in result.evaluation.slices if z is None else (z,):
+        yield from _regions(folder, key, index, threshold, tolerance, result)
 
 
 @st.cache_resource(max_entries=2000, show_spinner=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,11 +62,20 @@ class Desk:
 
 def reviews_of(result: Result) -> Reviews:
     """The verdicts on the data of an evaluation."""
-    return Reviews(result.run.folder, str(result.facts.get("dataset_fingerprint", "")))
+    return Reviews(result.run.folder, fingerprint_of(result))
 
 
-def judged(result: Result, places: Sequence[Place]) -> Judged:
-    """The verdicts in force on these places; none, and a message on the page, where they cannot be read."""
+def fingerprint_of(result: Result) -> str:
+    """What verdicts are about: of a corrected copy the original, so that they outlive its corrections."""
+    facts = result.facts
+    return str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint", ""))
+
+
+def judged(result: Result, places: Iterable[Place]) -> Judged:
+    """The verdicts in force on these places; none, and a message on the page, where they cannot be read.
+
+    Places are looked at only where there are verdicts.
+    """
     reviewer = desk(result).reviewer
     reviews = reviews_of(result)
     try:
@@ -76,6 +85,7 @@ def judged(result: Result, places: Sequence[Place]) -> Judged:
         return Judged(reviewer=reviewer)
     if not latest:
         return Judged(reviewer=reviewer, other_data=len(others))
+    places = list(places)
     found = match(latest, places)
     of_places = {place.key: one for place, one in zip(places, found.of_places, strict=True) if one}
     # Regions of wrong pixels are others at every threshold, so these may well be there at another one.
@@ -132,7 +142,7 @@ def _taken(
         Verdict(
             place=place,
             dataset=result.dataset,
-            fingerprint=str(result.facts.get("dataset_fingerprint", "")),
+            fingerprint=fingerprint_of(result),
             reviewer=at.reviewer,
             decision=decision,
             note=change.note,
@@ -152,7 +162,7 @@ def verdicts_section(result: Result, found: Judged) -> None:
             "in another one, and are kept."
         )
     if found.other_data:
-        said.append(f"{words.count(found.other_data)} are about other images than these, and are kept.")
+        said.append(f"{words.count(found.other_data)} are about other images or labels than these, and are kept.")
     st.markdown(" ".join(said))
     if found.stale:
         st.dataframe(

@@ -16,7 +16,7 @@ import tifffile
 
 from dashboard.viewer import neurites as module
 from dashboard.viewer.layers import TILE, Layers, NotThere, open_layers
-from dashboard.viewer.neurites import KeptSlices, neurite_facts, numbers_tile
+from dashboard.viewer.neurites import neurite_facts, numbers_tile
 from dashboard.viewer.tiles import tile
 from dashboard.viewer.turns import Dropped, Wish
 from segcore.data import fetch, install, open_dataset
@@ -304,18 +304,6 @@ def counted(monkeypatch) -> list[int]:
 
     monkeypatch.setattr(module, "slice_numbers", count)
     return made
-
-
-def test_slices_are_kept_within_bounds(monkeypatch):
-    monkeypatch.setattr(module, "MOST_IN_MEMORY", 3 * 100)
-    kept, made = KeptSlices(), []
-
-    def get(name: str) -> None:
-        kept.get(name, lambda _: made.append(name) or module._Packed(facts=bytes(100)), Wish())
-
-    for name in "aabcdda":
-        get(name)
-    assert "".join(made) == "abcda"
 
 
 def test_a_slice_is_kept_packed(root):

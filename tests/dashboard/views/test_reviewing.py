@@ -21,6 +21,7 @@ from dashboard.views.reviewing import (
     Desk,
     Filter,
     Judged,
+    PlacesByName,
     event_items,
     progress,
     region_items,
@@ -81,8 +82,14 @@ def test_a_filter():
         (Filter(least_px=11), [merge, loop]),
         (Filter(slice=4), [split]),
         (Filter(slice=4, kind="merge"), []),
+        (Filter(least_harm=0.25), every),
+        (Filter(least_harm=0.2501), []),
     ):
         assert [one for one in every if wanted.holds(one)] == shown, wanted
+    # What nobody measured is not hidden, and what is worse than useless to undo is.
+    unknown, below = event(harm=float("nan")), event(harm=-0.1)
+    assert [one for one in (unknown, below) if Filter(least_harm=0.001).holds(one)] == [unknown]
+    assert [one for one in (unknown, below) if Filter().holds(one)] == [unknown, below]
 
 
 def test_what_is_said_of_an_event():
@@ -105,7 +112,9 @@ def test_what_is_said_of_an_event():
 
 
 def test_splits_and_merges_are_in_the_order_of_harm_and_show_whole_places(result):
-    items = event_items(result, Filter())
+    listed = event_items(result, Filter())
+    items = [one.item() for one in listed]
+    assert [(one.id, one.key, one.harm) for one in listed] == [(one.id, one.key, one.harm) for one in items]
     assert [item.harm for item in items] == sorted((item.harm for item in items), reverse=True)
     assert len({item.id for item in items}) == len(items) == len(result.evaluation.events) > 0
     assert len({item.judged_at.key for item in items}) == len(items)
@@ -116,7 +125,7 @@ def test_splits_and_merges_are_in_the_order_of_harm_and_show_whole_places(result
     # Without segments the numbers are of a prediction that is not kept.
     topology = replace(result.evaluation, events_at="topology")
     other = replace(result, evaluation=topology, folder=result.folder.with_name("another"))
-    assert all(item.place.segments == () for item in event_items(other, Filter()))
+    assert all(one.item().place.segments == () for one in event_items(other, Filter()))
 
 
 def test_rows_carry_what_was_decided(result):
@@ -126,6 +135,17 @@ def test_rows_carry_what_was_decided(result):
     first, second = rows_of(items, known)
     assert (first.decision, first.note, first.others) == ("model error", "because", (("Bo", "unsure"),))
     assert (second.decision, second.note, second.others) == (None, "", ())
+
+
+def test_places_are_found_by_their_names(result):
+    listed = event_items(result, Filter())
+    places = PlacesByName(listed)
+    assert {**places} == {one.id: one.judged_at for one in listed}
+    assert (len(places), places.get("merge-0-0-0")) == (len(listed), None)
+    assert [one.id for one in listed[1:3]] == [listed[1].id, listed[2].id]
+    splits = event_items(result, Filter(kind="split"))
+    assert [one.id for one in splits] == [one.id for one in listed if one.id.startswith("split")]
+    assert splits[-1].judged_at is event_items(result, Filter(kind="split"))[-1].judged_at
 
 
 def test_slices_are_in_the_order_of_their_harm(result):
@@ -296,7 +316,7 @@ def test_damaged_verdicts_do_not_take_the_page_with_them(result):
 
 
 def test_verdicts_of_places_that_are_gone_are_shown_and_taken_away(result):
-    gone = replace(event_items(result, Filter())[0], judged_at=Place(
+    gone = replace(event_items(result, Filter())[0].item(), judged_at=Place(
         kind="merge", slice=22, y=1, x=1, top=0, left=0, bottom=3, right=3
     ))  # fmt: skip
     reviews = Reviews(result.run.folder, result.facts["dataset_fingerprint"])
@@ -326,7 +346,9 @@ def test_every_list_can_be_judged(kind, result):
 
 
 def test_progress_counts_places_and_harm(result):
-    items = [replace(item, harm=harm) for item, harm in zip(event_items(result, Filter()), (0.3, 0.1), strict=False)]
+    items = [
+        replace(one.item(), harm=harm) for one, harm in zip(event_items(result, Filter()), (0.3, 0.1), strict=False)
+    ]
     assert progress(items, Judged()) == "0 of 2 reviewed, 0 % of the harm"
     own = verdict(result, items[0], "Ada")
     found = Judged(reviewer="Ada", of_places={items[0].judged_at.key: (own,)})

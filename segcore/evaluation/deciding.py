@@ -1,0 +1,88 @@
+"""What an evaluation says, in a few sentences for somebody who has to decide."""
+
+from __future__ import annotations
+
+import math
+
+from segcore.evaluation.baselines import all_interior
+from segcore.evaluation.measured import Evaluation, harm_by_slice, harm_of_first
+from segcore.measures import mean_over_slices
+
+_FIRST = 3
+
+
+def verdict(evaluation: Evaluation, *, which: str, validation_dice: float = math.nan) -> tuple[str, ...]:
+    """How well neurites are kept apart, where most is lost, which setting is for what, and how far it is from training.
+
+    Every sentence states numbers that were measured; what is not known is left out.
+
+    Args:
+        evaluation: of the slices in question.
+        which: what the slices are called, such as `test`.
+        validation_dice: pooled Dice of interior at 0.5 on the slices that chose the epoch; nan where unknown.
+
+    Returns:
+        Sentences of plain text, the most important one first.
+    """
+    number = len(evaluation.slices)
+    slices = f"{number} {which} slices" if number > 1 else f"{which} slice {evaluation.slices[0]}"
+    said = [_kept_apart(evaluation, slices), _most_harm(evaluation), _settings(evaluation)]
+    if not math.isnan(validation_dice):
+        here = float(evaluation.evidence.confusion(0.5).pooled().dice("interior"))
+        if not math.isnan(here):
+            said.append(
+                f"Dice of interior at threshold 0.5 is {here:.4f} here; it was {validation_dice:.4f} on the validation "
+                "slices, which chose the epoch."
+            )
+    return tuple(one for one in said if one)
+
+
+def _kept_apart(evaluation: Evaluation, slices: str) -> str:
+    at = {name: mean_over_slices([one.v_rand for one in scores]) for name, scores in evaluation.points.items()}
+    at = {name: value for name, value in at.items() if not math.isnan(value)}
+    segments = mean_over_slices([one.v_rand for one in evaluation.segments]) if evaluation.segments else math.nan
+    if math.isnan(segments) and not at:
+        return f"V_Rand is not defined on the {slices}: they have no neurites."
+    thresholds = ", ".join(f"{value:.3f} at {_threshold(evaluation, name)}" for name, value in at.items())
+    floor = all_interior(evaluation).v_rand
+    scale = "1 is perfect" + ("" if math.isnan(floor) else f", {floor:.3f} is one segment for everything")
+    if math.isnan(segments):
+        return f"V_Rand of the prediction is {thresholds}, mean over {slices} ({scale})."
+    return f"V_Rand of its segments is {segments:.3f}, mean over {slices} ({scale}); without them it is {thresholds}."
+
+
+def _threshold(evaluation: Evaluation, name: str) -> str:
+    return f"the {name} threshold {evaluation.thresholds[name]:.3f}"
+
+
+def _most_harm(evaluation: Evaluation) -> str:
+    events = evaluation.events
+    if not events:
+        return "No neurite was split or merged."
+    splits = sum(event.kind == "split" for event in events)
+    counted = f"{splits:,} splits and {len(events) - splits:,} merges"
+    harms = harm_by_slice(evaluation)
+    share = harm_of_first(evaluation, _FIRST)
+    if math.isnan(share) or not harms:
+        return f"There are {counted}."
+    worst = max(harms, key=lambda z: harms[z])
+    if len(events) <= _FIRST:
+        return f"There are {counted}; slice {worst} has the most harm."
+    of_all = f"Of {counted} the first {_FIRST} do {100 * share:.0f} % of all harm"
+    return f"{of_all}." if len(evaluation.slices) == 1 else f"{of_all}; slice {worst} has the most of it."
+
+
+def _settings(evaluation: Evaluation) -> str:
+    point = evaluation.segment_point
+    parts = []
+    if evaluation.segments and point is not None:
+        parts.append(f"segments (smoothing {point.smoothing_px:g} px, bias {point.bias:g}) to count neurites")
+    if "pixel" in evaluation.thresholds:
+        wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
+        parts.append(
+            f"{_threshold(evaluation, 'pixel')} to measure areas ({float(wrong.wrong_percent):.2f} % of the pixels "
+            f"wrong, {int(wrong.wrong_pixels):,})"
+        )
+    if "topology" in evaluation.thresholds:
+        parts.append(f"{_threshold(evaluation, 'topology')} for a mask that keeps neurites apart")
+    return f"Take {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}." if parts else ""

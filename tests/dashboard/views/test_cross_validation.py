@@ -1,0 +1,54 @@
+"""A run of a cross-validation on every page: what is said of it is true, and nothing asks for its network."""
+
+import shutil
+
+import pytest
+from folds import CONFIG, members
+from reading import bugs, opened, text_of
+
+from segcore.crossval import ensemble_of, make_plan
+
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "try_it")
+
+
+@pytest.fixture
+def ensemble(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.6, 0.5)] * 3)
+    return ensemble_of(plan, runs, cells)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens(page, ensemble):
+    test = opened(page, run=ensemble.name)
+    assert not bugs(test)
+    assert not test.error
+    assert "0 epochs" not in text_of(test)
+    assert "flatter." not in text_of(test)
+
+
+def test_the_overview_says_how_sure_its_means_are(ensemble):
+    text = text_of(opened("overview", run=ensemble.name))
+    assert "Cross-validation" in text
+    assert "12 slices in 3 folds." in text
+    assert "predictions of **3** U-Nets" in text
+    assert "not trained on it: 3 runs" in text
+
+
+def test_training_shows_the_curves_of_its_networks_as_far_as_they_are_here(ensemble, models_dir):
+    text = text_of(opened("training", run=ensemble.name))
+    assert "averages the predictions of 3 networks" in text
+    assert "net\\-fold\\-2" in text
+    shutil.rmtree(models_dir / "net-fold-1")
+    assert "the curves of 2 of them" in text_of(opened("training", run=ensemble.name))
+    for fold in (0, 2):
+        shutil.rmtree(models_dir / f"net-fold-{fold}")
+    assert "None of them is on this machine" in text_of(opened("training", run=ensemble.name))
+
+
+def test_try_it_offers_its_networks(ensemble, models_dir):
+    shutil.rmtree(models_dir / "net-fold-1")
+    test = opened("try_it", run=ensemble.name)
+    assert [button.key for button in test.main.button] == ["try net-fold-0", "try net-fold-2"]
+    test.button(key="try net-fold-2").click().run()
+    assert "none of its own" not in text_of(test)
