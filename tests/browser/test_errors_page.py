@@ -233,8 +233,11 @@ def test_another_bias_cuts_segments_anew_while_the_slider_moves(app, world, brow
     monkeypatch.setenv("SEGCORE_DATA_DIR", world.environment["SEGCORE_DATA_DIR"])
     neurites = true_neurites(open_dataset("sample").labels[25] > 0)
     probability = tifffile.imread(world.run / "evaluation/sample/probability.tif")[5]
+    settled(page)
+    wait_until(lambda: page.locator(".viewer").get_attribute("data-complete") == "true")
+    move = "(one, value) => { one.value = value; one.dispatchEvent(new Event('input')); }"
     for bias in (20, 80):
-        slider.evaluate("(one, value) => { one.value = value; one.dispatchEvent(new Event('input')); }", bias)
+        slider.evaluate(move, bias)
         score = score_segments(neurites, segments_of(probability, 2.0, bias / 100))
         text = f"0.{bias} · V_Rand {score.v_rand:.4f}, V_Info {score.v_info:.4f}"
         wait_until(lambda text=text: said.inner_text().startswith(text))
