@@ -59,5 +59,5 @@ def test_two_evaluations_at_once(run, accepted):
     assert json.loads(out) == expected
     assert times > 1
     assert sorted(path.name for path in (run / "evaluation").iterdir()) == ["tiny", "tiny@all"]
-    assert len(list((run / "evaluation/tiny@all").iterdir())) == 7
+    assert len(list((run / "evaluation/tiny@all").iterdir())) == 8
     assert accepted("runs").out.count("first") == 1
