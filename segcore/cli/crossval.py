@@ -17,7 +17,7 @@ from segcore.crossval import (
     read_results,
     train_members,
 )
-from segcore.data import open_dataset
+from segcore.data import Dataset, open_dataset
 from segcore.errors import ConfigError
 from segcore.evaluation import Evaluated
 from segcore.measures import Interval, mean_over_slices
@@ -34,7 +34,7 @@ def crossval(options: Any) -> None:
         folds=options.folds, seeds=options.seeds,
     )  # fmt: skip
     dataset = open_dataset(options.dataset)
-    other = None if options.against is None else _results(options.against)
+    other = None if options.against is None else _results(options.against, dataset)
     runs = train_members(plan, device=options.device, devices=options.devices, tell=log.info)
     run, ensemble, found = ensemble_of(plan, runs, dataset, progress=on_terminal())
     if options.json:
@@ -45,12 +45,7 @@ def crossval(options: Any) -> None:
     print(table(_uncertain(found), ("mean over slices", "mean", *_COLUMNS)))
     if other is not None:
         print()
-        rows = [
-            (said, _signed(difference(found, other, name)), _range(difference(found, other, name)),
-             _range(difference(found, other, name, block=BLOCK)))
-            for name, said in MEASURES.items()
-        ]  # fmt: skip
-        print(table(rows, (f"difference from {other.name}", "mean", *_COLUMNS[:2])))
+        print(table(_apart(found, other), (f"difference from {other.name}", "mean", *_COLUMNS[:2])))
     print()
     print(f"{run.name} has all {len(found.slices)} slices, each predicted by networks that never saw it.")
 
@@ -58,11 +53,18 @@ def crossval(options: Any) -> None:
 _COLUMNS = ("95 % interval, by slice", f"by blocks of {BLOCK}", "deviation of folds", "of seeds")
 
 
-def _results(name: str) -> CrossValidation:
+def _results(name: str, dataset: Dataset) -> CrossValidation:
+    """Those of another cross-validation of this dataset; if it is of none, that is told before anything is trained."""
     run = open_run(f"{name}-ensemble")
     found = read_results(run)
     if found is None:
         raise ConfigError("the run is no cross-validation", found=run.name, expected="the name of one that is complete")
+    if found.dataset_fingerprint != dataset.info.fingerprint:
+        raise ConfigError(
+            "the other cross-validation is of another dataset, or of other labels",
+            found=f"{found.dataset} {found.dataset_fingerprint[:12]}",
+            expected=f"{dataset.info.name} {dataset.info.fingerprint[:12]}",
+        )
     return found
 
 
@@ -87,17 +89,20 @@ def _of_ensemble(ensemble: Evaluated) -> dict[str, float]:
 
 
 def _uncertain(found: CrossValidation) -> list[tuple[str, ...]]:
-    return [
-        (
-            said,
-            _number(found.interval(name).mean),
-            _range(found.interval(name)),
-            _range(found.interval(name, block=BLOCK)),
-            _number(found.spread_over_folds(name)),
-            _number(found.spread_over_seeds(name)),
-        )
-        for name, said in MEASURES.items()
-    ]
+    rows: list[tuple[str, ...]] = []
+    for name, said in MEASURES.items():
+        by_slice, by_block = found.interval(name), found.interval(name, block=BLOCK)
+        spread = found.spread_over_folds(name), found.spread_over_seeds(name)
+        rows.append((said, _number(by_slice.mean), _range(by_slice), _range(by_block), *map(_number, spread)))
+    return rows
+
+
+def _apart(found: CrossValidation, other: CrossValidation) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, said in MEASURES.items():
+        by_slice, by_block = difference(found, other, name), difference(found, other, name, block=BLOCK)
+        rows.append((said, _signed(by_slice), _range(by_slice), _range(by_block)))
+    return rows
 
 
 def _number(value: float) -> str:
@@ -122,10 +127,8 @@ def _as_json(run: str, ensemble: Evaluated, found: CrossValidation, other: Cross
         ],
         "ensemble": {name: _defined(value) for name, value in _of_ensemble(ensemble).items()},
         "measures": {
-            name: {
-                "mean": _defined(found.interval(name).mean),
-                "by_slice": _ends(found.interval(name)),
-                f"by_blocks_of_{BLOCK}": _ends(found.interval(name, block=BLOCK)),
+            name: _interval_as_json(found.interval(name), found.interval(name, block=BLOCK))
+            | {
                 "deviation_of_folds": _defined(found.spread_over_folds(name)),
                 "deviation_of_seeds": _defined(found.spread_over_seeds(name)),
             }
@@ -134,19 +137,19 @@ def _as_json(run: str, ensemble: Evaluated, found: CrossValidation, other: Cross
         "difference": None
         if other is None
         else {
-            name: {
-                "mean": _defined(difference(found, other, name).mean),
-                "by_slice": _ends(difference(found, other, name)),
-                f"by_blocks_of_{BLOCK}": _ends(difference(found, other, name, block=BLOCK)),
-            }
+            name: _interval_as_json(difference(found, other, name), difference(found, other, name, block=BLOCK))
             for name in MEASURES
         },
     }
 
 
+def _interval_as_json(by_slice: Interval, by_block: Interval) -> dict[str, Any]:
+    return {
+        "mean": _defined(by_slice.mean),
+        "by_slice": [_defined(by_slice.low), _defined(by_slice.high)],
+        f"by_blocks_of_{BLOCK}": [_defined(by_block.low), _defined(by_block.high)],
+    }
+
+
 def _defined(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _ends(interval: Interval) -> list[float | None]:
-    return [_defined(interval.low), _defined(interval.high)]

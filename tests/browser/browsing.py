@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 # A busy machine is no failure.
 PATIENCE = 60_000
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 MAIN = '[data-testid="stMain"]'
+
+
+def sample_and_run(folder: Path, run: str) -> dict[str, str]:
+    """The synthetic sample and, under this name, a copy of the run on it that comes with the program, in a folder.
+
+    Returns:
+        the environment of programs that are to find them.
+    """
+    from segcore.data import fetch
+
+    environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}
+    shutil.copytree(APP.parents[1] / "models" / "sample-quick", folder / "models" / run)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        fetch("sample")
+    return environment
 
 
 def settled(page: Any) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 from scipy import ndimage
+
+from segcore.data import install
+from segcore.evaluation import score, write_evaluation
+from segcore.stacks import IGNORE, StackWriter, array_stack
 
 
 def cells(slices: int, height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,3 +28,33 @@ def cells(slices: int, height: int, width: int, seed: int) -> tuple[np.ndarray, 
         labels.append(np.where(interior, 255, 0).astype(np.uint8))
         predictions.append(np.rint(255 * probability).astype(np.uint8))
     return np.stack(images), np.stack(labels), np.stack(predictions)
+
+
+def evaluated_cells(root: Path) -> dict[str, Any]:
+    """A folder with datasets and a run `net` that was evaluated on all but the last, and by name what they are made of.
+
+    `cells` is small, `wide` has levels, `partly` too, and labels that are to be ignored in part; `bare` has none.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGCORE_DATA_DIR", str(root / "data"))
+        found: dict[str, Any] = {"root": root}
+        for name, shape in (("cells", (8, 300, 420)), ("wide", (2, 700, 1100)), ("partly", (1, 700, 1100))):
+            images, labels, predictions = cells(*shape, seed=1)
+            if name == "partly":
+                labels[:, :, 300:800] = IGNORE
+            install(name, array_stack(images), array_stack(labels), voxel_size_nm=(50, 4, 4))
+            folder = root / f"models/net/evaluation/{name}"
+            folder.mkdir(parents=True)
+            path = root / f"{name}.tif"
+            with StackWriter(path, height=shape[1], width=shape[2], slices=shape[0]) as writer:
+                for page in predictions:
+                    writer.write(page)
+            slices = range(shape[0])
+            scored = score(
+                path, root / f"data/{name}/labels.tif", slices=slices, names=[str(z) for z in slices],
+                thresholds={"pixel": 0.5}, workers=1,
+            )  # fmt: skip
+            write_evaluation(folder, scored, {}, probability=path)
+            found[name] = (images, labels, predictions, scored.evidence)
+        install("bare", array_stack(cells(2, 90, 120, seed=2)[0]))
+    return found

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from browsing import PATIENCE, settled
+from viewing import Page
 
 REPOSITORY = Path(__file__).parents[2]
 ARTEFACTS = REPOSITORY / "artefacts"
@@ -145,6 +146,41 @@ def streamlit_server(app: Path, folder: Path, **environment: str) -> Iterator[Ad
         finally:
             server.terminate()
             server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def address(request, serve) -> Iterator[Address]:
+    """A page with nothing but the viewer, the `APP` of a test file, over the folder of its `world`."""
+    root = request.getfixturevalue("world")["root"]
+    folders = {"SEGCORE_DATA_DIR": str(root / "data"), "SEGCORE_MODELS_DIR": str(root / "models")}
+    with serve(request.module.APP, root, **folders) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(context_of, address):
+    """Opens that page; `before` is given it while it is empty, to come between it and the server."""
+    pages = []
+
+    def opened(
+        query: str = "",
+        *,
+        width: int = 1280,
+        theme: str = "light",
+        before: Callable[[object], None] = lambda page: None,
+        **options: object,
+    ) -> Page:
+        options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme} | options
+        page = context_of(**options).new_page()
+        before(page)
+        pages.append(Page(page, address, query))
+        return pages[-1]
+
+    yield opened
+    errors = [error for page in pages for error in page.errors]
+    for page in pages:
+        page.page.close()
+    assert errors == []
 
 
 @pytest.fixture(scope="session")

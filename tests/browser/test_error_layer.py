@@ -94,29 +94,6 @@ def world(tmp_path_factory: pytest.TempPathFactory):
     return found
 
 
-@pytest.fixture(scope="module")
-def address(world, serve):
-    root = world["root"]
-    with serve(APP, root, SEGCORE_DATA_DIR=str(root / "data"), SEGCORE_MODELS_DIR=str(root / "models")) as found:
-        yield found
-
-
-@pytest.fixture
-def open_page(context_of, address):
-    pages = []
-
-    def opened(query: str = "", *, width: int = 1280, theme: str = "light") -> Page:
-        context = context_of(viewport={"width": width, "height": 900}, color_scheme=theme)
-        pages.append(Page(context.new_page(), address, query))
-        return pages[-1]
-
-    yield opened
-    errors = [error for page in pages for error in page.errors]
-    for page in pages:
-        page.page.close()
-    assert errors == []
-
-
 def legend(page: Page) -> dict[str, str]:
     spans = page.root.locator("[data-part]").all()
     return {span.get_attribute("data-part"): span.locator("b").inner_text() for span in spans}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from browsing import APP, PATIENCE, settled, wait_until
+from browsing import APP, PATIENCE, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -15,15 +14,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """The synthetic sample and a copy of the run on it that comes with the program."""
-    from segcore.data import fetch
-
     folder = tmp_path_factory.mktemp("reviewing")
-    environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}
-    shutil.copytree(APP.parents[1] / "models" / "sample-quick", folder / "models" / "judged")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        fetch("sample")
+    environment = sample_and_run(folder, "judged")
     return SimpleNamespace(folder=folder, environment=environment, run=folder / "models" / "judged")
 
 

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from browsing import APP, settled, wait_until
+from browsing import APP, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -39,17 +39,15 @@ def app(tmp_path_factory, serve):
     """The app over the synthetic sample and a copy of the run on it that comes with the program."""
     pytest.importorskip("streamlit", reason="streamlit is not installed")
 
-    from segcore.data import fetch
+    from segcore.data import open_dataset
     from segcore.runs import open_run
 
     folder = tmp_path_factory.mktemp("pages")
-    environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}
-    shutil.copytree(APP.parents[1] / "models" / "sample-quick", folder / "models" / "pages-run")
+    environment = sample_and_run(folder, "pages-run")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        dataset = fetch("sample")[0]
-        run = open_run("pages-run")
+        dataset, run = open_dataset("sample"), open_run("pages-run")
     with serve(APP, folder, **environment) as address:
         yield SimpleNamespace(
             address=address,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from types import SimpleNamespace
 
 import pytest
-from browsing import APP, wait_until
+from browsing import APP, sample_and_run, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -18,16 +17,8 @@ LOADED = "(one) => one.complete && one.naturalWidth > 0"
 def app(tmp_path_factory, serve):
     """The app over the synthetic sample and a copy of the run on it that comes with the program."""
     pytest.importorskip("streamlit", reason="streamlit is not installed")
-    from segcore.data import fetch
-
     folder = tmp_path_factory.mktemp("pictured")
-    environment = {"SEGCORE_DATA_DIR": str(folder / "data"), "SEGCORE_MODELS_DIR": str(folder / "models")}
-    shutil.copytree(APP.parents[1] / "models" / "sample-quick", folder / "models" / "judged")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        fetch("sample")
-    with serve(APP, folder, **environment) as address:
+    with serve(APP, folder, **sample_and_run(folder, "judged")) as address:
         yield SimpleNamespace(address=address, folder=folder)
 
 

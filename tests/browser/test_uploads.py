@@ -60,7 +60,8 @@ def workers(app):
 
 
 def left_in(folder):
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """Files of a folder that others write to and empty meanwhile (`rglob` fails when one goes under it)."""
+    return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
 # --- import -----------------------------------------------------------------------------------

@@ -78,28 +78,13 @@ def world(tmp_path_factory: pytest.TempPathFactory):
     return found
 
 
-@pytest.fixture(scope="module")
-def address(world, serve):
-    root = world["root"]
-    with serve(APP, root, SEGCORE_DATA_DIR=str(root / "data"), SEGCORE_MODELS_DIR=str(root / "models")) as found:
-        yield found
-
-
 @pytest.fixture
-def open_page(context_of, address):
-    pages = []
-
+def open_page(open_page):
     def opened(theme: str = "light", width: int = 1280, **query: object) -> Page:
-        context = context_of(viewport={"width": width, "height": 900}, color_scheme=theme)
         text = {name: json.dumps(value) if name == "places" else str(value) for name, value in query.items()}
-        pages.append(Page(context.new_page(), address, urllib.parse.urlencode(text)))
-        return pages[-1]
+        return open_page(urllib.parse.urlencode(text), width=width, theme=theme)
 
-    yield opened
-    errors = [error for page in pages for error in page.errors]
-    for page in pages:
-        page.page.close()
-    assert errors == []
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+STEP = 1.5
+"""Of the zoom keys."""
+
 
 class Page:
     """The viewer on a page, and everything that went wrong there."""

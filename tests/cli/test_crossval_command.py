@@ -6,7 +6,9 @@ import pytest
 from waiting import all_ended
 
 from segcore.cli.grammar import main
+from segcore.data import install
 from segcore.runs import open_run
+from segcore.stacks import array_stack
 
 COMMAND = [
     "crossval", "cells", "--preset", "quick", "--folds", "2", "--name", "net", "--device", "cpu",
@@ -22,7 +24,7 @@ def queue(models_dir, cells, monkeypatch):
         yield queue
 
 
-def test_from_nothing_to_a_table_and_again_without_training(queue, capsys):
+def test_from_nothing_to_a_table_and_again_without_training(queue, cell_stack, models_dir, capsys):
     assert main(COMMAND) == 0
     printed = capsys.readouterr()
     assert "net-ensemble has all 12 slices" in printed.out
@@ -37,6 +39,13 @@ def test_from_nothing_to_a_table_and_again_without_training(queue, capsys):
     assert values["measures"]["wrong_percent"]["deviation_of_seeds"] is None
     # Other settings under the same name.
     assert main([*COMMAND, "train.learning_rate=0.5"]) == 2
+    # What cannot be compared is told before anything is trained.
+    images, labels = cell_stack
+    install("others", array_stack(images[::-1]), array_stack(labels[::-1]))
+    capsys.readouterr()
+    assert main(["crossval", "others", "--name", "later", "--device", "cpu", "--against", "net"]) == 2
+    assert "of another dataset, or of other labels; found cells" in capsys.readouterr().err
+    assert not list(models_dir.glob("later*"))
 
 
 def test_what_would_fail_at_once_leaves_nothing(queue, models_dir):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,41 +10,18 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
-from dashboard.state import Result, corrections, measures_at
+from dashboard.state import corrections, measures_at
 from dashboard.views.reviewing import Filter, event_items, region_items, slice_items
 from dashboard.views.reviewing.corrected import scores_of
 from dashboard.views.reviewing.correcting import bench, wrong_at
-from segcore.data import Correction, add_correction, correct, corrections_of, fetch, install, open_dataset, runs_of
-from segcore.evaluation import read_evaluation, scores_with, stored_scores
+from segcore.data import Correction, add_correction, correct, corrections_of, install, open_dataset, runs_of
+from segcore.evaluation import scores_with, stored_scores
 from segcore.reviews import Place, Reviews, Verdict
-from segcore.runs import open_run
 from segcore.stacks import IGNORE, array_stack
 
 COPY = "sample-corrected"
 KEY = "errors queue judged sample"
-SHIPPED = Path(__file__).parents[3] / "models" / "sample-quick"
 IGNORING, OTHER, UNDO = "correcting ignore", "correcting other", "correcting undo"
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """The synthetic sample, made once."""
-    folder = tmp_path_factory.mktemp("sample")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGCORE_DATA_DIR", str(folder))
-        fetch("sample")
-    return folder / "sample"
-
-
-@pytest.fixture
-def result(sample, data_dir, models_dir):
-    """A copy of the run on it that comes with the program."""
-    shutil.copytree(sample, data_dir / "sample")
-    shutil.copytree(SHIPPED, models_dir / "judged")
-    run = open_run("judged")
-    folder = run.evaluation("sample")
-    evaluation, facts = read_evaluation(folder)
-    return Result(run=run, dataset="sample", part="test", evaluation=evaluation, facts=facts, summary={}, folder=folder)
 
 
 def regions(result):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -12,29 +11,13 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
-from segcore.data import fetch
-from segcore.evaluation import harm_by_slice, read_evaluation
+from segcore.evaluation import harm_by_slice
 from segcore.measures import last_membrane_value
-
-SHIPPED = Path(__file__).parents[3] / "models" / "sample-quick"
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """The synthetic sample, made once."""
-    folder = tmp_path_factory.mktemp("listed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGCORE_DATA_DIR", str(folder))
-        fetch("sample")
-    return folder / "sample"
 
 
 @pytest.fixture
-def evaluation(sample, data_dir, models_dir):
-    """That of a copy of the run on it that comes with the program."""
-    shutil.copytree(sample, data_dir / "sample")
-    shutil.copytree(SHIPPED, models_dir / "judged")
-    return read_evaluation(models_dir / "judged" / "evaluation" / "sample")[0]
+def evaluation(result):
+    return result.evaluation
 
 
 def queue_data(block):

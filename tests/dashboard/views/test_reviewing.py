@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
 from dashboard.queue import Decided, Named
-from dashboard.state import Result, measures_at
+from dashboard.state import measures_at
 from dashboard.views.reviewing import (
     Desk,
     Filter,
@@ -31,36 +29,13 @@ from dashboard.views.reviewing import (
 )
 from dashboard.views.reviewing.events import said, title
 from dashboard.views.reviewing.regions import wrong_regions
-from segcore.data import fetch, open_dataset
-from segcore.evaluation import events_by_harm, harm_by_slice, read_evaluation
+from segcore.data import open_dataset
+from segcore.evaluation import events_by_harm, harm_by_slice
 from segcore.measures import Event
 from segcore.reviews import Place, Reviews, Verdict
-from segcore.runs import open_run
 from segcore.stacks import IGNORE
 
 KEY = "errors queue judged sample"
-SHIPPED = Path(__file__).parents[3] / "models" / "sample-quick"
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """The synthetic sample, made once."""
-    folder = tmp_path_factory.mktemp("sample")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEGCORE_DATA_DIR", str(folder))
-        fetch("sample")
-    return folder / "sample"
-
-
-@pytest.fixture
-def result(sample, data_dir, models_dir):
-    """A copy of the run on it that comes with the program, which splits and merges neurites."""
-    shutil.copytree(sample, data_dir / "sample")
-    shutil.copytree(SHIPPED, models_dir / "judged")
-    run = open_run("judged")
-    folder = run.evaluation("sample")
-    evaluation, facts = read_evaluation(folder)
-    return Result(run=run, dataset="sample", part="test", evaluation=evaluation, facts=facts, summary={}, folder=folder)
 
 
 def event(kind="merge", **changes):
