@@ -64,6 +64,8 @@ def about_result(result: Result) -> None:
         )
     elif result.run.info.members:
         averaged(result.run)
+    elif result.run.info.outside is not None:
+        outside(result.run)
     elif facts.get("chosen_on"):
         st.warning(
             f"**These figures flatter.** {_what_was_chosen(result.run)} chosen on {_slices(len(facts['chosen_on']))} "
@@ -158,6 +160,8 @@ def about_run(run: Run) -> None:
         st.error(" ".join(said), icon=":material/warning:")
     if run.info.members:
         averaged(run)
+    elif run.info.outside is not None:
+        outside(run)
     elif audit.chosen_on:
         st.warning(
             f"**Test figures flatter.** {_what_was_chosen(run)} chosen on {_slices(len(audit.chosen_on))} "
@@ -186,6 +190,22 @@ def averaged(run: Run) -> None:
     )
 
 
+def outside(run: Run) -> None:
+    """What is known of a prediction that another program made, and what is not."""
+    about = run.info.outside
+    if about is None:
+        return
+    said = f"What another program predicted, from {words.plain(about.source)}: {words.plain(about.read_as)}."
+    if about.trained_on_known:
+        st.info(said, icon=":material/input:")
+    else:
+        st.warning(
+            f"{said} **Nobody said which slices its method was trained on**, so these figures may be of slices that it "
+            "learned from.",
+            icon=":material/input:",
+        )
+
+
 def _what_was_chosen(run: Run) -> str:
     if run.inherited.validated:
         return "The epoch and the thresholds of this run, or of one whose weights it began with, were"
@@ -202,6 +222,8 @@ def mark(result: Result) -> str:
     marks = []
     if result.leaks:
         marks.append(":red-badge[:material/warning: leaks]")
+    elif result.run.info.outside is not None and not result.run.info.outside.trained_on_known:
+        marks.append(":orange-badge[training unknown]")
     elif result.facts.get("chosen_on") and not result.run.info.members:
         marks.append(":orange-badge[flatters]")
     if result.facts.get("synthetic"):

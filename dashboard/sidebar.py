@@ -36,18 +36,20 @@ from segcore.storage import read_only
 
 OWN_DATA = ("data", "augmentation")
 """Pages about a dataset, whether or not a run was evaluated on it."""
-WITHOUT_SLICE = ("", "confusion", "errors", "training", "try_it")
+WITHOUT_SLICE = ("", "compare", "confusion", "errors", "training", "try_it")
 """Pages that show no slice, or more than one, or choose it in their viewer; the Overview's path is empty."""
-WITHOUT_THRESHOLD = (*OWN_DATA, "errors", "training", "try_it")
+WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
-KEPT = {"data": ("section",), "errors": ("event",)}
+KEPT = {"compare": ("with",), "data": ("section",), "errors": ("event",)}
 """What else a page keeps in the address."""
 
 
 def run_app() -> None:
     """Draws the app for one run of the script."""
-    st.set_page_config(page_title="segcore", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(Path(__file__).with_name("page.css"))
+    here = Path(__file__).parent
+    st.set_page_config(page_icon=str(here / "icon.svg"), layout="wide")
+    st.html(here / "page.css")
+    st.logo(here / "wordmark.svg", icon_image=here / "icon.svg")
     read_address()
     page = st.navigation(
         [
@@ -57,6 +59,7 @@ def run_app() -> None:
     )
     with notices.guarded():
         selection = _choose(page.url_path)
+        st.set_page_config(page_title=f"{page.title} · {selection.run.name if selection.run else 'segcore'}")
         set_current(selection)
         write_address(selection, keep=KEPT.get(page.url_path, ()))
         page.run()
@@ -67,6 +70,8 @@ def _choose(page: str) -> Selection:
         run = _run()
         name, info = _dataset(run, needs_data=page in OWN_DATA)
         result = _part(run, name)
+        if result is not None and notices.collapsed(result):
+            st.error("The model collapsed: see the Overview.", icon=":material/error:")
         z = _slice(info, result, whole_stack=page in OWN_DATA, shown=page not in WITHOUT_SLICE)
         threshold, tolerance = _threshold(run, result, shown=page not in WITHOUT_THRESHOLD)
         _training(run, info)

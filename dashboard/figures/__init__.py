@@ -6,13 +6,20 @@ Plotly is imported when the first chart is drawn. May use: words."""
 from dashboard.figures.along_stack import grey_chart, slice_chart, split_chart
 from dashboard.figures.by_epoch import epoch_chart, learning_curves
 from dashboard.figures.by_setting import ScoreCurve, setting_chart
-from dashboard.figures.by_threshold import THRESHOLDS, calibration_chart, precision_recall_chart, threshold_chart
-from dashboard.figures.colours import BLUE, GREEN, GREY, PART_COLOURS, VERMILION
+from dashboard.figures.by_threshold import (
+    THRESHOLDS,
+    calibration_chart,
+    neurites_chart,
+    precision_recall_chart,
+    threshold_chart,
+)
+from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION
 from dashboard.figures.confusion_table import confusion_tables
 from dashboard.figures.error_parts import error_parts_chart
 from dashboard.figures.layout import error_legend, show_chart, swatches
 from dashboard.figures.network import network_chart
 from dashboard.figures.pictures import (
+    changes_overlay,
     coarse_error_overlay,
     error_overlay,
     mask_picture,
@@ -27,6 +34,8 @@ from dashboard.figures.zoom import keep_zoom, watch_zoom
 
 __all__ = [
     "BLUE",
+    "BROKEN",
+    "FIXED",
     "GREEN",
     "GREY",
     "PART_COLOURS",
@@ -34,6 +43,7 @@ __all__ = [
     "VERMILION",
     "ScoreCurve",
     "calibration_chart",
+    "changes_overlay",
     "coarse_error_overlay",
     "confusion_tables",
     "epoch_chart",
@@ -46,6 +56,7 @@ __all__ = [
     "mask_picture",
     "membrane_overlay",
     "network_chart",
+    "neurites_chart",
     "notebook_pictures",
     "picture_file",
     "precision_recall_chart",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.figures.colours import BLUE, FALSE, GREEN, GREY, MISSED, PINK
+from dashboard.figures.colours import BLUE, FALSE, GREEN, GREY, MISSED, NEURITES, PINK
 from dashboard.figures.layout import laid_out, plotly
 from segcore.measures import (
+    CHALLENGE_THRESHOLDS,
     Calibration,
     ClassName,
     Confusion,
@@ -54,10 +55,7 @@ def threshold_chart(
                 marker={"symbol": "star", "size": 12, "color": colour, "line": {"width": 1, "color": GREY}},
                 hovertemplate="best on these slices, threshold %{x:.3f}: %{y:.4f}<extra></extra>",
             )  # fmt: skip
-    _mark(figure, chosen, f"chosen {chosen:.3f}", "solid", row=1, left=chosen > 0.75)
-    others = {name: value for name, value in points.items() if abs(value - chosen) > 0.004}
-    for name, value in others.items():
-        _mark(figure, value, name, "dash", row=0, left=value == min(others.values()) and value > 0.2)
+    _marks(figure, chosen, points)
     figure.update_xaxes(title="threshold on the probability of interior", range=[0, 1])
     figure.update_yaxes(title=unit, rangemode="tozero")
     middle = found.wrong_percent[5:-5]
@@ -65,6 +63,50 @@ def threshold_chart(
         # Calling everything membrane is so wrong that the rest would be a flat line.
         figure.update_yaxes(range=[0, max(1.0, 1.05 * float(np.nanmax(middle)))])
     return laid_out(figure, title).update_layout(margin_t=74)
+
+
+def neurites_chart(
+    v_rand: Sequence[float],
+    v_info: Sequence[float],
+    *,
+    chosen: float,
+    points: Mapping[str, float],
+    segments: tuple[float, float] | None,
+) -> go.Figure:
+    """How well neurites are kept apart by threshold, on the axis of `threshold_chart` and with its marks.
+
+    Args:
+        v_rand, v_info: at each of the challenge's thresholds.
+        chosen: the threshold that is looked at.
+        points: thresholds with a name.
+        segments: V_Rand and V_Info of the segments, which know no threshold; None where there are none.
+    """
+    figure = plotly().Figure()
+    for at, (name, values, dash) in enumerate((("V_Rand", v_rand, "solid"), ("V_Info", v_info, "dot"))):
+        line = {"color": NEURITES, "dash": dash, "width": 2.5}
+        figure.add_scatter(
+            x=list(CHALLENGE_THRESHOLDS), y=list(values), name=name, mode="lines+markers", line=line,
+            marker={"size": 5}, hovertemplate=f"threshold %{{x:.2f}}: %{{y:.4f}}<extra>{name}</extra>",
+        )  # fmt: skip
+        if segments is not None:
+            value = segments[at]
+            figure.add_scatter(
+                x=[0, 1], y=[value, value], name=f"{name} of segments: {value:.3f}", mode="lines",
+                line=line | {"color": GREY, "width": 1.5},
+                hovertemplate=f"{name} of segments: {value:.4f}, at no threshold<extra></extra>",
+            )  # fmt: skip
+    _marks(figure, chosen, points)
+    figure.update_xaxes(title="threshold on the probability of interior", range=[0, 1])
+    figure.update_yaxes(title="score, 0 to 1", range=[None, 1.005])
+    return laid_out(figure, "Neurites kept apart and together, by threshold").update_layout(margin_t=74)
+
+
+def _marks(figure: go.Figure, chosen: float, points: Mapping[str, float]) -> None:
+    """The chosen threshold, and those with a name that are elsewhere."""
+    _mark(figure, chosen, f"chosen {chosen:.3f}", "solid", row=1, left=chosen > 0.75)
+    others = {name: value for name, value in points.items() if abs(value - chosen) > 0.004}
+    for name, value in others.items():
+        _mark(figure, value, name, "dash", row=0, left=value == min(others.values()) and value > 0.2)
 
 
 def _mark(figure: go.Figure, x: float, text: str, dash: str, *, row: int, left: bool) -> None:

@@ -3,6 +3,7 @@
 In: names, the address, the session. Out: runs, datasets, evaluations and what follows from them; a `Selection`; ways
 to other pages. May use: viewer, figures."""
 
+from dashboard.state.comparisons import comparison
 from dashboard.state.datasets import (
     broken_datasets,
     copies_of,
@@ -24,6 +25,7 @@ from dashboard.state.evaluations import (
     pooled_evidence,
     sweep_thresholds,
 )
+from dashboard.state.headlines import headline
 from dashboard.state.navigation import COMPARED, PAGES, compare, look_at, view
 from dashboard.state.runs import broken_runs, latest_run, leak_audit, load_history, load_run, names_of_runs
 from dashboard.state.selection import (
@@ -53,6 +55,7 @@ __all__ = [
     "choose_run",
     "chosen",
     "compare",
+    "comparison",
     "copies_of",
     "corrections",
     "counted_label",
@@ -61,6 +64,7 @@ __all__ = [
     "error_picture",
     "evaluated_parts",
     "grey_histogram",
+    "headline",
     "latest_run",
     "leak_audit",
     "load_dataset",

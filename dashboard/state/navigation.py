@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
-from dashboard.state.selection import choose_run
+from dashboard.state.selection import choose, choose_run
 
 # Not `pages`: Streamlit takes a folder of that name beside the script for a list of pages of its own.
 VIEWS = Path(__file__).parents[1] / "views"
@@ -18,6 +18,7 @@ PAGES = (
     ("training", "Training", ":material/show_chart:"),
     ("errors", "Errors", ":material/bug_report:"),
     ("confusion", "Confusion matrix", ":material/grid_on:"),
+    ("compare", "Compare", ":material/compare_arrows:"),
     ("try_it", "Try it", ":material/upload_file:"),
 )
 COMPARED = "training others"
@@ -29,9 +30,11 @@ def view(name: str) -> Path:
     return VIEWS / f"{name}.py"
 
 
-def look_at(run: str, page: str) -> NoReturn:
-    """Chooses a run and goes to a page."""
+def look_at(run: str, page: str, *, dataset: str | None = None) -> NoReturn:
+    """Chooses a run, and what it was measured on if that is said, and goes to a page."""
     choose_run(run)
+    if dataset is not None:
+        choose(dataset=dataset)
     st.switch_page(view(page))
 
 

@@ -3,7 +3,7 @@
 In: the queue of jobs, runs, and what is typed and clicked. Out: what the sidebar and the pages draw of them.
 May use: notices, state."""
 
-from dashboard.trainings.actions import go_on_button
+from dashboard.trainings.actions import evaluate_button, go_on_button
 from dashboard.trainings.card import JOBS_STYLE
 from dashboard.trainings.form import FORM_STYLE, open_form, show_form
 from dashboard.trainings.live import how_far, how_it_ended, show_log
@@ -13,6 +13,7 @@ from dashboard.trainings.unevaluated import needs_result, offer_evaluation
 __all__ = [
     "FORM_STYLE",
     "JOBS_STYLE",
+    "evaluate_button",
     "go_on_button",
     "how_far",
     "how_it_ended",

@@ -38,8 +38,7 @@ def go_on_button(run: Run, label: str) -> bool:
     if read_only():
         return False
     if (job := _open_job(run.name)) is not None:
-        waits = "waits in the queue" if job.state == "waiting" else "is being worked on"
-        st.info(f"It {waits}; the sidebar shows how far it is.", icon=":material/hourglass_top:")
+        _said_of(job)
         return True
     # The same for every click, so that a double click, and a second visitor's, change nothing; another one after each
     # job, for one that was killed leaves the run as it found it.
@@ -51,6 +50,36 @@ def go_on_button(run: Run, label: str) -> bool:
     )  # fmt: skip
     mistake("page")
     return True
+
+
+def evaluate_button(run: Run, dataset: str) -> bool:
+    """A button that puts measuring a run on a dataset into the queue; says instead that the run is busy.
+
+    False, without a button, where it cannot be measured there.
+    """
+    if read_only():
+        return False
+    if (job := _open_job(run.name)) is not None:
+        _said_of(job)
+        return True
+    try:
+        JobQueue().check_evaluation(run.name, dataset)
+    except SegcoreError:
+        return False
+    latest = max((job.number for job in JobQueue().jobs() if job.run == run.name), default=0)
+    st.button(
+        f"Evaluate {words.plain(run.name)} on {words.plain(dataset)}", key=f"evaluate {run.name} {dataset}",
+        icon=":material/checklist:", on_click=act, args=("page", JobQueue().evaluate, run.name, dataset),
+        kwargs={"token": f"evaluate {run.name} on {dataset} after job {latest}"},
+        help="Measures what the run predicts against the labels, in the background.",
+    )  # fmt: skip
+    mistake("page")
+    return True
+
+
+def _said_of(job: Job) -> None:
+    waits = "waits in the queue" if job.state == "waiting" else "is being worked on"
+    st.info(f"Run {words.plain(job.run)} {waits}; the sidebar shows how far it is.", icon=":material/hourglass_top:")
 
 
 def _open_job(run: str) -> Job | None:

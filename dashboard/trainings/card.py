@@ -1,4 +1,4 @@
-"""One training in the sidebar: its figures, its place in the queue, or how it ended, and the buttons beside that."""
+"""One job in the sidebar: its figures, its place in the queue, or how it ended, and the buttons beside that."""
 
 from __future__ import annotations
 
@@ -43,21 +43,25 @@ padding:1px 0;font-size:.8rem}
 
 
 def alive_buttons(job: Job) -> None:
-    """Stops it, or goes to its curves."""
+    """Stops it, or goes to the curves of a training."""
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Stopping …" if job.stop or job.concluding else "Stop", key=f"stop {job.number}",
             icon=":material/stop_circle:", disabled=job.stop or job.concluding, on_click=act,
             args=(PLACE, JobQueue().stop, job.number),
-            help="Ends it within seconds. Its best weights so far are kept and evaluated, and it can be resumed.",
+            help="Ends it within seconds. Nothing is kept of it; the run stays as it is." if job.task == "evaluate"
+            else "Ends it within seconds. Its best weights so far are kept and evaluated, and it can be resumed.",
         )  # fmt: skip
-        there = latest_run(job.run) is not None
+        there = job.task != "evaluate" and latest_run(job.run) is not None
         if there and st.button("Watch", key=f"watch {job.number}", icon=":material/show_chart:"):
             look_at(job.run, "training")
 
 
 def figures(job: Job) -> list[str]:
     """How far a job is, as HTML."""
+    if job.task == "evaluate":
+        said = "stopping" if job.stop else f"evaluating on {_text(job.dataset)}"
+        return [_line(_name(job)), _line(said)]
     progress, history = _followed(latest_run(job.run))
     left = seconds_left(history, progress) if job.state == "training" and not job.stop else None
     share = 0.0 if progress is None or job.state == "starting" else progress.share
@@ -112,7 +116,8 @@ def over_card(job: Job, chosen: str | None) -> None:
     mark, colour = _MARKS[job.state]
     with st.container(gap=None, key=f"over {job.number}"):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
-            best = f"Dice {run.info.best_dice:.3f}" if run is not None and run.info.best_epoch else ""
+            trained = job.task != "evaluate" and run is not None and run.info.best_epoch
+            best = f"Dice {run.info.best_dice:.3f}" if run is not None and trained else ""
             st.html(_line(_name(job), best), width="stretch")
             _icon("remove", job, ":material/close:", "Take it off this list; the run stays", JobQueue().remove)
         ending = f'<span style="color:{colour}">{mark}</span> {_text(_ending(job, run))}'
@@ -125,16 +130,17 @@ def over_card(job: Job, chosen: str | None) -> None:
 
 def _follow_ups(job: Job, run: Run | None, chosen: str | None) -> None:
     if job.state != "finished":
+        evaluates = job.task == "evaluate"
+        help_text = "Goes on from the last whole epoch." if run else "Begins anew: there is nothing yet to go on from."
         st.button(
-            "Retry" if job.state == "failed" else "Resume", key=f"again {job.number}", type="tertiary",
+            "Retry" if job.state == "failed" or evaluates else "Resume", key=f"again {job.number}", type="tertiary",
             on_click=act, args=(PLACE, JobQueue().again, job.number),
-            kwargs={"token": f"again {job.number}"},
-            help="Goes on from the last whole epoch." if run else "Begins anew: there is nothing yet to go on from.",
+            kwargs={"token": f"again {job.number}"}, help="Measures it from the beginning." if evaluates else help_text,
         )  # fmt: skip
     if run is not None:
         page = "errors" if run.evaluations() else "training"
         if st.button("Open", key=f"open {job.number}", type="tertiary"):
-            look_at(job.run, page)
+            look_at(job.run, page, dataset=job.dataset if job.task == "evaluate" else None)
         other = job.started_from or chosen
         if other and other != job.run and run.history_csv.exists() and latest_run(other) is not None:
             whose = "whose weights it began with" if job.started_from else "that is chosen above"
@@ -166,6 +172,8 @@ _MARKS = {
 
 
 def _ending(job: Job, run: Run | None) -> str:
+    if job.task == "evaluate":
+        return f"evaluated on {job.dataset}" if job.state == "finished" else f"evaluation on {job.dataset} {job.state}"
     if run is None:
         return f"{job.state} before it began" if job.state == "stopped" else job.state
     if job.state == "finished":

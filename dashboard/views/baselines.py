@@ -18,24 +18,22 @@ _SHIPPED = "isbi2012-standard"
 
 
 def baselines_section(result: Result) -> None:
-    """A row for each: wrong pixels, Dice of interior, V_Rand."""
+    """A row for each: wrong pixels, Dice of interior, V_Rand, V_Info."""
     evaluation = result.evaluation
     rows = {
         f"this run, {name} threshold {threshold:.3f}": _at(evaluation, name)
         for name, threshold in evaluation.thresholds.items()
     }
     if evaluation.segments:
-        rows["this run, segments"] = Baseline(
-            wrong_percent=math.nan, dice_interior=math.nan, v_rand=_mean(evaluation.segments)
-        )
+        rows["this run, segments"] = _of_segments(evaluation)
     rows |= _shipped(result)
     rows["everything called interior"] = all_interior(evaluation)
     rows["every true boundary moved by a pixel"] = moved_boundaries(evaluation)
     # As text, which is there with the page: a table that comes later would push everything below it down.
-    lines = ["| on the same slices | wrong pixels | Dice of interior | V_Rand |", "|---|--:|--:|--:|"]
+    lines = ["| on the same slices | wrong pixels | Dice of interior | V_Rand | V_Info |", "|---|--:|--:|--:|--:|"]
     lines += [
         f"| {words.plain(name)} | {words.percent(one.wrong_percent)} | {words.decimal(one.dice_interior, 4)} "
-        f"| {words.decimal(one.v_rand)} |"
+        f"| {words.decimal(one.v_rand)} | {words.decimal(one.v_info)} |"
         for name, one in rows.items()
     ]
     st.markdown("\n".join(lines))
@@ -46,12 +44,23 @@ def _at(evaluation: Evaluation, name: str) -> Baseline:
     return Baseline(
         wrong_percent=float(pooled.wrong_percent),
         dice_interior=float(pooled.dice("interior")),
-        v_rand=_mean(evaluation.points[name]),
+        v_rand=_mean(evaluation.points[name], "v_rand"),
+        v_info=_mean(evaluation.points[name], "v_info"),
     )
 
 
-def _mean(scores: Sequence[SegmentationScore]) -> float:
-    return mean_over_slices([one.v_rand for one in scores])
+def _of_segments(evaluation: Evaluation) -> Baseline:
+    """Segments have no wrong pixels of their own: what lies between two of them has no width."""
+    return Baseline(
+        wrong_percent=math.nan,
+        dice_interior=math.nan,
+        v_rand=_mean(evaluation.segments, "v_rand"),
+        v_info=_mean(evaluation.segments, "v_info"),
+    )
+
+
+def _mean(scores: Sequence[SegmentationScore], measure: str) -> float:
+    return mean_over_slices([getattr(one, measure) for one in scores])
 
 
 def _shipped(result: Result) -> dict[str, Baseline]:
@@ -65,8 +74,6 @@ def _shipped(result: Result) -> dict[str, Baseline]:
             name = "pixel" if "pixel" in other.points else next(iter(other.points))
             found = {f"{_SHIPPED}, {name} threshold {other.points[name]:.3f}": _at(other.evaluation, name)}
             if other.evaluation.segments:
-                found[f"{_SHIPPED}, segments"] = Baseline(
-                    wrong_percent=math.nan, dice_interior=math.nan, v_rand=_mean(other.evaluation.segments)
-                )
+                found[f"{_SHIPPED}, segments"] = _of_segments(other.evaluation)
             return found
     return {}

@@ -13,6 +13,7 @@ from dashboard.figures import (
     THRESHOLDS,
     calibration_chart,
     confusion_tables,
+    neurites_chart,
     precision_recall_chart,
     show_chart,
     threshold_chart,
@@ -20,7 +21,14 @@ from dashboard.figures import (
 from dashboard.state import Result, Selection, current, pooled_evidence, range_of_slices, sweep_thresholds
 from dashboard.tables import csv_button
 from dashboard.trainings import needs_result
-from segcore.measures import CLASSES, DISTANCE_BINS, Confusion, last_membrane_value
+from segcore.measures import (
+    CHALLENGE_THRESHOLDS,
+    CLASSES,
+    DISTANCE_BINS,
+    Confusion,
+    last_membrane_value,
+    mean_over_slices,
+)
 
 
 def page() -> None:
@@ -103,8 +111,9 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
     st.subheader("Over all thresholds")
     evidence = pooled_evidence(result, first, last)
     st.caption(
-        "Solid line: the threshold chosen in the sidebar. Dashed: the run's own thresholds, chosen on validation "
-        "slices. Stars: the best on **these very slices**, which is optimistic and shown for comparison only."
+        "Solid line: the threshold chosen in the sidebar. Dashed: the run's own thresholds"
+        + (", chosen on validation slices. " if result.run.info.operating_points else ". ")
+        + "Stars: the best on **these very slices**, which is optimistic and shown for comparison only."
         + (f" With {words.forgiven(selection.tolerance)}." if selection.tolerance else "")
     )
     calibration = evidence.calibration()
@@ -114,7 +123,7 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
     )  # fmt: skip
     sweep_chart = partial(threshold_chart, sweep, chosen=selection.threshold, points=result.points)
     title = "Dice" if measure == "dice" else "IoU"
-    rows = st.columns(2), st.columns(2)
+    rows = st.columns(2), st.columns(2), st.columns(2)
     with rows[0][0]:
         show_chart(
             sweep_chart("wrong", "Wrong pixels by threshold", "percent of all labelled pixels"),
@@ -126,17 +135,20 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
             key="sweep overlap", name=f"{measure}-by-threshold", description=f"{title} by threshold",
         )  # fmt: skip
     with rows[1][0]:
+        _neurites(selection, result, first, last)
+    with rows[1][1]:
         show_chart(
             precision_recall_chart(sweep, value),
             key="precision recall", name="precision-recall", description="Precision against recall",
         )  # fmt: skip
         st.caption(f"Precision: {words.HELP['precision'].lower()} Recall: {words.HELP['recall'].lower()}")
-    with rows[1][1]:
+    with rows[2][0]:
         show_chart(
             calibration_chart(calibration),
             key="calibration", name="calibration", description="Calibration curve",
         )  # fmt: skip
-        near, far = (evidence.of_distances(*px).calibration().expected_error for px in ((0, 1), (2, DISTANCE_BINS - 1)))
+    near, far = (evidence.of_distances(*px).calibration().expected_error for px in ((0, 1), (2, DISTANCE_BINS - 1)))
+    with rows[2][1]:
         st.caption(
             f"{words.HELP['calibration']} It is the same at every threshold and tolerance. Mean error "
             f"{words.decimal(calibration.expected_error)}: {words.decimal(near)} less than 2 px from a true boundary, "
@@ -166,6 +178,34 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
     with st.container(horizontal=True):
         csv_button("Curves as CSV", table, f"{result.run.name}-{result.dataset}-thresholds.csv")
         csv_button("Calibration as CSV", calibrated, f"{result.run.name}-{result.dataset}-calibration.csv")
+
+
+def _neurites(selection: Selection, result: Result, first: int, last: int) -> None:
+    """V_Rand and V_Info over the threshold, under the wrong pixels and on the same axis."""
+    evaluation = result.evaluation
+    counted = [at for at, z in enumerate(evaluation.slices) if first <= z <= last]
+
+    def means(measure: str) -> list[float]:
+        return [
+            mean_over_slices([getattr(evaluation.over_thresholds[at][place], measure) for at in counted])
+            for place in range(len(CHALLENGE_THRESHOLDS))
+        ]
+
+    segments = None
+    if evaluation.segments:
+        scores = [evaluation.segments[at] for at in counted]
+        segments = mean_over_slices([one.v_rand for one in scores]), mean_over_slices([one.v_info for one in scores])
+    show_chart(
+        neurites_chart(
+            means("v_rand"), means("v_info"), chosen=selection.threshold, points=result.points, segments=segments
+        ),
+        key="sweep neurites", name="neurites-by-threshold",
+        description="V_Rand and V_Info by threshold, and those of segments",
+    )  # fmt: skip
+    st.caption(
+        "Means over the slices, at the eleven thresholds of the ISBI 2012 challenge; a tolerance changes nothing here. "
+        + ("Grey: segments, which are cut from the whole probability." if segments else "")
+    )
 
 
 page()

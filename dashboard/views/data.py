@@ -11,6 +11,7 @@ from dashboard.views.datasets import (
     fetch_section,
     import_section,
     installed_section,
+    next_steps,
     slices_section,
     split_section,
 )
@@ -23,7 +24,7 @@ SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets
 def page() -> None:
     selection = current()
     st.title("Data")
-    announce()
+    arrived = announce()
     linked = st.query_params.get("section")
     usual = "slices" if selection.dataset else "all"
     if "section" not in st.session_state:
@@ -39,8 +40,12 @@ def page() -> None:
             st.info("There is no dataset to show yet. Fetch one under “All datasets”, or import your own.")
         else:
             _about(selection.dataset)
+            next_steps(selection.dataset, selection.run)
             (slices_section if section == "slices" else split_section)(selection, selection.dataset)
-    elif section == "import":
+        return
+    if arrived and selection.dataset is not None:
+        next_steps(selection.dataset, selection.run, look=True)
+    if section == "import":
         import_section()
     else:
         installed_section()

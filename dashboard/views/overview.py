@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 
 import numpy as np
@@ -34,6 +35,9 @@ from segcore.progress import duration
 from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import read_only
 
+# What Markdown would fetch from another server, if somebody wrote it into a card.
+_PICTURE = re.compile(r"!(\[)")
+
 
 @st.cache_resource(show_spinner=False)
 def _one_at_a_time() -> threading.Lock:
@@ -62,7 +66,7 @@ def page() -> None:
             cross_validation_section(selection.run)
         elif selection.run.info.dataset:
             notices.about_run(selection.run)
-            _not_evaluated(selection.run)
+            _not_evaluated(selection.run, selection.dataset_name or selection.run.info.dataset)
         _next()
     _problems()
     _make_sample()
@@ -103,6 +107,14 @@ def _about(run: Run) -> None:
     }[run.state]
     facts = dataset_info(info.dataset)
     about = words.plain(facts.title if facts else info.dataset)
+    if info.outside is not None:
+        st.markdown(
+            f"What another program predicted for **{about}**"
+            + (f", {words.shape(facts)}" if facts else " (not installed here)")
+            + f" · read {words.when(info.ended)}"
+        )
+        _slices_of(run)
+        return
     if info.members:
         what = (
             f"The predictions of **{len(info.members)}** U-Nets of **{words.count(info.parameters)}** parameters each, "
@@ -117,6 +129,10 @@ def _about(run: Run) -> None:
         f"{what} on {words.plain(info.device)} · preset {words.plain(run.config.preset)} · on **{about}**"
         + (f", {words.shape(facts)}" if facts else " (not installed here)")
     )
+    _slices_of(run)
+
+
+def _slices_of(run: Run) -> None:
     st.markdown(
         " · ".join(
             f"{title} slice{'s' if len(indices) > 1 else ''} {slice_ranges(indices)}"
@@ -130,21 +146,6 @@ def _about(run: Run) -> None:
             )
             if indices
         )
-    )
-
-
-def _v_rand(result: Result, point: str) -> tuple[float | None, str]:
-    """That of segments, where there are any, and what it was at the thresholds."""
-    at = {
-        name: words.decimal(one["mean_over_slices"]["v_rand"])
-        for name, one in result.summary["operating_points"].items()
-    }
-    segments = result.summary.get("segments")
-    if segments is None:
-        found = result.summary["operating_points"][point]["mean_over_slices"]["v_rand"]
-        return found, f"at the {point} threshold {result.points[point]:.3f}"
-    return segments["v_rand"], "of segments; " + ", ".join(
-        f"{value} at the {name} threshold" for name, value in at.items()
     )
 
 
@@ -162,9 +163,6 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         f"{'One of the' if number == 1 else number} {words.SLICES[result.part]} slices of "
         f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
-    point = "topology" if "topology" in result.points else next(iter(result.points))
-    v_rand, said = _v_rand(result, point)
-    dice = pooled["dice_interior"], pooled["dice_membrane"]
     for column, (label, term, value, below) in zip(
         st.columns(5),
         (
@@ -189,10 +187,15 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
             (
                 "Dice of interior",
                 "dice",
-                words.decimal(dice[0]),
-                f"of membrane {words.decimal(dice[1])}; pooled pixels",
+                words.decimal(pooled["dice_interior"]),
+                f"interior is {words.percent(float(percent[1].sum()), 1)} of the labels",
             ),
-            ("V_Rand", "v_rand", words.decimal(v_rand), said),
+            (
+                "Dice of membrane",
+                "dice",
+                words.decimal(pooled["dice_membrane"]),
+                f"membrane is {words.percent(float(percent[0].sum()), 1)} of the labels",
+            ),
         ),
         strict=True,
     ):
@@ -205,7 +208,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
     with right:
         confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
         _neurites(result)
-        _model_card(result.run)
+    _model_card(result.run)
 
 
 def _neurites(result: Result) -> None:
@@ -263,13 +266,13 @@ def _model_card(run: Run) -> None:
     except (OSError, UnicodeDecodeError):
         return
     with st.expander("Model card", icon=":material/description:"):
-        st.text(card)
+        st.markdown(_PICTURE.sub(r"\1", card))
         st.download_button("Download as Markdown", card, f"{run.name}-card.md", "text/markdown", on_click="ignore")
 
 
-def _not_evaluated(run: Run) -> None:
-    if run.state == "finished":
-        offer_evaluation(run, None)
+def _not_evaluated(run: Run, dataset: str) -> None:
+    if run.state == "finished" or run.evaluations():
+        offer_evaluation(run, dataset)
     elif run.state == "training":
         st.info("No evaluation yet: that comes when training has ended. Its curves are on the Training page.")
     else:

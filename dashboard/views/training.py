@@ -27,6 +27,7 @@ from dashboard.state import COMPARED, broken_runs, current, load_history, load_r
 from dashboard.tables import csv_button
 from dashboard.trainings import how_far, how_it_ended, show_log
 from dashboard.viewer import show_previews
+from dashboard.views.run_table import run_table
 from segcore.config import flatten, to_dict
 from segcore.errors import SegcoreError
 from segcore.progress import duration
@@ -55,6 +56,14 @@ def page() -> None:
     st.title("Training")
     if selection.run is None:
         st.info(words.no_run(), icon=":material/info:")
+        return
+    run_table(selection.run, MOST_RUNS - 1)
+    if selection.run.info.outside is not None:
+        st.info(
+            f"**{words.plain(selection.run.name)}** is what another program predicted. Nothing is known here of how it "
+            "learned.",
+            icon=":material/input:",
+        )
         return
     runs = _members(selection.run) if selection.run.info.members else _compared(selection.run)
     if not runs:
@@ -108,7 +117,7 @@ def _members(run: Run) -> list[Run]:
 
 def _compared(first: Run) -> list[Run]:
     broken = broken_runs()
-    others = [name for name in names_of_runs() if name != first.name and name not in broken]
+    others = [name for name in names_of_runs() if name != first.name and name not in broken and _learned(name)]
     chosen: Sequence[str] = []
     if others:
         # One that was chosen before may be gone by now.
@@ -124,6 +133,11 @@ def _compared(first: Run) -> list[Run]:
             help="Curves of several runs are drawn on the same axes; settings that differ are highlighted below.",
         )
     return [first, *(load_run(name) for name in chosen)]
+
+
+def _learned(name: str) -> bool:
+    info = load_run(name).info
+    return not info.members and info.outside is None
 
 
 def _notes(run: Run, *, many: bool) -> None:

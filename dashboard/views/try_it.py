@@ -88,6 +88,13 @@ def page() -> None:
     if run.info.members:
         _choose_a_network(run)
         return
+    if run.info.outside is not None:
+        st.info(
+            f"**{words.plain(run.name)}** is what another program predicted; there is no network here that could look "
+            "at another image. Choose a run that was trained here in the sidebar.",
+            icon=":material/input:",
+        )
+        return
     synthetic = ", which was trained on **synthetic** images only," if run.info.synthetic else ""
     st.markdown(
         f"Drop an image or a stack; run **{words.plain(run.name)}**{synthetic} says for each pixel how probably it is "

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segcore.checked import range_of
@@ -286,6 +287,31 @@ def _threshold(text: str) -> str | float:
     return value
 
 
+def score(options: Any) -> None:
+    from segcore.data import open_dataset
+    from segcore.evaluation import score_outside
+    from segcore.runs import slices_of
+
+    dataset = open_dataset(options.dataset)
+    slices, trained_on = (
+        None if text is None else slices_of(text, dataset.info.slices) for text in (options.slices, options.trained_on)
+    )
+    found = score_outside(
+        options.name,
+        options.file,
+        dataset,
+        kind=options.kind,
+        polarity=options.polarity,
+        slices=slices,
+        trained_on=trained_on,
+        axes=options.axes,
+        progress=on_terminal(),
+    )
+    if found.run.info.outside is not None:
+        log.info("read as %s", found.run.info.outside.read_as)
+    _print_evaluation(found.evaluated, as_json=options.json)
+
+
 def predict(options: Any) -> None:
     from segcore.evaluation import predict_to_files
     from segcore.runs import open_run
@@ -302,6 +328,16 @@ def predict(options: Any) -> None:
         progress=on_terminal(),
     )
     print(f"{written.folder}: {written.slices} slices, mask at threshold {written.threshold:.3f}")
+
+
+def export_model(options: Any) -> None:
+    from segcore.evaluation import export_model as export_run
+    from segcore.runs import open_run
+
+    run = open_run(options.run)
+    path = options.file or Path(f"{run.name}.bioimageio.zip")
+    written = export_run(run, path, author=options.author, licence=options.license)
+    print(f"{written.path}: author {options.author}, licence {options.license}; its example is {written.example_of}")
 
 
 def settings(options: Any) -> None:
@@ -362,7 +398,9 @@ COMMANDS: dict[str, Callable[[Any], None]] = {
     "augment": augment,
     "train": train,
     "evaluate": evaluate,
+    "score": score,
     "predict": predict,
+    "export-model": export_model,
     "settings": settings,
     "runs": runs,
 }

@@ -121,7 +121,77 @@ def parser() -> argparse.ArgumentParser:
     _device(sub)
     _json(sub)
 
-    sub = command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out")
+    _score(
+        command(
+            "score",
+            "measure what another program predicted, and keep it as a run",
+            "score nnunet prediction.h5 --dataset isbi2012 --trained-on 0-19",
+        )
+    )
+
+    _compare(
+        command(
+            "compare", "compare two runs slice by slice, with intervals", "compare old new --fail-if-worse v_rand=0.005"
+        )
+    )
+
+    _predict(command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out"))
+
+    _export_model(
+        command(
+            "export-model",
+            "write a run as a model package of bioimage.io",
+            "export-model isbi2012-standard --author 'A. Name'",
+        )
+    )
+
+    _json(command("settings", "list every setting with its default and range, or their JSON schema", "settings"))
+
+    _json(command("runs", "list the runs", "runs"))
+
+    _jobs(
+        command(
+            "jobs",
+            "start, watch and stop trainings and evaluations that go on by themselves",
+            "jobs start sample --preset quick",
+        )
+    )
+    return top
+
+
+def _score(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("name", type=_given, help="of the new run")
+    sub.add_argument("file", type=_path, help="probabilities, masks or numbered segments, a page a slice")
+    sub.add_argument("--dataset", type=_given, required=True, help="the labelled dataset whose slices they are of")
+    sub.add_argument("--kind", default="auto", help="probability, mask or segments (default: recognised)")
+    sub.add_argument(
+        "--polarity", default="auto", help="interior-white or membrane-white (default: recognised by the labels)"
+    )
+    sub.add_argument("--slices", metavar="LIST", help="which slices the pages are of, such as 0-9,12 (default: all)")
+    sub.add_argument(
+        "--trained-on", metavar="LIST", help="slices the method was trained on, or none; they are not measured "
+        "(default: nobody knows)",
+    )  # fmt: skip
+    _axes(sub)
+    _json(sub)
+
+
+def _compare(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("first", help="the run that the other is compared with")
+    sub.add_argument("second")
+    sub.add_argument("--dataset", type=_given, help="what both were measured on (default: where most slices fit)")
+    sub.add_argument(
+        "--fail-if-worse",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MEASURE=TOLERANCE",
+        help="exit with 1 if the second is worse in a measure by more than this, such as v_rand=0.005",
+    )
+    _json(sub)
+
+
+def _predict(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("run")
     sub.add_argument("input", type=_path, help="image, stack, folder of images or volume")
     sub.add_argument("output", type=_path, help="new folder for probability and mask")
@@ -130,14 +200,17 @@ def parser() -> argparse.ArgumentParser:
     _axes(sub)
     _device(sub)
 
-    _json(command("settings", "list every setting with its default and range, or their JSON schema", "settings"))
 
-    _json(command("runs", "list the runs", "runs"))
-
-    _jobs(
-        command("jobs", "start, watch and stop trainings that go on by themselves", "jobs start sample --preset quick")
+def _export_model(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run")
+    sub.add_argument("file", type=_path, nargs="?", help="new zip file (default: RUN.bioimageio.zip)")
+    sub.add_argument("--author", type=_given, default="not named", help="who made the model (default: not named)")
+    sub.add_argument(
+        "--license",
+        type=_given,
+        default="CC-BY-4.0",
+        help="under which others may use it, by SPDX (default: CC-BY-4.0)",
     )
-    return top
 
 
 def _crossval(sub: argparse.ArgumentParser) -> None:
@@ -192,6 +265,10 @@ def _jobs(jobs: argparse.ArgumentParser) -> None:
     sub = action("resume", "go on with an interrupted, stopped or failed run", "resume first")
     sub.add_argument("run", type=_given)
     sub.add_argument("--devices", type=int, default=1, help="processes, one a device (default: 1)")
+    _job_device(sub)
+    sub = action("evaluate", "measure a run on a labelled dataset", "evaluate first --dataset other")
+    sub.add_argument("run", type=_given)
+    sub.add_argument("--dataset", type=_given, help="another labelled dataset (default: the run's own)")
     _job_device(sub)
     sub = action("log", "print the log of a job", "log 3 --follow")
     sub.add_argument("job", type=_given, help="number of the job, or name of its run")
@@ -318,13 +395,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command.
 
     Returns:
-        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
+        0; 1 if a comparison went as it must not; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
     """
     options: Any = parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # File names may hold bytes that are no text, and not every terminal takes every letter.
         sys.stdout.reconfigure(errors="backslashreplace")
+    status = 0
     try:
         if threading.current_thread() is threading.main_thread():
             # A job that is asked to end leaves as tidily as one that is interrupted by hand.
@@ -337,6 +415,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from segcore.cli.crossval import crossval
 
             crossval(options)
+        elif options.command == "compare":
+            from segcore.cli.compare import compare_runs
+
+            status = compare_runs(options)
         elif options.command == "app":
             from segcore.cli.app import open_app
 
@@ -366,7 +448,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except MemoryError:
         return _refused(SegcoreError("there is not enough memory", expected="smaller slices or fewer of them"))
-    return 0
+    return status
 
 
 def _refused(error: SegcoreError) -> int:

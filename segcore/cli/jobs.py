@@ -86,6 +86,12 @@ def _resume_job(queue: JobQueue, options: Any) -> None:
     print(f"job {job.number}: {job.run} on {job.dataset}")
 
 
+def _evaluate_job(queue: JobQueue, options: Any) -> None:
+    dataset = options.dataset or open_run(options.run).info.dataset
+    job = queue.evaluate(options.run, dataset, token=secrets.token_hex(16), accelerator=options.device)
+    print(f"job {job.number}: {job.run} is measured on {job.dataset}")
+
+
 def _stop_job(queue: JobQueue, options: Any) -> None:
     job = queue.stop(queue.find(options.job).number)
     print(f"job {job.number}: {'stopping' if job.active else job.state}")
@@ -151,6 +157,7 @@ ACTIONS: dict[str, Callable[[JobQueue, Any], None]] = {
     "start": _start_job,
     "stop": _stop_job,
     "resume": _resume_job,
+    "evaluate": _evaluate_job,
     "log": _log_of_job,
     "up": _move_job_up,
     "remove": _remove_job,

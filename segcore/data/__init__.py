@@ -30,7 +30,7 @@ from segcore.data.exporting import export
 from segcore.data.fetching import CATALOGUE, Fetchable, fetch
 from segcore.data.fingerprints import slice_fingerprint
 from segcore.data.importing import Preview, check_source, import_source
-from segcore.data.label_kinds import ClassValues, LabelsAre
+from segcore.data.label_kinds import ClassValues, LabelsAre, interior_of_instances
 from segcore.data.label_reading import LabelOptions, UnlabelledSlices
 from segcore.data.synthetic import make_stack
 
@@ -64,6 +64,7 @@ __all__ = [
     "import_source",
     "install",
     "installed",
+    "interior_of_instances",
     "make_stack",
     "open_dataset",
     "runs_of",

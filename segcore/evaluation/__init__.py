@@ -1,13 +1,16 @@
 """Evaluation: predicting slices, measuring them against their labels, keeping and reporting what was measured.
 
-In: a run and a dataset, or any images. Out: an evaluation folder, a report, or predictions as files.
+In: a run and a dataset, or any images. Out: an evaluation folder, a report, predictions as files, or a model package.
 May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
+from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, compare
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
 from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
+from segcore.evaluation.model_package import ModelPackage, export_model
+from segcore.evaluation.outside import Scored, score_outside
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
 from segcore.evaluation.relabelled import LabelScores, scores_with, stored_scores
 from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
@@ -15,18 +18,27 @@ from segcore.evaluation.scoring import score
 from segcore.evaluation.segment_table import segment_rows
 
 __all__ = [
+    "BLOCK",
+    "MEASURES",
     "SEGMENTS",
     "Baseline",
+    "Comparison",
+    "Difference",
     "Evaluated",
     "Evaluation",
     "LabelScores",
+    "Measure",
+    "ModelPackage",
+    "Scored",
     "all_interior",
     "collapse",
+    "compare",
     "evaluate",
     "evaluate_prediction",
     "evaluation_json",
     "evaluation_text",
     "events_by_harm",
+    "export_model",
     "harm_by_slice",
     "harm_of_first",
     "moved_boundaries",
@@ -35,6 +47,7 @@ __all__ = [
     "read_evaluation",
     "run_overview",
     "score",
+    "score_outside",
     "scores_with",
     "segment_rows",
     "stored_scores",

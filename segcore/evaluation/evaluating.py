@@ -17,9 +17,9 @@ from segcore.data import LABELS, Dataset, corrections_of
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import SEGMENTS, write_evaluation
 from segcore.evaluation.measured import Evaluation
-from segcore.evaluation.scoring import add_point, score
+from segcore.evaluation.scoring import ReadSegments, add_point, score
 from segcore.progress import SILENT, Progress
-from segcore.runs import LeakAudit, Rows, Run, now, threshold_value
+from segcore.runs import LeakAudit, Rows, Run, SegmentPoint, now, threshold_value
 from segcore.stacks import StackWriter, only_rows, without_padding
 from segcore.storage import scratch_folder, storage_errors
 
@@ -105,6 +105,8 @@ def evaluate_prediction(
     part: Part,
     slices: Sequence[int],
     threshold: str | float = "pixel",
+    segment_point: SegmentPoint | None = None,
+    given_segments: ReadSegments | None = None,
     workers: int = 0,
     progress: Progress = SILENT,
 ) -> Evaluated:
@@ -118,6 +120,8 @@ def evaluate_prediction(
         part: of the dataset.
         slices: indices in the dataset.
         threshold, workers, progress: as for `evaluate`.
+        segment_point: how segments are made, where the run has chosen nothing.
+        given_segments: as for `score`, where somebody else made them.
 
     Raises:
         SegcoreError: as `evaluate` does.
@@ -144,7 +148,8 @@ def evaluate_prediction(
             names=[dataset.info.slice_names[index] for index in slices],
             thresholds=thresholds,
             numbers=dataset.numbers,
-            segment_point=None if points is None else points.segments,
+            segment_point=segment_point if points is None else points.segments,
+            given_segments=given_segments,
             keep_segments=kept.keep,
             notebook_confusion=run.config.evaluation.notebook_confusion,
             workers=workers,
@@ -282,7 +287,7 @@ def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str
         "synthetic": dataset.info.synthetic,
         "numbered": dataset.info.numbered,
         "part": part,
-        "leaks": audit.leaks,
+        "leaks": None if audit.unknown and not audit.leaks else audit.leaks,
         "gap_px": audit.gap_px,
         "trained_on": list(audit.trained_on),
         "chosen_on": list(audit.chosen_on),

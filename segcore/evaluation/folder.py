@@ -198,7 +198,9 @@ def _evaluation(
         ),
         events=events,
         events_at=str(stored["events"]["operating_point"]),
-        segment_point=None if made is None else SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}),
+        segment_point=None
+        if made is None or made["bias"] is None
+        else SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}),
         segments=()
         if made is None
         else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for row in rows),

@@ -68,7 +68,7 @@ class Evaluation:
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
         events: splits and merges at `events_at`, those that do most harm first within a slice.
         events_at: `segments`, or the operating point whose prediction they are of.
-        segment_point: how segments were made; None where none were.
+        segment_point: how segments were made; None where none were, or somebody else made them.
         segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
         over_biases: those of segments made with each of `segcore.segments.BIASES`; empty where there are none.
         error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
@@ -96,7 +96,7 @@ class Evaluation:
     notebook_sums: NDArray[np.int64] | None = None
 
 
-def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks: bool) -> dict[str, Any]:
+def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks: bool | None) -> dict[str, Any]:
     """What `evaluate --json` prints, ready for JSON.
 
     Pixel measures are pooled over slices, `v_rand` and `v_info` are means over slices, as the
@@ -106,7 +106,7 @@ def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks
         evaluation: what was measured.
         point: name of one of its operating points.
         dataset: name of the dataset.
-        leaks: whether the model was trained on one of these slices, or a copy.
+        leaks: whether the model was trained on one of these slices, or a copy; None where nobody knows.
 
     Raises:
         ConfigError: there is no such operating point.
@@ -136,15 +136,16 @@ def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks
     return found
 
 
-def _segments_object(evaluation: Evaluation) -> dict[str, float] | None:
-    """Means over slices, and how the segments were made."""
-    if evaluation.segment_point is None:
+def _segments_object(evaluation: Evaluation) -> dict[str, float | None] | None:
+    """Means over slices, and how the segments were made; that is null where somebody else made them."""
+    if not evaluation.segments:
         return None
+    made = evaluation.segment_point
     means = {
         score.name: mean_over_slices([getattr(one, score.name) for one in evaluation.segments])
         for score in fields(SegmentationScore)
     }
-    return means | asdict(evaluation.segment_point)
+    return means | (dict.fromkeys(field.name for field in fields(SegmentPoint)) if made is None else asdict(made))
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             },
         }
     )
-    if evaluation.segment_point is not None:
+    if evaluation.segments:
         found["segments"] = finite(_segments_object(evaluation))
     if evaluation.notebook_sums is not None:
         found["notebook_confusion"] = {

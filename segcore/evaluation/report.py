@@ -15,7 +15,7 @@ from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import Evaluation, evaluation_object, events_by_harm, harm_of_first, summary
 from segcore.measures import Confusion, mean_over_slices
 from segcore.presets import preset
-from segcore.runs import Run, row_range, slice_ranges
+from segcore.runs import LeakAudit, Run, row_range, slice_ranges
 from segcore.storage import atomic_file
 
 if TYPE_CHECKING:  # A list of runs must not wait for PyTorch.
@@ -26,13 +26,17 @@ _PROTOCOLS = {
     "kfold": "contiguous folds, one of them held out as test",
     "bands": "bands of rows of every slice, with a gap as wide as the network sees",
     "crossval": "every slice was the test slice of one of several networks, none of which had seen it or a neighbour",
+    "outside": "what another program predicted is judged",
     "notebook": "copies first, split at random afterwards; this leaks validation into training",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOverview:
-    """A run in one line. `wrong_percent` and `v_rand` are of its test slices; None where not measured."""
+    """A run in one line. `wrong_percent` and `v_rand` are of its test slices; None where not measured.
+
+    `leaks` is None where nobody knows what was trained on.
+    """
 
     name: str
     dataset: str
@@ -41,7 +45,7 @@ class RunOverview:
     epochs: int
     wrong_percent: float | None
     v_rand: float | None
-    leaks: bool
+    leaks: bool | None
 
     def cells(self) -> tuple[str, ...]:
         """The line's cells as text."""
@@ -53,7 +57,7 @@ class RunOverview:
             str(self.epochs),
             "-" if self.wrong_percent is None else f"{self.wrong_percent:.2f} %",
             "-" if self.v_rand is None else f"{self.v_rand:.4f}",
-            "LEAKS" if self.leaks else "no",
+            "unknown" if self.leaks is None else "LEAKS" if self.leaks else "no",
         )
 
 
@@ -81,13 +85,17 @@ def run_overview(run: Run) -> RunOverview:
         epochs=run.info.epochs,
         wrong_percent=wrong,
         v_rand=v_rand,
-        leaks=run.audit_split().leaks,
+        leaks=_leaks(run.audit_split()),
     )
 
 
 def evaluation_json(found: Evaluated) -> dict[str, Any]:
     """What `evaluate --json` prints."""
-    return evaluation_object(found.evaluation, found.point, dataset=found.dataset, leaks=found.audit.leaks)
+    return evaluation_object(found.evaluation, found.point, dataset=found.dataset, leaks=_leaks(found.audit))
+
+
+def _leaks(audit: LeakAudit) -> bool | None:
+    return None if audit.unknown and not audit.leaks else audit.leaks
 
 
 def evaluation_text(found: Evaluated) -> str:
@@ -119,9 +127,11 @@ def evaluation_text(found: Evaluated) -> str:
         f"SSIM, PSNR         {_text(means['ssim'])} (mean over slices), {_text(pooled['psnr_db'], 2)} dB (pooled)",
     ]
     if (segments := values.get("segments")) is not None:
+        made = found.evaluation.segment_point
+        how = "as they were given" if made is None else f"smoothing {made.smoothing_px:g} px, bias {made.bias:g}"
         lines.append(
             f"segments           V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])} (mean over "
-            f"slices; smoothing {segments['smoothing_px']:g} px, bias {segments['bias']:g})"
+            f"slices; {how})"
         )
     if (by_part := point.get("wrong_pixels_by_part_and_tolerance_px")) and pooled["wrong_pixels"]:
         share = {name: 100 * pixels_of / pooled["wrong_pixels"] for name, pixels_of in by_part[0].items()}
@@ -173,6 +183,8 @@ def collapse(cells: Mapping[str, int]) -> str:
 def _warnings(found: Evaluated) -> list[str]:
     audit = found.audit
     warnings = ["synthetic images, drawn by a program: nothing about real tissue"] if found.synthetic else []
+    if audit.unknown:
+        warnings.append("unknown: nobody said which slices this was trained on, so it may have been on these")
     if audit.leaks:
         warnings.append(
             f"LEAK: {len(audit.trained_on)} of these slices, or copies of them, were trained on; "
@@ -237,9 +249,7 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "",
         "## Results on the test slices",
         "",
-        "Both thresholds were chosen on the validation slices"
-        + (" of each network and averaged" if info.members else "")
-        + ". Interior is what lies above the threshold.",
+        _how_chosen(run),
         "",
         *_results(found, values),
         "",
@@ -250,16 +260,29 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
         "## Training",
         "",
         _how_trained(run) + ", ".join(f"{name} {version}" for name, version in info.versions.items()) + ".",
-        "",
-        "Settings that differ from the defaults of the preset: " + _differences(run) + ". All of them: `config.json`.",
     ]
+    if info.outside is None:
+        differing = _differences(run)
+        lines += ["", f"Settings that differ from the defaults of the preset: {differing}. All of them: `config.json`."]
     if facts.citation:
         lines += ["", "## Citation", "", facts.citation.rstrip(".") + "."]
     return lines
 
 
+def _how_chosen(run: Run) -> str:
+    if run.info.outside is not None:
+        return "Nothing was chosen on any slice. Interior is what lies above the threshold."
+    whose = " of each network and averaged" if run.info.members else ""
+    return f"Both thresholds were chosen on the validation slices{whose}. Interior is what lies above the threshold."
+
+
 def _what_it_is(run: Run) -> str:
     info = run.info
+    if info.outside is not None:
+        return (
+            f"What another program predicted, read from `{info.outside.source}`: {info.outside.read_as}. There is no "
+            "network here that could predict other images."
+        )
     if not info.members:
         return (
             f"A U-Net that tells cell interior from membrane; {info.parameters:,} parameters, trained with the "
@@ -276,6 +299,8 @@ def _what_it_is(run: Run) -> str:
 
 def _how_trained(run: Run) -> str:
     info = run.info
+    if info.outside is not None:
+        return "Nothing is known of it here. Measured with "
     minutes = f"{info.train_seconds / 60:.0f} minutes on {info.device}"
     if info.members:
         return f"{len(info.members)} trainings, {minutes} together. "
@@ -287,7 +312,7 @@ def _how_trained(run: Run) -> str:
 
 def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
     points = values["operating_points"]
-    names = [name for name in ("pixel", "topology") if name in points]
+    names = [name for name in ("pixel", "topology", "chosen") if name in points]
 
     def row(label: str, texts: list[str]) -> str:
         return f"| {label} | " + " | ".join(texts) + " |"
@@ -327,8 +352,8 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
     if (segments := values.get("segments")) is not None:
         lines += [
             "",
-            f"Segments (smoothing {segments['smoothing_px']:g} px, bias {segments['bias']:g}, both from the validation "
-            f"slices): V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])}, mean over slices.",
+            f"Segments ({_how_made(found.evaluation)}): V_Rand {_text(segments['v_rand'])}, V_Info "
+            f"{_text(segments['v_info'])}, mean over slices.",
         ]
     if best is not None:
         lines += [
@@ -339,8 +364,21 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _how_made(evaluation: Evaluation) -> str:
+    made = evaluation.segment_point
+    if made is None:
+        return "as they were given"
+    whence = "chosen by nobody" if "chosen" in evaluation.thresholds else "both from the validation slices"
+    return f"smoothing {made.smoothing_px:g} px, bias {made.bias:g}, {whence}"
+
+
 def _leak_sentence(run: Run) -> str:
     audit = run.audit_split()
+    if audit.unknown:
+        return (
+            "**Leak audit: unknown. Nobody said which slices the method was trained on, so these figures may be of "
+            "slices that it learned from.**"
+        )
     if audit.leaks:
         parts = [part for part in ("validation", "test") if {*audit.trained_on} & {*getattr(run.split, part)}]
         said = (
@@ -369,6 +407,12 @@ def _leak_sentence(run: Run) -> str:
 
 
 def _limits(run: Run, synthetic: bool) -> list[str]:
+    if run.info.outside is not None:
+        return [
+            "- Slices are judged one by one; nothing joins them in depth.",
+            "- Thresholds and segments are made with usual values. With values chosen on slices that are not judged, "
+            "the figures may be better.",
+        ]
     limits = [
         "- Measured on slices of the same stack it was trained on. Another animal, stain, microscope or pixel size "
         "may do much worse.",

@@ -48,6 +48,7 @@ from segcore.segments import BIASES, cut, find_basins
 from segcore.stacks import Numbers, Stack, Truth, each_slice, paired
 
 KeepSegments = Callable[[int, NDArray[np.int32]], None]
+ReadSegments = Callable[[int], NDArray[np.int32]]
 
 
 def score(
@@ -59,6 +60,7 @@ def score(
     thresholds: Mapping[str, float],
     numbers: Numbers | None = None,
     segment_point: SegmentPoint | None = None,
+    given_segments: ReadSegments | None = None,
     keep_segments: KeepSegments | None = None,
     notebook_confusion: bool = False,
     workers: int = 0,
@@ -76,6 +78,8 @@ def score(
         numbers: of the neurites, of all slices of the dataset, if somebody numbered them.
         segment_point: how segments are made and measured too, if they are. Splits and merges are those of the
             segments then, else of the prediction at `topology`, or the last threshold.
+        given_segments: gives the numbered segments of a page, by its position and to any thread, where somebody else
+            made them; then none are made.
         keep_segments: given the segments of each page, by its position, in any order and from any thread.
         notebook_confusion: also add up what the notebook's confusion matrix did.
         workers: threads; 0 for one a core.
@@ -94,7 +98,8 @@ def score(
         raise ConfigError("there are no thresholds to evaluate at", expected="at least one")
     for threshold in thresholds.values():
         last_membrane_value(threshold)
-    events_at = "segments" if segment_point else "topology" if "topology" in thresholds else list(thresholds)[-1]
+    has_segments = segment_point is not None or given_segments is not None
+    events_at = "segments" if has_segments else "topology" if "topology" in thresholds else list(thresholds)[-1]
     first = next(iter(thresholds.values()))
     counts = np.zeros((len(slices), 2, PROBABILITY_VALUES, DISTANCE_BINS), np.int64)
     with paired(probability, labels, slices, numbers) as read:
@@ -104,10 +109,12 @@ def score(
             counts[position] = count_evidence(truth.interior, page, truth.counted)
             neurites = true_neurites(truth.interior, truth.numbers)
             segments = None
-            if segment_point is not None:
+            if given_segments is not None:
+                segments = _score_of_given(truth, neurites, given_segments(position))
+            elif segment_point is not None:
                 segments = _score_of_segments(truth, neurites, page, segment_point)
-                if keep_segments is not None:
-                    keep_segments(position, segments.labels)
+            if segments is not None and keep_segments is not None:
+                keep_segments(position, segments.labels)
             one = _score_slice(truth, neurites, page, thresholds, events_at, segments, slices[position])
             if not notebook_confusion:
                 return one
@@ -125,7 +132,7 @@ def score(
         over_thresholds=tuple(one.over_thresholds for one in scores),
         events=tuple(event for one in scores for event in one.events),
         events_at=events_at,
-        segment_point=segment_point,
+        segment_point=None if given_segments is not None else segment_point,
         segments=tuple(one.segments for one in scores if one.segments is not None),
         over_biases=tuple(one.over_biases for one in scores if one.over_biases),
         error_parts={name: ErrorParts(np.stack([one.error_parts[name] for one in scores])) for name in thresholds},
@@ -214,6 +221,14 @@ def _score_of_segments(
         score_segments(neurites, pieces),
         tuple(score_segments(neurites, pieces_within(one, truth.counted)) for one in others),
     )
+
+
+def _score_of_given(truth: Truth, neurites: NDArray[np.int32], given: NDArray[np.int32]) -> _SegmentScore:
+    """What is a segment is as with neurites: a connected piece of one number, here grown over the membrane between."""
+    pieces = true_neurites(given > 0, given.astype(np.uint32))
+    labels = grown(pieces, given > 0)
+    within = pieces_within(labels, truth.counted)
+    return _SegmentScore(labels, within, score_segments(neurites, within), ())
 
 
 def _score_slice(

@@ -1,4 +1,4 @@
-"""Trainings that go on by themselves: the queue, its processes, the cluster, and how long a training takes.
+"""Trainings and evaluations that go on by themselves: their queue, processes, cluster, and how long a training takes.
 
 In: requests from the app or the command line. Out: trained and evaluated runs.
 May use: training and evaluation (in the process of a job), data, runs."""

@@ -1,4 +1,4 @@
-"""A training that was asked for, as it is noted in a file."""
+"""A training or an evaluation that was asked for, as it is noted in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from segcore.runs import now
 from segcore.storage import read_json
 
 State = Literal["waiting", "starting", "training", "evaluating", "finished", "stopped", "failed", "interrupted"]
-Task = Literal["train", "resume"]
+Task = Literal["train", "resume", "evaluate"]
 Lane = Literal["cpu", "cuda", "slurm"]
 
 LANES: tuple[Lane, ...] = get_args(Lane)
@@ -29,16 +29,16 @@ _FRESH_NS = 2_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A training that was asked for.
+    """A training or an evaluation that was asked for.
 
     Attributes:
         number: from 1; never used again.
         order: jobs that wait are started in this order.
         token: of the request; the same request twice is one job.
-        task: a new run, or going on with one.
+        task: a new run, going on with one, or measuring one on a dataset.
         run: name of its run.
-        dataset: what it is trained on.
-        config: of a new run; None to go on with one.
+        dataset: what it is trained, or measured, on.
+        config: of a new run; None for one that is there.
         started_from: the run whose weights a new one begins with; empty for random ones.
         lane: what it runs on; one job a lane at a time, but for `slurm`, which has a queue of its own.
         devices: processes, one a device.

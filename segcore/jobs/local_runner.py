@@ -103,6 +103,8 @@ def _last_words(process: subprocess.Popen[bytes] | None) -> str:
 
 def worth_evaluating(queue: JobQueue, job: Job) -> bool:
     """Whether a job that is stopped leaves something to be measured."""
+    if job.task == "evaluate":
+        return False  # what is measured is whole or not there
     try:
         run = open_run(job.run, root=queue.models)
     except SegcoreError:

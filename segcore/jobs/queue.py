@@ -1,4 +1,4 @@
-"""Trainings as jobs: a queue in files, the same for every tab, every person and the command line.
+"""Trainings and evaluations as jobs: a queue in files, the same for every tab, person and the command line.
 
     models/.jobs/lock              held for a moment by whoever changes anything below
     models/.jobs/cpu.lock          held by the process that starts one job after another on a device
@@ -30,7 +30,7 @@ from segcore.jobs.cluster import read_cluster
 from segcore.jobs.detached import detached
 from segcore.jobs.job import NOT_FOLLOWED, Job, Lane, State, device_lane, ended, read_job
 from segcore.locking import is_locked, locked
-from segcore.runs import check_free, models_root, now, open_run, split_of
+from segcore.runs import check_free, models_root, now, open_run, split_of, threshold_value
 from segcore.storage import read_only, safe_name, storage_errors, write_json
 
 ARCHITECTURE = ("width", "depth", "normalisation")
@@ -188,12 +188,38 @@ class JobQueue:
         self.ensure_runner(job.lane)
         return job
 
+    def evaluate(self, run: str, dataset: str, *, token: str, accelerator: str = "auto") -> Job:
+        """Puts measuring a run on a dataset at the end of the queue.
+
+        On the run's own stack its test slices are measured, if it has any, else all that are labelled.
+
+        Raises:
+            SegcoreError: for everything that would make it fail at once.
+        """
+        refuse_when_read_only()
+        self.check_evaluation(run, dataset)
+        lane = device_lane(accelerator)
+        if lane == "slurm":
+            read_cluster(self.models)
+        with self._alone():
+            again = [job for job in self._records() if job.token == token]
+            if again:
+                return self.job(again[0].number)
+            self.check_not_asked_for(run)
+            job = self._add(token=token, task="evaluate", run=run, dataset=dataset, lane=lane)
+        self.ensure_runner(job.lane)
+        return job
+
     def again(self, number: int, *, token: str) -> Job:
         """Goes on with the run of a job that is over, or begins it anew if it never came as far as a run."""
         refuse_when_read_only()
         job = self.job(number)
         if job.open:
             raise JobError("the job is not over", found=job.state, expected="to stop it first")
+        if job.task == "evaluate":
+            return self.evaluate(
+                job.run, job.dataset, token=token, accelerator="auto" if job.lane == "cuda" else job.lane
+            )
         if (self.models / job.run).exists() or job.config is None:
             accelerator = "auto" if job.lane == "cuda" else job.lane
             return self.resume(job.run, token=token, accelerator=accelerator, devices=job.devices)
@@ -262,6 +288,16 @@ class JobQueue:
         if started_from:
             self._check_architecture(started_from, config)
 
+    def check_evaluation(self, run: str, dataset: str) -> None:
+        """Raises a `SegcoreError` if measuring this run on this dataset would fail at once."""
+        opened, info = open_run(run, root=self.models), open_dataset(dataset).info
+        opened.check_network()
+        threshold_value(opened, "pixel")
+        if not opened.weights.exists():
+            raise RunError("the weights are missing", path=opened.weights, expected="a run with at least one epoch")
+        if not info.labelled:
+            raise DataError(f"{dataset} has no labels to measure against", expected="a labelled dataset")
+
     def check_name(self, run: str) -> None:
         """Raises a `SegcoreError` if a new run cannot have this name."""
         check_free(run, root=self.models)
@@ -281,7 +317,7 @@ class JobQueue:
             read_cluster(self.models)
 
     def check_not_asked_for(self, run: str) -> None:
-        """Raises a `JobError` if a job trains this run, or waits to."""
+        """Raises a `JobError` if a job trains or measures this run, or waits to."""
         for job in self.jobs():
             if job.open and job.run == run:
                 raise JobError(
@@ -373,7 +409,7 @@ class JobQueue:
             job = self._read(number)
             if job.state not in ("starting", "evaluating") or job.pid is not None:
                 return None
-            state: State = "training" if job.state == "starting" else job.state
+            state: State = "training" if job.state == "starting" and job.task != "evaluate" else "evaluating"
             return self._write(dataclasses.replace(job, state=state, pid=os.getpid()))
 
     def settle(self, number: int, message: str = "", *, evaluate: bool = False) -> Job:
@@ -391,7 +427,8 @@ class JobQueue:
     def _end_of(self, job: Job, message: str = "") -> Job:
         """How a job ended whose process is gone: well, if it only did not come to say so."""
         with suppress(SegcoreError):
-            if not job.concluding and open_run(job.run, root=self.models).is_evaluated():
+            trains = job.task != "evaluate" and not job.concluding
+            if trains and open_run(job.run, root=self.models).is_evaluated():
                 return dataclasses.replace(job, state="finished", ended=now(), pid=None)
         return ended(job, message)
 

@@ -24,7 +24,7 @@ log = logging.getLogger("segcore.jobs.task")
 
 
 def run_job(queue: JobQueue, number: int) -> None:
-    """Trains, evaluates, and notes how it ended. For the process that was started for this job."""
+    """Trains and evaluates, or only evaluates, and notes how it ended. For the process started for this job."""
     if os.environ.get("LOCAL_RANK", "0") != "0":
         # One more process for one more device, started by the one that holds the lock.
         _do(queue.job(number))
@@ -70,6 +70,9 @@ def conclude_job(queue: JobQueue, number: int) -> None:
 
 def _do(job: Job, judging: Callable[[], object] | None = None) -> None:
     dataset = open_dataset(job.dataset)
+    if job.task == "evaluate":
+        measure_on(open_run(job.run), dataset, _device(job))
+        return
     if job.config is None and (run := open_run(job.run)).info.state == "finished":
         if judging is not None:
             judging()
@@ -149,6 +152,15 @@ def judge(run: Run, dataset: Dataset, device: str, *, progress: Progress = SILEN
         found.append(evaluate(run, dataset, part="test", device=device, progress=progress))
         write_card(run, dataset, found[-1])
     return tuple(found)
+
+
+def measure_on(run: Run, dataset: Dataset, device: str) -> Evaluated:
+    """Evaluates a trained run on any labelled dataset; on its own, on the test slices."""
+    StatusWriter(run).tell("evaluating", max(1, run.info.epochs), at_once=True)
+    found = evaluate(run, dataset, device=device)
+    if found.part == "test":
+        write_card(run, dataset, found)
+    return found
 
 
 def _device(job: Job) -> str:

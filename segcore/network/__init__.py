@@ -6,6 +6,7 @@ Needs PyTorch. May use no other room."""
 from segcore.network.device import choose_device, is_out_of_memory, keep_freed_memory
 from segcore.network.losses import boundary_weights, segmentation_loss, training_counts
 from segcore.network.prediction import predict, predict_logits
+from segcore.network.torchscript import save_torchscript
 from segcore.network.unet import UNet, scale_intensity
 from segcore.network.weights import load_network, load_weights, save_tensors, save_weights
 
@@ -20,6 +21,7 @@ __all__ = [
     "predict",
     "predict_logits",
     "save_tensors",
+    "save_torchscript",
     "save_weights",
     "scale_intensity",
     "segmentation_loss",

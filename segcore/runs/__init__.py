@@ -7,6 +7,7 @@ from segcore.runs.bands import Bands, Rows
 from segcore.runs.environment import now, versions
 from segcore.runs.history import EpochRecord, append_history, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
+from segcore.runs.outside import Outside, OutsideKind
 from segcore.runs.parts import NetworkPart, describe
 from segcore.runs.points import OperatingPoints, SegmentPoint
 from segcore.runs.previews import Previews
@@ -27,6 +28,7 @@ from segcore.runs.splits import (
     patches_an_epoch,
     row_range,
     slice_ranges,
+    slices_of,
     split_of,
     split_to_dict,
     spread,
@@ -40,6 +42,8 @@ __all__ = [
     "LeakAudit",
     "NetworkPart",
     "OperatingPoints",
+    "Outside",
+    "OutsideKind",
     "Overlap",
     "Previews",
     "Rows",
@@ -66,6 +70,7 @@ __all__ = [
     "run_names",
     "seconds_left",
     "slice_ranges",
+    "slices_of",
     "split_of",
     "split_to_dict",
     "spread",

@@ -55,12 +55,14 @@ class LeakAudit:
             the same stack. Not a leak, but such slices look alike.
         within: how many judged slices, not trained on themselves, lie within 1, 2 and 3 slices of one that was.
         gap_px: where other rows of the judged slices were trained on, how many lie between; None where not.
+        unknown: nobody said what was trained on, so nothing here means that nothing was.
     """
 
     overlaps: tuple[Overlap, ...]
     neighbours: tuple[int, ...] = ()
     within: tuple[int, ...] = ()
     gap_px: int | None = None
+    unknown: bool = False
 
     @property
     def near_misses(self) -> str:

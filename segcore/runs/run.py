@@ -17,6 +17,7 @@ from segcore.errors import ConfigError, RunError, StorageError
 from segcore.locking import is_locked, locked
 from segcore.runs.history import EpochRecord, read_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Seen, audit, audit_split
+from segcore.runs.outside import Outside
 from segcore.runs.parts import NetworkPart
 from segcore.runs.points import OperatingPoints
 from segcore.runs.splits import Split, split_from_dict, split_to_dict
@@ -54,6 +55,7 @@ class RunInfo:
         message: why it failed.
         started_from: the run whose weights it began with; empty for random ones.
         members: the runs whose predictions it averages, if that is what it is; then it has no network of its own.
+        outside: what is known of a prediction that another program made, if that is what it is; no network either.
     """
 
     format_version: int = FORMAT_VERSION
@@ -75,6 +77,7 @@ class RunInfo:
     message: str = ""
     started_from: str = ""
     members: tuple[str, ...] = ()
+    outside: Outside | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,13 @@ class Run:
                 path=self.folder,
                 expected=f"one of {', '.join(self.info.members[:4])}",
             )
+        if self.info.outside is not None:
+            raise RunError(
+                "the run is a prediction that another program made, and has no network",
+                path=self.folder,
+                found=self.info.outside.source,
+                expected="a run that was trained here",
+            )
 
     @property
     def checkpoint(self) -> Path:
@@ -196,7 +206,7 @@ class Run:
 
     def audit_split(self) -> LeakAudit:
         """Whether its own validation and test slices were trained on, and whether its test slices chose anything."""
-        return audit_split(self.split, self.slice_fingerprints, self.inherited)
+        return self._as_known(audit_split(self.split, self.slice_fingerprints, self.inherited))
 
     def audit_slices(
         self,
@@ -207,10 +217,15 @@ class Run:
         in_bands: bool = False,
     ) -> LeakAudit:
         """Whether these slices of any stack, given all its fingerprints, were seen before; arguments as for `audit`."""
-        return audit(
+        found = audit(
             self.split, self.slice_fingerprints, judged, fingerprints, self.inherited, borders=borders,
             in_bands=in_bands,
         )  # fmt: skip
+        return self._as_known(found)
+
+    def _as_known(self, found: LeakAudit) -> LeakAudit:
+        outside = self.info.outside
+        return found if outside is None or outside.trained_on_known else dataclasses.replace(found, unknown=True)
 
     def learned_from(self, fingerprint: str, slice_fingerprints: Sequence[str]) -> bool:
         """Whether a stack, known by its fingerprints, is the one the run was trained on, to the last label.

@@ -19,8 +19,9 @@ from segcore.errors import ConfigError, RunError
 from segcore.runs.bands import Bands, Rows, make_bands
 
 Part = Literal["train", "validation", "test"]
-Protocol = Literal["blocks", "kfold", "bands", "notebook", "crossval"]
-"""`crossval` divides no stack for a training: every slice is judged by networks from which it was held out."""
+Protocol = Literal["blocks", "kfold", "bands", "notebook", "crossval", "outside"]
+"""`crossval` divides no stack for a training: every slice is judged by networks from which it was held out. Nor
+does `outside`, which is what another program predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +301,25 @@ def slice_ranges(indices: Iterable[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans) or "none"
 
 
+def slices_of(text: str, slices: int) -> tuple[int, ...]:
+    """Slice numbers from a text such as `0-15, 17`, ascending; `none` is none of them.
+
+    Raises:
+        ConfigError: the text is none, or names a slice that is not among the `slices` there are.
+    """
+    found: set[int] = set()
+    for part in [] if text.strip() == "none" else text.split(","):
+        first, dash, last = part.strip().partition("-")
+        ends = [first, last if dash else first]
+        if not all(end.strip().isdecimal() and end.isascii() for end in ends):
+            raise ConfigError("not a list of slices", found=text, expected="numbers from 0 such as 0-15, 17, or none")
+        low, high = map(int, ends)
+        if not low <= high < slices:
+            raise ConfigError("there is no such slice", found=part.strip(), expected=f"0 to {slices - 1}")
+        found.update(range(low, high + 1))
+    return tuple(sorted(found))
+
+
 def split_to_dict(split: Split) -> dict[str, Any]:
     """A split as plain JSON values."""
     values = asdict(split)
@@ -359,6 +379,13 @@ def _check_parts(split: Split, path: str | None) -> None:
     if split.protocol == "crossval":
         if split.train or split.validation or not split.test or split.pool or split.bands:
             raise RunError("a part of the split is not empty", path=path, found="crossval", expected="test slices only")
+        return
+    if split.protocol == "outside":
+        if split.validation or not split.test or split.pool or split.bands or {*split.train} & {*split.test}:
+            raise RunError(
+                "a part of the split is not empty", path=path, found="outside",
+                expected="test slices, and others that were said to be trained on",
+            )  # fmt: skip
         return
     if not split.train or not split.validation or bool(split.pool) != (split.protocol == "notebook"):
         raise RunError(

@@ -34,8 +34,16 @@ def sample_and_run(folder: Path, run: str) -> dict[str, str]:
     return environment
 
 
+# A field hands over what was typed when it is next drawn; until then the page looks as if nothing were to come.
+_HANDED_OVER = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
+  setTimeout(done, 500); // a page in the background draws no frames
+})"""
+
+
 def settled(page: Any) -> None:
     """Waits for the script to have ended, everything to be drawn, and no exception to be shown."""
+    page.evaluate(_HANDED_OVER)
     page.wait_for_selector(DONE)
     page.wait_for_selector(f"{MAIN} h1")
     page.wait_for_function(f"() => !document.querySelector('{MAIN} [data-testid=\"stSkeleton\"]')")

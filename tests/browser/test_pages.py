@@ -30,6 +30,7 @@ PAGES = {
     "training": "Training",
     "errors": "Errors",
     "confusion": "Confusion matrix",
+    "compare": "Compare",
     "try_it": "Try it",
 }
 

@@ -22,7 +22,7 @@ from dashboard.figures import pictures
 from dashboard.state import selection
 from segcore.measures import boundary_distance
 
-PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "try_it")
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
 
 def waited(test: AppTest) -> AppTest:
@@ -95,7 +95,7 @@ def newer(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
 
 
-RUN_PAGES = ("overview", "training", "errors", "confusion", "try_it")
+RUN_PAGES = ("overview", "training", "errors", "confusion", "compare", "try_it")
 RESULT_PAGES = ("overview", "errors", "confusion")
 DAMAGES = {
     "run.json cut short": (lambda run: cut(run.folder / "run.json"), PAGES),

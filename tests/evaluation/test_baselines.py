@@ -32,13 +32,16 @@ def test_everything_called_interior():
     assert found.dice_interior == pytest.approx(2 * 800 / (800 + 820))
     # Of 800 pixels in two neurites of 400: S = 2 x 400^2, and 2 S / (S + 800^2) = 2/3.
     assert found.v_rand == pytest.approx(2 / 3)
+    assert found.v_info == 0
 
 
 def test_it_is_what_a_prediction_of_interior_everywhere_gets():
-    labels = np.stack([two_rooms(), two_rooms()[::-1]])
-    evaluation = evaluated(labels)
-    everywhere = [one.v_rand for one in evaluation.points["pixel"]]
-    assert all_interior(evaluation).v_rand == pytest.approx(np.mean(everywhere))
+    one_room = np.ones((20, 41), bool)
+    one_room[0] = False
+    evaluation = evaluated(np.stack([two_rooms(), two_rooms()[::-1], one_room]))
+    everywhere = evaluation.points["pixel"]
+    assert all_interior(evaluation).v_rand == pytest.approx(np.mean([one.v_rand for one in everywhere]))
+    assert all_interior(evaluation).v_info == pytest.approx(np.mean([one.v_info for one in everywhere]))
 
 
 def test_boundaries_moved_by_a_pixel():

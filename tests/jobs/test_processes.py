@@ -15,8 +15,11 @@ from tiny import ENDLESS, TINY, state
 from waiting import REPOSITORY, all_ended, epochs, starters, wait_for
 
 from segcore.config import ModelConfig
+from segcore.data import install
+from segcore.evaluation import read_evaluation
 from segcore.locking import is_locked, locked
 from segcore.runs import Previews, open_run, read_status
+from segcore.stacks import array_stack
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and locks are those of POSIX systems")
 
@@ -47,6 +50,22 @@ def test_from_start_to_figures(queue):
     assert read_status(run).stage == "evaluating"
     assert [one.epoch for one in Previews(run).all()] == [1, 2]
     assert {one.slice for one in Previews(run).all()} == {run.split.validation[0]}
+    wait_for(lambda: not is_locked(queue.lane_lock("cpu")), "the starter's end")
+
+
+def test_a_run_is_measured_on_another_dataset(queue, mid_grey_run, cell_stack):
+    images, labels = cell_stack
+    install("others", array_stack(images[:3, ::-1].copy()), array_stack(labels[:3, ::-1].copy()), title="Others")
+    queue.evaluate("mid-grey", "others", token="t", accelerator="cpu")
+    wait_for(lambda: state(queue, 1) == "finished", "the end")
+    evaluation, facts = read_evaluation(mid_grey_run.evaluation("others", "all"))
+    assert evaluation.slices == (0, 1, 2)
+    assert facts["dataset"] == "others"
+    assert not mid_grey_run.card.exists()  # which tells of the run's own test slices
+    queue.evaluate("mid-grey", "cells", token="u", accelerator="cpu")
+    wait_for(lambda: state(queue, 2) == "finished", "the end")
+    assert read_evaluation(mid_grey_run.evaluation("cells"))[0].slices == (8, 9, 10, 11)
+    assert mid_grey_run.card.exists()
     wait_for(lambda: not is_locked(queue.lane_lock("cpu")), "the starter's end")
 
 

@@ -362,3 +362,60 @@ def test_the_token_is_no_secret_but_the_config_is_whole(queue):
     assert values["config"]["model"]["width"] == 2
     assert isinstance(job.config, RunConfig)
     assert issubclass(JobError, SegcoreError)
+
+
+# --- evaluations ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def others(data_dir, cell_stack):
+    """Another labelled dataset, and one without labels."""
+    images, labels = cell_stack
+    install("others", array_stack(images[:3, ::-1].copy()), array_stack(labels[:3, ::-1].copy()), title="Others")
+    install("bare", array_stack(images[:3]), None, title="Bare")
+
+
+def test_a_run_is_measured_on_another_dataset(queue, mid_grey_run, others):
+    job = queue.evaluate("mid-grey", "others", token="t", accelerator="cpu")
+    assert (job.task, job.run, job.dataset, job.config, job.state) == (
+        "evaluate",
+        "mid-grey",
+        "others",
+        None,
+        "waiting",
+    )
+    assert queue.evaluate("mid-grey", "others", token="t", accelerator="cpu") == job
+    with pytest.raises(JobError, match="asked for the run mid-grey already"):
+        queue.evaluate("mid-grey", "cells", token="u", accelerator="cpu")
+
+
+def test_what_is_being_measured_is_not_called_a_training(queue, mid_grey_run, others):
+    queue.evaluate("mid-grey", "others", token="t", accelerator="cpu")
+    queue.next_job("cpu")
+    with locked(queue.lock_of(1)):
+        assert queue.claim(1).state == "evaluating"
+
+
+def test_measuring_that_would_fail_at_once_is_not_taken(queue, mid_grey_run, others, cells):
+    with pytest.raises(DataError, match="bare has no labels to measure against"):
+        queue.evaluate("mid-grey", "bare", token="t")
+    with pytest.raises(SegcoreError, match="nowhere"):
+        queue.evaluate("mid-grey", "nowhere", token="t")
+    mid_grey_run.update(members=("a", "b"))
+    with pytest.raises(RunError, match="no network of its own"):
+        queue.evaluate("mid-grey", "others", token="t")
+    mid_grey_run.update(operating_points=None, members=())
+    with pytest.raises(RunError, match="no thresholds yet"):
+        queue.evaluate("mid-grey", "others", token="t")
+    assert queue.jobs() == []
+
+
+def test_measuring_that_was_killed_is_not_done_because_the_run_was_measured_before(queue, mid_grey_run, cells, others):
+    evaluate(mid_grey_run, cells, device="cpu")
+    queue.evaluate("mid-grey", "others", token="t", accelerator="cpu")
+    queue.next_job("cpu")
+    with locked(queue.lock_of(1)):
+        queue.claim(1)
+    assert queue.settle(1).state == "interrupted"
+    again = queue.again(1, token="u")
+    assert (again.number, again.task, again.dataset) == (2, "evaluate", "others")

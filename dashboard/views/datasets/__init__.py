@@ -9,12 +9,14 @@ from dashboard.views.datasets.importing import import_section
 from dashboard.views.datasets.installed import installed_section
 from dashboard.views.datasets.slices import slices_section
 from dashboard.views.datasets.split import split_section
+from dashboard.views.datasets.what_next import next_steps
 
 __all__ = [
     "announce",
     "fetch_section",
     "import_section",
     "installed_section",
+    "next_steps",
     "slices_section",
     "split_section",
 ]

@@ -39,10 +39,12 @@ def arrived(news: Sequence[str], **selection: Any) -> NoReturn:
     st.rerun()
 
 
-def announce() -> None:
-    """What the last action said, after the page was drawn anew."""
-    for text in st.session_state.pop(_NEWS, []):
+def announce() -> bool:
+    """What the last action said, after the page was drawn anew; whether there was anything."""
+    news = st.session_state.pop(_NEWS, [])
+    for text in news:
         st.success(text, icon=":material/check_circle:")
+    return bool(news)
 
 
 def in_the_form(text: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.state import broken_datasets, dataset_info, names_of_datasets
+from dashboard.state import broken_datasets, choose, chosen, dataset_info, names_of_datasets
 from dashboard.tables import LONG, csv_button, holding
 from dashboard.views.datasets.arrival import show_checks
 
@@ -34,7 +34,11 @@ def installed_section() -> None:
         )
         if len(table) > LONG:
             table = holding(table, st.text_input("Find", key="find dataset", placeholder="name, title or source"))
-        st.dataframe(table, hide_index=True)
+        st.dataframe(
+            table, hide_index=True, key="installed datasets", selection_mode="single-cell",
+            on_select=lambda: _open(list(table["name"])),
+        )  # fmt: skip
+        st.caption("A click on a dataset shows its slices.")
         csv_button("Datasets as CSV", table, "datasets.csv")
         checked = [info for info in facts if info.checks]
         if checked:
@@ -46,3 +50,12 @@ def installed_section() -> None:
         st.info("No dataset is here yet.")
     for error in broken_datasets().values():
         st.error(words.message(error))
+
+
+def _open(names: list[str]) -> None:
+    cells = st.session_state["installed datasets"]["selection"]["cells"]
+    if cells:
+        for key in ("part", "slice"):
+            chosen().pop(key, None)
+        choose(dataset=names[cells[0][0]])
+        st.session_state["section"] = "slices"

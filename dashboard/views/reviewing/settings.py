@@ -9,6 +9,8 @@ from dashboard.state import Result
 from segcore.measures import CHALLENGE_THRESHOLDS, SegmentationScore, mean_over_slices
 from segcore.segments import BIASES
 
+_NOBODY_CHOSE = "Nobody chose settings for this run, which has usual ones"
+
 
 def settings_section(result: Result) -> None:
     """One chart with both, and what the run chose on its validation slices."""
@@ -28,8 +30,9 @@ def settings_section(result: Result) -> None:
     if evaluation.segment_point is not None:
         chosen["bias"] = ("bias", evaluation.segment_point.bias)
     st.caption(
-        "Mean over the evaluated slices. The run chose its settings on validation slices, so the best point of a curve "
-        "may lie elsewhere here; taking it from these slices would flatter."
+        "Mean over the evaluated slices. "
+        + ("The run chose its settings on validation slices" if result.run.info.operating_points else _NOBODY_CHOSE)
+        + ", so the best point of a curve may lie elsewhere here; taking it from these slices would flatter."
         + (
             ""
             if evaluation.over_biases

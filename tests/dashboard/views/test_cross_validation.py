@@ -8,7 +8,7 @@ from reading import bugs, opened, text_of
 
 from segcore.crossval import ensemble_of, make_plan
 
-PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "try_it")
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
 
 @pytest.fixture

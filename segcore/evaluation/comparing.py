@@ -1,0 +1,302 @@
+"""Whether one run does better than another on the same slices, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segcore.errors import ConfigError, RunError
+from segcore.evaluation.folder import read_evaluation
+from segcore.evaluation.measured import Evaluation, harm_by_slice
+from segcore.measures import Interval, SegmentationScore, bootstrap_mean
+from segcore.runs import Run, slice_ranges
+
+BLOCK = 5
+"""Slices drawn together where an interval is by blocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What two runs are compared by.
+
+    Attributes:
+        title: what it is called.
+        higher_is_better: otherwise lower is.
+        unit: behind its numbers; empty for shares and counts.
+        digits: after the point.
+    """
+
+    title: str
+    higher_is_better: bool
+    unit: str = ""
+    digits: int = 4
+
+
+MEASURES = {
+    "wrong_percent": Measure(title="wrong pixels", higher_is_better=False, unit=" %", digits=2),
+    "missed_percent": Measure(title="missed membrane", higher_is_better=False, unit=" %", digits=2),
+    "false_percent": Measure(title="false membrane", higher_is_better=False, unit=" %", digits=2),
+    "dice_interior": Measure(title="Dice of interior", higher_is_better=True),
+    "dice_membrane": Measure(title="Dice of membrane", higher_is_better=True),
+    "v_rand_topology": Measure(title="V_Rand at the topology threshold", higher_is_better=True),
+    "v_info_topology": Measure(title="V_Info at the topology threshold", higher_is_better=True),
+    "v_rand": Measure(title="V_Rand of segments", higher_is_better=True),
+    "v_info": Measure(title="V_Info of segments", higher_is_better=True),
+    "splits": Measure(title="splits in a slice", higher_is_better=False, digits=1),
+    "merges": Measure(title="merges in a slice", higher_is_better=False, digits=1),
+    "harm": Measure(title="harm in a slice", higher_is_better=False),
+}
+"""By name. Pixels are counted at the threshold that each run chose for the fewest wrong ones, or its only one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far apart two runs are in one measure; all means are over the slices where both have it.
+
+    Attributes:
+        measure: its name in `MEASURES`.
+        first, second: means of the two runs; nan where either was not measured.
+        by_slice: the mean of second - first with its 95 % interval, slices drawn one by one.
+        by_block: the same with `BLOCK` neighbours drawn together, which is wider and the one to trust.
+    """
+
+    measure: str
+    first: float
+    second: float
+    by_slice: Interval
+    by_block: Interval
+
+    @property
+    def sure(self) -> bool:
+        """Whether the difference is larger than its uncertainty: its interval by blocks does not hold 0."""
+        return not math.isnan(self.by_block.mean) and (self.by_block.low > 0 or self.by_block.high < 0)
+
+    @property
+    def better(self) -> bool:
+        """Whether the second run is better, by however little."""
+        return (self.by_slice.mean > 0) == MEASURES[self.measure].higher_is_better and self.by_slice.mean != 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of two runs that are compared.
+
+    Attributes:
+        run: its name.
+        dataset, part: what it was measured on.
+        evaluation: what was measured.
+        warnings: what has to be known of its figures, in words.
+    """
+
+    run: str
+    dataset: str
+    part: str
+    evaluation: Evaluation
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two runs on the same slices.
+
+    Attributes:
+        first, second: the runs.
+        slices: that both were measured on, ascending.
+        values: of each measure that can be compared the two values a slice, (slices, 2); nan where one is not defined.
+    """
+
+    first: Side
+    second: Side
+    slices: tuple[int, ...]
+    values: Mapping[str, NDArray[np.float64]]
+
+    def difference(self, measure: str) -> Difference:
+        """With intervals that are always the same for the same values."""
+        both = self.values[measure]
+        known = both[~np.isnan(both).any(axis=1)]
+        first, second = (float(one) for one in known.mean(axis=0)) if len(known) else (math.nan, math.nan)
+        apart = both[:, 1] - both[:, 0]
+        return Difference(
+            measure=measure,
+            first=first,
+            second=second,
+            by_slice=bootstrap_mean(apart, np.random.default_rng(0)),
+            by_block=bootstrap_mean(apart, np.random.default_rng(0), block=BLOCK),
+        )
+
+    def differences(self) -> tuple[Difference, ...]:
+        """Of all measures that both runs have."""
+        found = (self.difference(name) for name in MEASURES if name in self.values)
+        return tuple(one for one in found if not math.isnan(one.first))
+
+    def verdict(self) -> str:
+        """A sentence for each of the two measures that matter most, or what speaks against one."""
+        found = {one.measure: one for one in self.differences()}
+        neurites = "v_rand" if "v_rand" in found else "v_rand_topology"
+        return " ".join(self._sentence(found[name]) for name in (neurites, "wrong_percent") if name in found)
+
+    def _sentence(self, found: Difference) -> str:
+        measure = MEASURES[found.measure]
+        size = f"{abs(found.by_slice.mean):.{measure.digits}f}{measure.unit}"
+        ends = " to ".join(f"{end:+.{measure.digits}f}" for end in (found.by_block.low, found.by_block.high))
+        interval = f"{ends}{measure.unit}"
+        title = measure.title[:1].upper() + measure.title[1:]
+        values = (
+            f"{title}: {found.first:.{measure.digits}f}{measure.unit} for {self.first.run} and "
+            f"{found.second:.{measure.digits}f}{measure.unit} for {self.second.run}"
+        )
+        if not found.sure:
+            return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
+        better = self.second.run if found.better else self.first.run
+        return f"{values}; {better} is better by {size}, which is more than the uncertainty ({interval})."
+
+
+def compare(first: Run, second: Run, *, dataset: str | None = None) -> Comparison:
+    """Compares two runs where both were measured on the same slices against the same labels.
+
+    Datasets are the same if their pixels and labels are, whatever they are called. Of several evaluations that fit,
+    those with the most slices in common are taken.
+
+    Args:
+        first, second: evaluated; networks, ensembles and what other programs predicted alike.
+        dataset: only what the first was measured on under this name; None for any.
+
+    Raises:
+        ConfigError: there are no slices on which both were measured, or it is one run.
+        RunError: an evaluation is damaged.
+    """
+    if first.folder == second.folder:
+        raise ConfigError("a run cannot be compared with itself", found=first.name, expected="two runs")
+    own, others = _sides(first, dataset), _sides(second, None)
+    pairs = [
+        (one, other)
+        for one_print, one in own
+        for other_print, other in others
+        if one_print and one_print == other_print and _common(one, other)
+    ]
+    if not pairs:
+        raise ConfigError(
+            "the two runs were not measured on the same slices with the same labels",
+            found=f"{first.name}: {_measured_on(own)}; {second.name}: {_measured_on(others)}",
+            expected="evaluate both on one dataset",
+        )
+    one, other = max(pairs, key=lambda pair: (len(_common(*pair)), pair[0].part == "test", pair[1].part == "test"))
+    slices = _common(one, other)
+    values = {
+        name: np.stack([_by_slice(side.evaluation, of, slices) for side in (one, other)], axis=1)
+        for name, of in _VALUES.items()
+        # Splits and merges of segments are others than those at a threshold.
+        if name not in _OF_EVENTS or one.evaluation.events_at == other.evaluation.events_at
+    }
+    return Comparison(first=one, second=other, slices=slices, values=values)
+
+
+def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
+    """Every evaluation of a run, with the fingerprint of what it was measured on."""
+    found = []
+    for folder in run.evaluations():
+        name, _, part = folder.name.partition("@")
+        if dataset is not None and name != dataset:
+            continue
+        evaluation, facts = read_evaluation(folder)
+        side = Side(
+            run=run.name, dataset=name, part=part or "test", evaluation=evaluation, warnings=_warnings(run, facts)
+        )
+        found.append((str(facts.get("dataset_fingerprint") or ""), side))
+    if not found:
+        raise RunError(
+            "the run was not evaluated" + ("" if dataset is None else f" on {dataset}"), path=run.folder,
+            expected=f"python -m segcore evaluate {run.name}",
+        )  # fmt: skip
+    return found
+
+
+def _measured_on(sides: Sequence[tuple[str, Side]]) -> str:
+    return ", ".join(f"slices {slice_ranges(side.evaluation.slices)} of {side.dataset}" for _, side in sides)
+
+
+def _warnings(run: Run, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    said = []
+    if seen := facts.get("trained_on"):
+        said.append(f"{run.name} was trained on slices {slice_ranges(seen)}")
+    if facts.get("leaks") is None:
+        said.append(f"nobody said which slices {run.name} was trained on")
+    if chosen := facts.get("chosen_on"):
+        said.append(f"{run.name} chose its settings on slices {slice_ranges(chosen)}")
+    return tuple(said)
+
+
+def _common(one: Side, other: Side) -> tuple[int, ...]:
+    """Slices that both have, if the very same pixels of them count."""
+    slices = tuple(sorted({*one.evaluation.slices} & {*other.evaluation.slices}))
+    counted = []
+    for side in (one, other):
+        counts = side.evaluation.evidence.counts
+        places = [side.evaluation.slices.index(z) for z in slices]
+        counted.append(counts[places].sum(axis=(2, 3)))
+    return slices if np.array_equal(*counted) else ()
+
+
+def _by_slice(
+    evaluation: Evaluation, of: Callable[[Evaluation], Sequence[float]], slices: Sequence[int]
+) -> NDArray[np.float64]:
+    values = np.asarray(of(evaluation), dtype=np.float64)
+    places = [evaluation.slices.index(z) for z in slices]
+    return values[places] if len(values) else np.full(len(slices), np.nan)
+
+
+def _pixels(of: Callable[[Any], Any]) -> Callable[[Evaluation], Sequence[float]]:
+    """A measure of each slice's confusion matrix at the run's first threshold, which is its pixel threshold if any."""
+
+    def found(evaluation: Evaluation) -> Sequence[float]:
+        threshold = evaluation.thresholds.get("pixel", next(iter(evaluation.thresholds.values())))
+        values: list[float] = np.atleast_1d(of(evaluation.evidence.confusion(threshold))).tolist()
+        return values
+
+    return found
+
+
+def _scores(point: str, name: str) -> Callable[[Evaluation], Sequence[float]]:
+    def found(evaluation: Evaluation) -> Sequence[float]:
+        scores: Sequence[SegmentationScore]
+        scores = evaluation.segments if point == "segments" else evaluation.points.get(point, ())
+        return [getattr(one, name) for one in scores]
+
+    return found
+
+
+def _events(kind: str) -> Callable[[Evaluation], Sequence[float]]:
+    def found(evaluation: Evaluation) -> Sequence[float]:
+        counts = Counter(event.slice for event in evaluation.events if event.kind == kind)
+        return [counts[z] for z in evaluation.slices]
+
+    return found
+
+
+def _harm(evaluation: Evaluation) -> Sequence[float]:
+    harms = harm_by_slice(evaluation)
+    return [harms.get(z, 0.0) for z in evaluation.slices]
+
+
+_VALUES: dict[str, Callable[[Evaluation], Sequence[float]]] = {
+    "wrong_percent": _pixels(lambda found: found.wrong_percent),
+    "missed_percent": _pixels(lambda found: found.percent()[..., 0, 1]),
+    "false_percent": _pixels(lambda found: found.percent()[..., 1, 0]),
+    "dice_interior": _pixels(lambda found: found.dice("interior")),
+    "dice_membrane": _pixels(lambda found: found.dice("membrane")),
+    "v_rand_topology": _scores("topology", "v_rand"),
+    "v_info_topology": _scores("topology", "v_info"),
+    "v_rand": _scores("segments", "v_rand"),
+    "v_info": _scores("segments", "v_info"),
+    "splits": _events("split"),
+    "merges": _events("merge"),
+    "harm": _harm,
+}
+"""How each measure is had, a value for every slice; nothing for an evaluation without it."""
+_OF_EVENTS = ("splits", "merges", "harm")

@@ -1,0 +1,122 @@
+"""Pages of a run that another program predicted, of one that is compared, and of datasets nothing was measured on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+pytest.importorskip("streamlit", reason="streamlit is not installed")
+from reading import bugs, opened, text_of
+
+from segcore.data import install
+from segcore.evaluation import evaluate, score_outside
+from segcore.jobs import JobQueue
+from segcore.locking import locked
+from segcore.stacks import array_stack
+
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
+
+
+@pytest.fixture
+def outside(cells, models_dir, tmp_path):
+    """Gives a function that makes a run of a kind of prediction, said to be trained on some slices or not."""
+
+    def make(kind, **options):
+        labels = np.stack([cells.label(z) for z in range(12)])
+        numbered = np.cumsum(labels == 0, axis=2, dtype=np.uint32) // 8 + 1
+        file = tmp_path / f"{kind}.tif"
+        values = {"probability": np.where(labels > 0, 0.9, 0.2).astype(np.float32), "mask": labels}
+        values["probability"] += np.random.default_rng(0).random(labels.shape).astype(np.float32) * 0.1
+        tifffile.imwrite(file, values.get(kind, numbered))
+        return score_outside(kind, file, cells, kind=kind, **options).run
+
+    return make
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("kind", ["probability", "mask", "segments"])
+def test_every_page_of_what_another_program_predicted(page, kind, outside):
+    outside(kind)
+    test = opened(page)
+    assert not bugs(test)
+    assert not test.error
+    if page in ("overview", "errors", "confusion"):
+        assert "Nobody said which slices its method was trained on" in text_of(test)
+        assert "training unknown" in text_of(test)
+    assert "validation slices" not in text_of(test) or page in ("data", "augmentation")
+    if page in ("training", "try_it"):
+        assert "another program predicted" in text_of(test)
+
+
+def test_what_was_said_to_be_trained_on_is_shown(outside):
+    outside("mask", trained_on=range(8))
+    said = text_of(opened("overview"))
+    assert "Nobody said" not in said
+    assert "Training** slices 0-7" in said
+
+
+def test_two_runs_side_by_side(outside, mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    outside("mask", trained_on=[0])
+    test = opened("compare", run="mid-grey")
+    said = text_of(test)
+    assert not bugs(test)
+    assert "Wrong pixels" in said
+    assert "4 slices of cells that both were measured on (8-11)" in said.replace("\\", "")
+    assert "mask is better by" in said.replace("\\", "")
+    assert test.selectbox(key="compare with").value == "mask"
+    pixels = test.select_slider(key="compare slice")
+    pixels.set_value(10).run()
+    assert not bugs(test)
+
+
+def test_one_run_is_compared_with_nothing(mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    assert "There is no other run that was evaluated" in text_of(opened("compare"))
+
+
+# --- what was not measured yet ---------------------------------------------------------------
+
+
+@pytest.fixture
+def others(data_dir, cell_stack):
+    images, labels = cell_stack
+    install("others", array_stack(images[:3, ::-1].copy()), array_stack(labels[:3, ::-1].copy()), title="Others")
+    install("bare", array_stack(images[:3]), None, title="Bare")
+
+
+@pytest.mark.parametrize("page", ["overview", "errors", "confusion"])
+def test_a_run_that_was_measured_elsewhere_is_not_called_unmeasured(page, mid_grey_run, cells, others):
+    evaluate(mid_grey_run, cells, device="cpu")
+    said = text_of(opened(page, run="mid-grey", dataset="others")).replace("\\", "")
+    assert "was not evaluated on others. It was on cells" in said
+    assert "any dataset" not in said
+
+
+def test_a_click_measures_a_run_on_a_dataset(mid_grey_run, cells, others):
+    queue = JobQueue()
+    queue.folder.mkdir(parents=True)
+    with locked(queue.lane_lock("cpu")):  # as if somebody else started the jobs
+        test = opened("errors", run="mid-grey", dataset="others")
+        test.button(key="evaluate mid-grey others").click().run()
+        assert not bugs(test)
+        (job,) = queue.jobs()
+        assert (job.task, job.run, job.dataset, job.state) == ("evaluate", "mid-grey", "others", "waiting")
+        assert "waits in the queue" in text_of(test)
+
+
+def test_nothing_that_cannot_work_is_prescribed_for_a_dataset_without_labels(mid_grey_run, cells, others):
+    test = opened("errors", run="mid-grey", dataset="bare")
+    assert "bare has no labels to measure against" in text_of(test).replace("\\", "")
+    assert not test.code
+    assert not [one for one in test.button if (one.key or "").startswith("evaluate")]
+
+
+def test_a_dataset_leads_to_what_can_be_done_with_it(mid_grey_run, cells, others):
+    test = opened("data", run="mid-grey", dataset="others")
+    keys = {one.key for one in test.button}
+    assert {"train on others", "evaluate mid-grey others"} <= keys
+    evaluate(mid_grey_run, cells, device="cpu")
+    assert "errors on cells" in {one.key for one in opened("data", run="mid-grey", dataset="cells").button}
+    assert not {"train on bare"} & {one.key for one in opened("data", run="mid-grey", dataset="bare").button}
