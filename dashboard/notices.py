@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import words
-from dashboard.state import Result, dataset_info, evaluated_parts, leak_audit, load_result
+from dashboard.state import Result, Selection, dataset_info, evaluated_parts, leak_audit, load_result
 from segcore.errors import SegcoreError
 from segcore.evaluation import collapse
 from segcore.runs import Run, slice_ranges
@@ -47,6 +48,13 @@ def guarded() -> Iterator[None]:
         )
 
 
+def heading(text: str, selection: Selection, mark: str = "", *, of: Literal["both", "run", "dataset"] = "both") -> None:
+    """The heading of a page, and beside it which run and dataset it is about."""
+    names = {"run": selection.run.name if selection.run else None, "dataset": selection.dataset_name}
+    about = " · ".join(words.plain(name) for kind, name in names.items() if name and of in ("both", kind))
+    st.title(" ".join(part for part in (text, mark, f":small[:gray[{about}]]" if about else "") if part))
+
+
 def about_result(result: Result) -> None:
     """What has to be known of an evaluation: that the model collapsed, a leak, and whether its images are invented."""
     facts = result.facts
@@ -57,7 +65,7 @@ def about_result(result: Result) -> None:
     if result.leaks:
         seen = facts.get("trained_on") or []
         st.error(
-            f"**These figures leak.** {_slices(len(seen))} of the {words.SLICES[result.part]} slices shown here (or "
+            f"**These figures leak.** {_slices(len(seen))} of the {result.called} slices shown here (or "
             f"turned copies) were trained on: {slice_ranges(seen)}. The figures say nothing about new images. "
             f"{_unseen(result)}",
             icon=":material/warning:",
@@ -196,6 +204,8 @@ def outside(run: Run) -> None:
     if about is None:
         return
     said = f"What another program predicted, from {words.plain(about.source)}: {words.plain(about.read_as)}."
+    if about.kind == "segments":
+        said += " So its figures of pixels say little; those of neurites are of the segments as they were numbered."
     if about.trained_on_known:
         st.info(said, icon=":material/input:")
     else:

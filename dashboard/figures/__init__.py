@@ -13,7 +13,7 @@ from dashboard.figures.by_threshold import (
     precision_recall_chart,
     threshold_chart,
 )
-from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION
+from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION, WRONG_IN_BOTH
 from dashboard.figures.confusion_table import confusion_tables
 from dashboard.figures.error_parts import error_parts_chart
 from dashboard.figures.layout import error_legend, show_chart, swatches
@@ -41,6 +41,7 @@ __all__ = [
     "PART_COLOURS",
     "THRESHOLDS",
     "VERMILION",
+    "WRONG_IN_BOTH",
     "ScoreCurve",
     "calibration_chart",
     "changes_overlay",

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import words
 from dashboard.state.datasets import load_dataset
 from dashboard.state.stamps import Stamp, stamp
 from dashboard.viewer import EVALUATED_PARTS
@@ -47,6 +48,11 @@ class Result:
     def points(self) -> dict[str, float]:
         """The thresholds with a name."""
         return self.evaluation.thresholds
+
+    @property
+    def called(self) -> str:
+        """What its slices are called; of what another program predicted nobody knows what they were to it."""
+        return "predicted" if self.run.info.outside is not None else words.SLICES[self.part]
 
     @property
     def leaks(self) -> bool:

@@ -18,7 +18,8 @@ class Headline:
     """What was measured on the test slices of a run's own dataset; None where it was not, or cannot be read.
 
     Attributes:
-        wrong_percent: wrong pixels in percent, at the threshold with the fewest of them on the validation slices.
+        wrong_percent: wrong pixels in percent, at the threshold with the fewest of them on the validation slices, or
+            the only one.
         v_rand: of the segments, mean over slices.
         splits, merges: of neurites.
         leaks: whether the slices had been trained on.
@@ -43,9 +44,10 @@ def _headline(folder: str, key: Stamp) -> Headline:
         return Headline()
     try:
         found = read_json(Path(folder) / "summary.json", RunError)
-        point, segments, events = found["operating_points"].get("pixel"), found.get("segments"), found["events"]
+        points, segments, events = found["operating_points"], found.get("segments"), found["events"]
+        point = points.get("pixel") or next(iter(points.values()))
         return Headline(
-            wrong_percent=None if point is None else float(point["pooled"]["wrong_percent"]),
+            wrong_percent=float(point["pooled"]["wrong_percent"]),
             v_rand=None if segments is None or segments["v_rand"] is None else float(segments["v_rand"]),
             splits=int(events["splits"]),
             merges=int(events["merges"]),

@@ -39,7 +39,7 @@ _PREFIX = "augment "
 
 def page() -> None:
     selection = current()
-    st.title("Augmentation")
+    notices.heading("Augmentation", selection, of="dataset")
     if selection.dataset is None:
         st.info("There is no dataset here yet. The Data page fetches or imports one.", icon=":material/info:")
         return

@@ -9,8 +9,18 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import words
-from dashboard.figures import BROKEN, FIXED, GREY, changes_overlay, show_chart, slice_chart, small_picture, swatches
+from dashboard import notices, words
+from dashboard.figures import (
+    BROKEN,
+    FIXED,
+    GREY,
+    WRONG_IN_BOTH,
+    changes_overlay,
+    show_chart,
+    slice_chart,
+    small_picture,
+    swatches,
+)
 from dashboard.state import (
     broken_runs,
     choose,
@@ -37,7 +47,7 @@ _WITH = "with"
 
 def page() -> None:
     selection = current()
-    st.title("Compare")
+    notices.heading("Compare", selection)
     if selection.run is None:
         st.info(words.no_run(), icon=":material/info:")
         return
@@ -90,8 +100,10 @@ def _other(run: Run) -> Run | None:
 
 
 def _usual(rows: tuple[Difference, ...]) -> int:
-    names = [row.measure for row in rows]
-    return names.index("v_rand") if "v_rand" in names else 0
+    """The measure that matters most of those in which the two differ at all."""
+    names = [row.measure for row in rows if row.by_slice.low != row.by_slice.high]
+    name = next((one for one in ("v_rand", "wrong_percent", *names) if one in names), rows[0].measure)
+    return [row.measure for row in rows].index(name)
 
 
 def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
@@ -112,8 +124,8 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
     st.markdown("\n".join(lines))
     st.caption(
         "An interval says where the mean difference would lie in 95 of 100 sets of slices like these. Neighbouring "
-        f"slices look alike and fail alike; drawn in blocks of {BLOCK} that is allowed for, so that is the one that "
-        "decides. Pixels are counted at the threshold each run chose for itself."
+        f"slices look alike and fail alike, which drawing them in blocks of {BLOCK} allows for. Two runs are told "
+        "apart where neither interval holds 0. Pixels are counted at the threshold each run chose for itself."
     )
     table = pd.DataFrame(
         [
@@ -146,6 +158,9 @@ def _slice_by_slice(found: Comparison, name: str) -> None:
     apart = values[:, 1] - values[:, 0]
     gains = apart > 0 if measure.higher_is_better else apart < 0
     known = [at for at in range(len(apart)) if not math.isnan(apart[at])]
+    if not any(apart[at] for at in known):
+        st.caption(f"The two runs do not differ in {measure.title} in any of the slices.")
+        return
     colours = [FIXED if gains[at] else GREY if apart[at] == 0 else BROKEN for at in known]
     show_chart(
         slice_chart(
@@ -190,7 +205,7 @@ def _pixels(found: Comparison, one: Run, other: Run) -> None:
             [
                 (FIXED, f"right in {found.second.run} only: {words.count(int(fixed.sum()))} pixels"),
                 (BROKEN, f"right in {found.first.run} only: {words.count(int(broken.sum()))} pixels"),
-                (GREY, f"wrong in both: {words.count(int(both.sum()))} pixels"),
+                (WRONG_IN_BOTH, f"wrong in both: {words.count(int(both.sum()))} pixels"),
             ]
         )
         st.caption("Each run at the threshold it chose for the fewest wrong pixels, or at its only one.")

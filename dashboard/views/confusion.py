@@ -34,9 +34,9 @@ from segcore.measures import (
 def page() -> None:
     selection = current()
     if selection.result is None:
-        st.title("Confusion matrix")
+        notices.heading("Confusion matrix", selection)
     result = needs_result(selection)
-    st.title(f"Confusion matrix {notices.mark(result)}")
+    notices.heading("Confusion matrix", selection, notices.mark(result))
     notices.about_result(result)
     first, last = range_of_slices(
         result.evaluation.slices,
@@ -61,7 +61,7 @@ def _matrices(selection: Selection, result: Result, matrix: Confusion, first: in
         help=words.HELP["wrong"],
     )
     st.caption(
-        f"{counted} {words.SLICES[result.part]} slices of {words.plain(result.dataset)} counted together, threshold "
+        f"{counted} {result.called} slices of {words.plain(result.dataset)} counted together, threshold "
         f"{selection.threshold:.3f}{forgiven}."
     )
     counts = matrix.counts
@@ -123,7 +123,7 @@ def _curves(selection: Selection, result: Result, sweep: Confusion, value: int, 
     )  # fmt: skip
     sweep_chart = partial(threshold_chart, sweep, chosen=selection.threshold, points=result.points)
     title = "Dice" if measure == "dice" else "IoU"
-    rows = st.columns(2), st.columns(2), st.columns(2)
+    rows = st.columns(2), st.columns(2), st.columns(2, vertical_alignment="center")
     with rows[0][0]:
         show_chart(
             sweep_chart("wrong", "Wrong pixels by threshold", "percent of all labelled pixels"),

@@ -23,7 +23,7 @@ SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets
 
 def page() -> None:
     selection = current()
-    st.title("Data")
+    notices.heading("Data", selection, of="dataset")
     arrived = announce()
     linked = st.query_params.get("section")
     usual = "slices" if selection.dataset else "all"

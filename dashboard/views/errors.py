@@ -44,9 +44,9 @@ _ADDRESS = "event"
 def page() -> None:
     selection = current()
     if selection.result is None:
-        st.title("Errors")
+        notices.heading("Errors", selection)
     result = needs_result(selection)
-    st.title(f"Errors {notices.mark(result)}")
+    notices.heading("Errors", selection, notices.mark(result))
     notices.about_result(result)
     found = measures_at(result, selection.threshold, selection.tolerance)
     _headline(result, found, selection.tolerance)
@@ -97,7 +97,7 @@ def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
     """All slices in a line."""
     evaluation = result.evaluation
     number = len(evaluation.slices)
-    which = f"All {number} {words.SLICES[result.part]} slices" if number > 1 else f"Slice {evaluation.slices[0]}"
+    which = f"All {number} {result.called} slices" if number > 1 else f"Slice {evaluation.slices[0]}"
     beyond = f" at least {tolerance} px from a true boundary" if tolerance else ""
     parts = [
         f"{which}: **{words.percent(float(found.matrix.wrong_percent))}** wrong{beyond} "
@@ -145,7 +145,7 @@ def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
         may_decide=not read_only(),
         progress=said,
         message=at.message,
-        empty="Nothing passes the filter." if result.evaluation.events else "No neurite was split or merged.",
+        empty=listing.empty,
         below_px=0 if read_only() else BELOW_QUEUE_PX,
         theme=st.context.theme.type,
     )

@@ -89,7 +89,7 @@ def _verdict(result: Result) -> None:
     validation = result.run.info.best_dice if result.dataset == result.run.info.dataset else math.nan
     first, *others = verdict(
         result.evaluation,
-        which=words.SLICES[result.part],
+        which=result.called,
         validation_dice=validation if result.part == "test" and validation else math.nan,
     )
     with st.container(key="verdict"):
@@ -160,7 +160,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
     number = len(result.evaluation.slices)
     forgiven = f", {words.forgiven(tolerance)}" if tolerance else ""
     st.subheader(
-        f"{'One of the' if number == 1 else number} {words.SLICES[result.part]} slices of "
+        f"{'One of the' if number == 1 else number} {result.called} slices of "
         f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     for column, (label, term, value, below) in zip(

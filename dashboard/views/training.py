@@ -53,7 +53,7 @@ _ZOOM, _DRAWN = "training zoom", "training: drawn"
 
 def page() -> None:
     selection = current()
-    st.title("Training")
+    notices.heading("Training", selection, of="run")
     if selection.run is None:
         st.info(words.no_run(), icon=":material/info:")
         return
@@ -124,7 +124,7 @@ def _compared(first: Run) -> list[Run]:
         kept = st.session_state.get(COMPARED, [])
         st.session_state[COMPARED] = [name for name in kept if name in others]
         chosen = st.multiselect(
-            "Compare with",
+            "Curves beside it",
             others,
             key=COMPARED,
             persist_state="session",
@@ -259,7 +259,9 @@ def _settings(runs: list[Run]) -> None:
 
 
 def _text(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 page()

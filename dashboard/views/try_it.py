@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import background, scratch, uploads, words, worker
+from dashboard import background, notices, scratch, uploads, words, worker
 from dashboard.background import Work
 from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture, small_picture
 from dashboard.state import choose_run, current, names_of_runs
@@ -80,7 +80,7 @@ class Tried:
 
 def page() -> None:
     selection = current()
-    st.title("Try it")
+    notices.heading("Try it", selection, of="run")
     if selection.run is None:
         st.info("There is no run to try yet. The Overview says how to get one.", icon=":material/info:")
         return

@@ -83,7 +83,7 @@ def _worse(rows: Sequence[Difference], limits: Sequence[tuple[str, float]]) -> l
         apart = known[name].by_slice.mean
         loss = -apart if MEASURES[name].higher_is_better else apart
         if loss > tolerance:
-            said.append(f"{MEASURES[name].title} is worse by {loss:.6g}, more than {tolerance:g}")
+            said.append(f"{MEASURES[name].title}: worse by {loss:.6g}, more than {tolerance:g}")
     return said
 
 

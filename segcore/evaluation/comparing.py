@@ -19,6 +19,8 @@ from segcore.runs import Run, slice_ranges
 
 BLOCK = 5
 """Slices drawn together where an interval is by blocks."""
+ENOUGH_BLOCKS = 4
+"""Of fewer an interval by blocks says little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +76,8 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """Whether the difference is larger than its uncertainty: its interval by blocks does not hold 0."""
-        return not math.isnan(self.by_block.mean) and (self.by_block.low > 0 or self.by_block.high < 0)
+        """Whether the difference is larger than its uncertainty: neither of its intervals holds 0."""
+        return all(one.low > 0 or one.high < 0 for one in (self.by_slice, self.by_block))
 
     @property
     def better(self) -> bool:
@@ -92,6 +94,7 @@ class Side:
         dataset, part: what it was measured on.
         evaluation: what was measured.
         warnings: what has to be known of its figures, in words.
+        drawn: whether its membrane was drawn between segments that another program had numbered.
     """
 
     run: str
@@ -99,6 +102,7 @@ class Side:
     part: str
     evaluation: Evaluation
     warnings: tuple[str, ...] = ()
+    drawn: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,16 +139,32 @@ class Comparison:
         found = (self.difference(name) for name in MEASURES if name in self.values)
         return tuple(one for one in found if not math.isnan(one.first))
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks of neighbours the slices make."""
+        return math.ceil(len(self.slices) / BLOCK)
+
     def verdict(self) -> str:
-        """A sentence for each of the two measures that matter most, or what speaks against one."""
+        """A sentence for each of the two measures that matter most, and one where the slices are few.
+
+        Of segments that somebody numbered the pixels are left out: their membrane was drawn.
+        """
         found = {one.measure: one for one in self.differences()}
         neurites = "v_rand" if "v_rand" in found else "v_rand_topology"
-        return " ".join(self._sentence(found[name]) for name in (neurites, "wrong_percent") if name in found)
+        names = [neurites] if self.first.drawn or self.second.drawn else [neurites, "wrong_percent"]
+        said = [self._sentence(found[name]) for name in names if name in found]
+        if self.blocks < ENOUGH_BLOCKS:
+            said.append(
+                f"{len(self.slices)} slices make {'one block' if self.blocks == 1 else f'{self.blocks} blocks'} of "
+                "neighbours, too few to say how far another part of the stack would differ."
+            )
+        return " ".join(said)
 
     def _sentence(self, found: Difference) -> str:
         measure = MEASURES[found.measure]
         size = f"{abs(found.by_slice.mean):.{measure.digits}f}{measure.unit}"
-        ends = " to ".join(f"{end:+.{measure.digits}f}" for end in (found.by_block.low, found.by_block.high))
+        wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
+        ends = " to ".join(f"{end:+.{measure.digits}f}" for end in (wider.low, wider.high))
         interval = f"{ends}{measure.unit}"
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
@@ -205,8 +225,14 @@ def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
         if dataset is not None and name != dataset:
             continue
         evaluation, facts = read_evaluation(folder)
+        outside = run.info.outside
         side = Side(
-            run=run.name, dataset=name, part=part or "test", evaluation=evaluation, warnings=_warnings(run, facts)
+            run=run.name,
+            dataset=name,
+            part=part or "test",
+            evaluation=evaluation,
+            warnings=_warnings(run, facts),
+            drawn=outside is not None and outside.kind == "segments",
         )
         found.append((str(facts.get("dataset_fingerprint") or ""), side))
     if not found:
@@ -229,6 +255,8 @@ def _warnings(run: Run, facts: Mapping[str, Any]) -> tuple[str, ...]:
         said.append(f"nobody said which slices {run.name} was trained on")
     if chosen := facts.get("chosen_on"):
         said.append(f"{run.name} chose its settings on slices {slice_ranges(chosen)}")
+    if run.info.outside is not None and run.info.outside.kind == "segments":
+        said.append(f"the membrane of {run.name} was drawn between its segments, so its pixels say little")
     return tuple(said)
 
 

@@ -32,6 +32,7 @@ from segcore.measures.neurite_sizes import (
     measure_neurites,
 )
 from segcore.measures.notebook import binary_psnr_db, binary_ssim, index_sums, notebook_percent
+from segcore.measures.suspects import Suspect, find_suspects
 from segcore.measures.threshold_values import (
     CHALLENGE_THRESHOLDS,
     best_threshold,
@@ -72,6 +73,7 @@ __all__ = [
     "PixelEvidence",
     "SegmentationScore",
     "SizeGroup",
+    "Suspect",
     "belonging",
     "best_threshold",
     "binary_psnr_db",
@@ -85,6 +87,7 @@ __all__ = [
     "count_evidence",
     "error_part_of_pixels",
     "find_events",
+    "find_suspects",
     "grown",
     "index_sums",
     "joined_neurites",

@@ -27,7 +27,10 @@ COMMANDS = (
     "augment",
     "train",
     "evaluate",
+    "score",
+    "compare",
     "predict",
+    "export-model",
     "settings",
     "runs",
 )

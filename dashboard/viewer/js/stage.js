@@ -26,12 +26,13 @@ class Stage {
     if (!width) return false;
     const full = document.fullscreenElement === root || root.matches(":fullscreen");
     const most = full ? element.clientHeight : this.room();
-    // The arrangement of panes in which each is largest.
+    // The arrangement of panes in which each is largest; places that stay empty count against one.
     let best = null;
     for (let columns = 1; columns <= count; columns++) {
       const rows = Math.ceil(count / columns);
       const paneWidth = Math.min(width / columns, most / rows / ratio);
-      if (!best || paneWidth > best.paneWidth * 1.02) best = { columns, rows, paneWidth };
+      const worth = (paneWidth * count) / (columns * rows);
+      if (!best || worth > best.worth * 1.02) best = { columns, rows, paneWidth, worth };
     }
     const height = full ? most : Math.round(clamp(best.paneWidth * ratio * best.rows, 240, most));
     element.style.height = full ? "" : `${height}px`;

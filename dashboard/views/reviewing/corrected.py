@@ -106,7 +106,7 @@ def _scores(result: Result, at: Bench, threshold: float) -> None:
     before, after = (scores_of(result, name, at, changed) for name in (at.original, at.copy))
     evaluated = [z for z in changed if z in result.evaluation.slices]
     number = len(result.evaluation.slices)
-    which = f"All {number} {words.SLICES[result.part]} slices" if number > 1 else f"Slice {result.evaluation.slices[0]}"
+    which = f"All {number} {result.called} slices" if number > 1 else f"Slice {result.evaluation.slices[0]}"
     st.dataframe(_table(result, before, after, threshold), hide_index=True)
     st.caption(
         f"{which} at threshold {threshold:.3f}, without a tolerance; labels are corrected in "

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.state import Result, copies_of, corrections, dataset_info, load_dataset, load_probability, stamp
 from dashboard.views.reviewing.items import Item
-from dashboard.views.reviewing.verdicts import REGION, fingerprint_of
+from dashboard.views.reviewing.verdicts import REGION, SUSPECT, fingerprint_of
 from segcore import measures
 from segcore.data import (
     Become,
@@ -105,8 +105,8 @@ def is_of(result: Result, at: Bench) -> bool:
 def wrong_at(result: Result, item: Item, labels: str, threshold: float, tolerance: int) -> Wrong:
     """The wrong pixels that a place stands for, at the threshold that the viewer shows; none may be left.
 
-    Of a region they are itself. Of a split or merge those of its kind that hang together with its openings, however
-    near a boundary they are. Of a slice all pixels that are labelled.
+    Of a region they are itself; of a label suspect those in its box. Of a split or merge those of its kind that hang
+    together with its openings, however near a boundary they are. Of a slice all pixels that are labelled.
 
     Args:
         result: the evaluation.
@@ -134,6 +134,10 @@ def _wrong_at(key: tuple[Any, ...], name: str, threshold: float, tolerance: int,
         prediction = measures.predicted_interior(load_probability(_result, place.slice), threshold)
         places = _item.place.openings or ((place.y, place.x),)
         mask = measures.wrong_pixels_at(truth.interior, prediction, counted, places, missed=missed)
+        if place.kind == SUSPECT:  # what hangs together with it along boundaries is not in doubt
+            inside = np.zeros_like(mask)
+            inside[place.top : place.bottom, place.left : place.right] = True
+            mask &= inside
     return Wrong(runs=runs_of(mask), pixels=int(mask.sum()), missed=missed)
 
 

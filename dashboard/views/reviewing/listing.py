@@ -15,6 +15,7 @@ from dashboard.views.reviewing.events import Filter, event_items
 from dashboard.views.reviewing.items import Listed
 from dashboard.views.reviewing.regions import MOST_PIXELS, number_of_regions, region_items
 from dashboard.views.reviewing.slices import slice_items
+from dashboard.views.reviewing.suspects import suspect_items, why_no_suspects
 from segcore.errors import SegcoreError
 
 KINDS = {
@@ -24,6 +25,7 @@ KINDS = {
     "loop": "Loops inside neurites",
     "slice": "Slices, by harm",
     "region": "Regions of wrong pixels, by size",
+    "suspect": "Label suspects, by what hangs on them",
 }
 
 
@@ -35,11 +37,13 @@ class Listing:
         listed: the places, the worst first.
         undecided: whether only what the reader has not judged is.
         pictures: what there are small pictures of; None where there are no images.
+        empty: what is said where nothing is listed.
     """
 
     listed: Sequence[Listed]
     undecided: bool
     pictures: Pictures | None
+    empty: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +64,24 @@ def what_is_listed(selection: Selection, result: Result, found: MeasuresAt) -> L
         )  # fmt: skip
     with right, st.popover("Filter", width="stretch"):
         limits = _limits(kind, result)
-    if kind in ("slice", "region") and selection.dataset is None:
+    if kind in ("slice", "region", "suspect") and selection.dataset is None:
         st.caption("That needs the images, which are not installed here; splits and merges are listed.")
         kind = "all"
     if kind == "slice":
         listed, hidden, what = _slices(selection, result, found, limits)
     elif kind == "region":
         listed, hidden, what = _regions(selection, result, limits)
+    elif kind == "suspect":
+        listed, hidden, what = _suspects(selection, result, limits)
     else:
         z = selection.z if limits.here else None
         listed = event_items(result, Filter(kind=kind, least_px=limits.least_px, least_harm=limits.least_harm, slice=z))
         hidden, what = len(result.evaluation.events) - len(listed), "splits and merges"
     if hidden:
         st.caption(f"{words.count(hidden)} {what} are hidden by what is chosen above.")
-    return Listing(listed=listed, undecided=limits.undecided, pictures=_pictures(kind, selection, result))
+    empty = "Nothing passes the filter." if hidden else f"There are no {what}."
+    pictures = _pictures(kind, selection, result)
+    return Listing(listed=listed, undecided=limits.undecided, pictures=pictures, empty=empty)
 
 
 def _pictures(kind: str, selection: Selection, result: Result) -> Pictures | None:
@@ -85,7 +93,7 @@ def _pictures(kind: str, selection: Selection, result: Result) -> Pictures | Non
     except SegcoreError:
         return None  # the viewer says what is wrong
     threshold, tolerance = selection.threshold, selection.tolerance
-    if kind not in ("slice", "region"):
+    if kind not in ("slice", "region", "suspect"):
         points = result.points
         threshold, tolerance = points.get(result.evaluation.events_at, next(iter(points.values()))), 0
     return Pictures(
@@ -104,13 +112,15 @@ def _limits(kind: str, result: Result) -> _Limits:
     known = any(event.harm == event.harm for event in result.evaluation.events)
     least_harm = st.number_input(
         "Hide those with less harm than", 0.0, 1.0, 0.0, step=0.001, format="%.4f", key="queue least harm",
-        disabled=kind == "region" or not known,
+        disabled=kind in ("region", "suspect") or not known,
         help=f"{words.HELP['harm']} Regions of wrong pixels have none, so none of them is hidden by it.",
     )  # fmt: skip
     here = st.toggle("Only the slice that is shown", key="queue slice")
     undecided = st.toggle("Only those that I have not judged", key="queue undecided")
     if kind == "region":
         st.caption("Regions have no harm: it hides none.")
+    elif kind == "suspect":
+        st.caption("Suspects are errors of labels, if any, and have no harm: it hides none.")
     elif not known and result.evaluation.events:
         st.caption("This evaluation is older than harm: it hides nothing.")
     return _Limits(
@@ -131,6 +141,20 @@ def _slices(
         and (not limits.here or item.place.slice == selection.z)
     ]
     return listed, len(every) - len(listed), "slices"
+
+
+def _suspects(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, str]:
+    info = selection.dataset
+    assert info is not None
+    if said := why_no_suspects(result):
+        st.caption(said)
+        return [], 0, "suspects"
+    many = info.height * info.width * len(result.evaluation.slices) > MOST_PIXELS
+    if many and not limits.here:
+        st.caption("The stack is large, so only the slice that is shown is looked through.")
+    at = selection.z if many or limits.here else None
+    listed = suspect_items(result, at, limits.least_px)
+    return listed, len(suspect_items(result, selection.z if many else None, 0)) - len(listed), "suspects"
 
 
 def _regions(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, str]:

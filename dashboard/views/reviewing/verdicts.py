@@ -20,6 +20,8 @@ from segcore.storage import read_only
 _REVIEWER = "errors reviewer"
 REGION = "wrong pixels"
 """The kind of place that a region of wrong pixels is."""
+SUSPECT = "label suspect"
+"""The kind of place where the label may be wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +91,7 @@ def judged(result: Result, places: Iterable[Place]) -> Judged:
     found = match(latest, places)
     of_places = {place.key: one for place, one in zip(places, found.of_places, strict=True) if one}
     # Regions of wrong pixels are others at every threshold, so these may well be there at another one.
-    stale = tuple(one for one in found.stale if one.place.kind != REGION)
+    stale = tuple(one for one in found.stale if one.place.kind not in (REGION, SUSPECT))
     return Judged(reviewer=reviewer, of_places=of_places, stale=stale, other_data=len(others))
 
 

@@ -1,0 +1,134 @@
+"""Label suspects: places where a prediction is sure, beyond the tolerance of any boundary, that the label is wrong.
+
+Like confident learning (Northcutt et al. 2021, Journal of Artificial Intelligence Research 70:1373), which also asks
+predictions of what was not trained on, but for places: a pixel alone proves nothing, as nobody draws a boundary to the
+pixel. So membrane that was labelled counts only where none is predicted near it, and the other way round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from segcore.measures.threshold_values import predicted_interior
+from segcore.measures.topology import LabelImage, pieces_within, score_segments, true_neurites
+
+SURE = 0.8
+"""A probability of a class from which a pixel counts as sure."""
+TOLERANCE_PX = 3
+"""Membrane nearer than this to membrane of the other side is the same one, drawn elsewhere."""
+SMALLEST_PX = 6
+"""Fewer sure pixels make no place."""
+MOST = 60
+"""Places of a slice whose gain is worked out: the largest."""
+
+_TOUCHING = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspect:
+    """A place where the label may be wrong.
+
+    Attributes:
+        labelled_membrane: whether membrane was labelled where none is predicted, or else the other way round.
+        slice, y, x: its slice, and the pixel of it that is farthest from what is not in doubt.
+        pixels: that are in doubt.
+        top, left, bottom, right: bounding box of these, `bottom` and `right` excluded.
+        v_rand_gain: by how much V_Rand of the slice's segments would rise if the label said there what is predicted.
+        pixels_gain: by how much the share of right pixels of the slice would.
+    """
+
+    labelled_membrane: bool
+    slice: int
+    y: int
+    x: int
+    pixels: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+    v_rand_gain: float
+    pixels_gain: float
+
+    @property
+    def gain(self) -> float:
+        """How much of the score hangs on it: both gains together, the first only where it is one."""
+        return max(self.v_rand_gain, 0.0) + self.pixels_gain
+
+
+def find_suspects(
+    interior: NDArray[np.bool_],
+    probability: NDArray[np.uint8],
+    segments: LabelImage,
+    counted: NDArray[np.bool_] | None = None,
+    numbers: NDArray[np.uint32] | None = None,
+    *,
+    threshold: float = 0.5,
+    slice_index: int = 0,
+) -> list[Suspect]:
+    """The suspects of a slice, those on which most hangs first.
+
+    Args:
+        interior: (H, W), True where the label is interior.
+        probability: (H, W) uint8, probability of interior times 255, of a network that never saw the slice.
+        segments: (H, W), those predicted, numbered from 1.
+        counted: (H, W), False where the label is to be ignored; None where everything counts.
+        numbers: (H, W), whose piece a pixel is, where neurites are numbered.
+        threshold: above which a pixel is predicted interior.
+        slice_index: of the slice.
+    """
+    counts = np.ones(interior.shape, bool) if counted is None else counted
+    predicted = predicted_interior(probability, threshold)
+    pieces = pieces_within(np.asarray(segments, dtype=np.int32), counted)
+    before = score_segments(true_neurites(interior, numbers), pieces).v_rand
+    found: list[Suspect] = []
+    for labelled in (True, False):
+        membrane, other = (~interior, ~predicted) if labelled else (~predicted, ~interior)
+        sure = probability >= SURE * 255 if labelled else probability <= (1 - SURE) * 255
+        wrong = (membrane & ~other) & counts
+        core = wrong & sure & (_distance(other) > TOLERANCE_PX)
+        near = scipy.ndimage.binary_dilation(core, _TOUCHING, iterations=TOLERANCE_PX) if core.any() else core
+        places, number = scipy.ndimage.label(near & wrong, _TOUCHING)
+        sizes = np.bincount(places[core], minlength=number + 1)
+        chosen = [at for at in np.argsort(-sizes, kind="stable")[:MOST].tolist() if at and sizes[at] >= SMALLEST_PX]
+        boxes = scipy.ndimage.find_objects(places)
+        for at in chosen:
+            found.append(
+                _suspect(interior, counts, pieces, numbers, places == at, boxes[at - 1], before, labelled, slice_index)
+            )
+    return sorted(found, key=lambda one: -one.gain)
+
+
+def _suspect(
+    interior: NDArray[np.bool_],
+    counts: NDArray[np.bool_],
+    pieces: NDArray[np.int32],
+    numbers: NDArray[np.uint32] | None,
+    place: NDArray[np.bool_],
+    box: tuple[slice, slice],
+    before: float,
+    labelled: bool,
+    z: int,
+) -> Suspect:
+    # Numbers say whose a pixel is, which a prediction of membrane does not: only pixels are gained there.
+    after = before if numbers is not None else score_segments(true_neurites(interior ^ place), pieces).v_rand
+    rows, columns = box
+    inside = np.pad(place[box], 1)
+    depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard")[1:-1, 1:-1]
+    y, x = divmod(int(depth.argmax()), depth.shape[1])
+    gain = 0.0 if np.isnan(after) or np.isnan(before) else float(after - before)
+    return Suspect(
+        labelled_membrane=labelled, slice=z, y=rows.start + y, x=columns.start + x, pixels=int(place.sum()),
+        top=rows.start, left=columns.start, bottom=rows.stop, right=columns.stop,
+        v_rand_gain=gain, pixels_gain=float(place.sum() / max(1, counts.sum())),
+    )  # fmt: skip
+
+
+def _distance(membrane: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each pixel to the nearest membrane, px; infinite where there is none."""
+    if not membrane.any():
+        return np.full(membrane.shape, np.inf)
+    return np.asarray(scipy.ndimage.distance_transform_edt(~membrane))
