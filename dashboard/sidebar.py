@@ -17,6 +17,7 @@ from dashboard.state import (
     chosen,
     dataset_info,
     evaluated_parts,
+    leak_audit,
     load_result,
     load_run,
     measures_at,
@@ -127,14 +128,19 @@ def _run() -> Run | None:
     return load_run(wanted)
 
 
-def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool, str]:
-    """The run to begin with: whole, its data here, evaluated, on measured images, the latest."""
+def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool, bool, str, bool]:
+    """The run to begin with: whole, its data here, evaluated, on measured images, without a leak, the latest.
+
+    A run that averages others ended with the last of these, and comes before it.
+    """
     if name in broken:
-        return False, False, False, ""
+        return False, False, False, False, "", False
     run = load_run(name)
     # The synthetic stack is drawn on the first start, so its data is as good as here.
     here = run.info.synthetic or dataset_info(run.info.dataset) is not None
-    return here, bool(run.evaluations()), not run.info.synthetic, run.info.started
+    honest = not leak_audit(run).leaks
+    latest = run.info.ended or run.info.started
+    return here, bool(run.evaluations()), not run.info.synthetic, honest, latest, bool(run.info.members)
 
 
 def _take_run() -> None:

@@ -28,6 +28,7 @@ from dashboard.state import (
 from dashboard.trainings import go_on_button, offer_evaluation
 from dashboard.views.baselines import baselines_section
 from dashboard.views.cross_validation import cross_validation_section
+from dashboard.views.leak_shown import leak_section
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first, verdict
@@ -63,6 +64,7 @@ def page() -> None:
             if not selection.result.leaks and leak_audit(selection.run).leaks:
                 notices.about_run(selection.run)
             _results(selection.result, selection.threshold, selection.tolerance)
+            leak_section(selection.run)
             cross_validation_section(selection.run)
         elif selection.run.info.dataset:
             notices.about_run(selection.run)

@@ -54,7 +54,7 @@ def zoo(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mid-grey", *sorted(path.parent.name for path in SHIPPED.glob("*/*.safetensors"))])
+@pytest.mark.parametrize("name", ["mid-grey", "sample-quick", "isbi2012-standard"])
 def test_it_passes_the_test_of_bioimageio_core(name, zoo, mid_grey_run, tmp_path):
     run = mid_grey_run if name == "mid-grey" else open_run(name, root=SHIPPED)
     written, _, _ = exported(run, tmp_path)

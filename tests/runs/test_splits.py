@@ -13,6 +13,7 @@ from segcore.runs.splits import (
     make_split,
     patches_an_epoch,
     slice_ranges,
+    slices_of,
     split_from_dict,
     split_to_dict,
     spread,
@@ -269,3 +270,26 @@ def test_patches_of_an_epoch():
     assert [patches_an_epoch(blocks, wanted) for wanted in (0, 5, 64)] == [16, 5, 64]
     pool = make_split(30, SplitConfig(protocol="notebook", copies=100, validation_fraction=0.2))
     assert [patches_an_epoch(pool, wanted) for wanted in (0, 5, 500)] == [80, 5, 80]
+
+
+@given(st.sets(st.integers(0, 40)))
+def test_slices_are_read_as_they_are_written(indices):
+    assert slices_of(slice_ranges(indices), 41) == tuple(sorted(indices))
+
+
+@pytest.mark.parametrize("text", ["", "all", "3-", "-3", "1..4", "5-2", "41", "0-41", "1,,2", "\u0663"])
+def test_what_names_no_slices_is_refused(text):
+    with pytest.raises(ConfigError):
+        slices_of(text, 41)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "fine"), [((0, 1), (2, 3), True), ((), (0,), True), ((0, 1), (1, 2), False), ((0,), (), False)]
+)
+def test_what_another_program_predicted_has_test_slices_and_maybe_others(train, test, fine):
+    values = {"protocol": "outside", "slices": 4, "train": train, "validation": (), "gap": (), "test": test, "pool": ()}
+    if fine:
+        assert split_from_dict(values).test == test
+    else:
+        with pytest.raises(RunError, match="not empty"):
+            split_from_dict(values)
