@@ -312,6 +312,24 @@ def score(options: Any) -> None:
     _print_evaluation(found.evaluated, as_json=options.json)
 
 
+def report(options: Any) -> None:
+    from segcore.report import gather, write_report
+    from segcore.runs import open_run
+
+    conclusion = None
+    if options.conclusion is not None:
+        try:
+            conclusion = options.conclusion.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                "the conclusion cannot be read", found=f"{options.conclusion}: {error}", expected="a file of UTF-8 text"
+            ) from error
+    other = None if options.compare is None else open_run(options.compare)
+    contents = gather(open_run(options.run), dataset=options.dataset, part=options.slices, other=other)
+    tables = write_report(contents, options.out, conclusion=conclusion)
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB; tables in {tables}")
+
+
 def predict(options: Any) -> None:
     from segcore.evaluation import predict_to_files
     from segcore.runs import open_run
@@ -399,6 +417,7 @@ COMMANDS: dict[str, Callable[[Any], None]] = {
     "train": train,
     "evaluate": evaluate,
     "score": score,
+    "report": report,
     "predict": predict,
     "export-model": export_model,
     "settings": settings,

@@ -135,6 +135,14 @@ def parser() -> argparse.ArgumentParser:
         )
     )
 
+    _report(
+        command(
+            "report",
+            "write an evaluation as one HTML file for others, and its tables as a zip",
+            "report isbi2012-standard --compare nnunet --out report.html",
+        )
+    )
+
     _predict(command("predict", "apply a run to any image, stack or folder", "predict isbi2012-standard stack.tif out"))
 
     _export_model(
@@ -189,6 +197,20 @@ def _compare(sub: argparse.ArgumentParser) -> None:
         help="exit with 1 if the second is worse in a measure by more than this, such as v_rand=0.005",
     )
     _json(sub)
+
+
+def _report(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("run")
+    sub.add_argument("--dataset", type=_given, help="what it was evaluated on (default: its own)")
+    sub.add_argument("--slices", type=_given, help="test, validation, train or all (default: test, if there are any)")
+    sub.add_argument("--compare", metavar="RUN", type=_given, help="another run on the same slices")
+    sub.add_argument(
+        "--conclusion",
+        type=_path,
+        metavar="FILE",
+        help="text in place of the conclusion that is drafted",
+    )
+    sub.add_argument("--out", type=_path, required=True, metavar="FILE.html", help="the page; its tables lie beside it")
 
 
 def _predict(sub: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ COMMANDS = (
     "evaluate",
     "score",
     "compare",
+    "report",
     "predict",
     "export-model",
     "settings",

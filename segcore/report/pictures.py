@@ -1,0 +1,78 @@
+"""Pictures in a report: the image, what is wrong there in colour, and where a membrane is open or too much."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from segcore.measures import Event, predicted_interior
+from segcore.stacks import Truth
+
+SIDE_PX = 320
+LEAST_PX, MOST_PX = 120, 512
+MISSED, FALSE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+_TINT = 0.75
+_RING_PX = 14
+
+
+def event_picture(
+    image: NDArray[np.uint8], truth: Truth, probability: NDArray[np.uint8], threshold: float, event: Event
+) -> str:
+    """A JPEG as a data address: missed membrane blue, false membrane orange, openings and false walls ringed."""
+    window = _window(event, image.shape)
+    top, bottom, left, right = window
+    shown = _errors(image, truth, probability, threshold)[top:bottom, left:right]
+    scale = SIDE_PX / max(shown.shape[:2])
+    size = round(shown.shape[1] * scale), round(shown.shape[0] * scale)
+    picture = Image.fromarray(shown).resize(size, Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    for y, x in event.openings[:8]:
+        middle = ((x + 0.5 - left) * scale, (y + 0.5 - top) * scale)
+        for radius, width, colour in ((_RING_PX + 1, 5, (255, 255, 255)), (_RING_PX, 3, _colour(event))):
+            box = (middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius)
+            draw.ellipse(box, outline=colour, width=width)
+    return _jpeg(picture)
+
+
+def slice_picture(image: NDArray[np.uint8], truth: Truth, probability: NDArray[np.uint8], threshold: float) -> str:
+    """The same of a whole slice, without rings."""
+    picture = Image.fromarray(_errors(image, truth, probability, threshold))
+    picture.thumbnail((2 * SIDE_PX, 2 * SIDE_PX))
+    return _jpeg(picture)
+
+
+def _colour(event: Event) -> tuple[int, int, int]:
+    return MISSED if event.kind == "merge" else FALSE
+
+
+def _window(event: Event, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """A square around the openings that holds them and something around, as far as there is a slice."""
+    ys, xs = zip(*(event.openings or ((event.y, event.x),)), strict=True)
+    reach = max(max(ys) - min(ys), max(xs) - min(xs)) + LEAST_PX
+    found: list[int] = []
+    for low, high, whole in ((min(ys), max(ys), shape[0]), (min(xs), max(xs), shape[1])):
+        side = min(whole, max(LEAST_PX, min(MOST_PX, reach)))
+        start = min(max(0, (low + high) // 2 - side // 2), whole - side)
+        found += [start, start + side]
+    return found[0], found[1], found[2], found[3]
+
+
+def _errors(
+    image: NDArray[np.uint8], truth: Truth, probability: NDArray[np.uint8], threshold: float
+) -> NDArray[np.uint8]:
+    predicted = predicted_interior(probability, threshold)
+    wrong = truth.masked(truth.interior != predicted)
+    found = np.repeat(image[..., None], 3, axis=2).astype(np.float32)
+    for where, colour in ((wrong & predicted, MISSED), (wrong & ~predicted, FALSE)):
+        found[where] = found[where] * (1 - _TINT) + np.array(colour, np.float32) * _TINT
+    return np.asarray(found.round(), dtype=np.uint8)
+
+
+def _jpeg(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, format="JPEG", quality=82, subsampling=0)
+    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
