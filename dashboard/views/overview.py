@@ -29,6 +29,7 @@ from dashboard.trainings import go_on_button, offer_evaluation
 from dashboard.views.baselines import baselines_section
 from dashboard.views.cross_validation import cross_validation_section
 from dashboard.views.leak_shown import leak_section
+from dashboard.views.report_button import report_section
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first, verdict
@@ -211,6 +212,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
         _neurites(result)
     _model_card(result.run)
+    report_section(result)
 
 
 def _neurites(result: Result) -> None:

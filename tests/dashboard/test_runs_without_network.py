@@ -120,3 +120,19 @@ def test_a_dataset_leads_to_what_can_be_done_with_it(mid_grey_run, cells, others
     evaluate(mid_grey_run, cells, device="cpu")
     assert "errors on cells" in {one.key for one in opened("data", run="mid-grey", dataset="cells").button}
     assert not {"train on bare"} & {one.key for one in opened("data", run="mid-grey", dataset="bare").button}
+
+
+# --- the report ------------------------------------------------------------------------------
+
+
+def test_the_conclusion_of_a_report_is_drafted_and_can_be_edited(mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    test = opened("overview")
+    assert not test.text_area
+    test.session_state["report"] = True  # as a click on the section does
+    test.run()
+    assert not bugs(test)
+    (area,) = test.text_area
+    assert area.value.startswith("What it is good for. ")
+    area.set_value("Not usable.").run()
+    assert test.text_area[0].value == "Not usable."
