@@ -29,16 +29,17 @@ h1 { font-size: 1.9rem; margin: 0; } h2 { font-size: 1.3rem; margin: 2.2rem 0 .6
 table { border-collapse: collapse; margin: .6rem 0 1rem; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child, .left { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
+.wide { overflow-x: auto; }
 .words th, .words td { text-align: left; }
 .matrix td, .matrix th { text-align: center; border: 1px solid var(--line); } .matrix { width: auto; }
 .wrong-missed { background: #cfe6f5; } .wrong-false { background: #fbe0cd; } .right { background: var(--ground); }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem 2rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem 2rem; }
 figure { margin: 0; break-inside: avoid; } figure svg { width: 100%; height: auto; }
 svg text { font-size: 10px; fill: var(--ink); } svg .small { font-size: 9px; fill: var(--quiet); }
 svg .grid { stroke: var(--line); } .shares { border-radius: 4px; overflow: hidden; display: block; }
 .key { display: inline-block; margin-right: 1.2rem; } .key i { display: inline-block; width: .8em; height: .8em;
   margin-right: .4em; border-radius: 2px; }
-.places { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.2rem; }
+.places { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 1.2rem; }
 .places article { break-inside: avoid; border: 1px solid var(--line); border-radius: 6px; padding: .7rem; }
 .places img, .slice img { width: 100%; height: auto; border-radius: 4px; } .places p { margin: .4rem 0 0; }
 .slice { max-width: 34rem; }
@@ -141,7 +142,7 @@ def _notes(contents: Contents) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _headlines(contents: Contents) -> str:
@@ -231,8 +232,8 @@ def _errors(contents: Contents) -> str:
         for row, name in enumerate(CLASSES)
     )
     matrix = (
-        f'<table class="matrix"><thead><tr><th></th>{"".join(f"<th>predicted {name}</th>" for name in CLASSES)}</tr>'
-        f"</thead><tbody>{body}</tbody></table>"
+        f'<div class="wide"><table class="matrix"><thead><tr><th></th>{"".join(f"<th>predicted {name}</th>" for name in CLASSES)}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
         f"<p><small>Of all labelled pixels, at threshold {threshold:.3f}. Missed membrane (blue) risks merging "
         "neurites, false membrane (orange) splitting them.</small></p>"
     )
