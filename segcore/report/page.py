@@ -231,8 +231,9 @@ def _errors(contents: Contents) -> str:
         + "</tr>"
         for row, name in enumerate(CLASSES)
     )
+    columns = "".join(f"<th>predicted {name}</th>" for name in CLASSES)
     matrix = (
-        f'<div class="wide"><table class="matrix"><thead><tr><th></th>{"".join(f"<th>predicted {name}</th>" for name in CLASSES)}</tr>'
+        f'<div class="wide"><table class="matrix"><thead><tr><th></th>{columns}</tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
         f"<p><small>Of all labelled pixels, at threshold {threshold:.3f}. Missed membrane (blue) risks merging "
         "neurites, false membrane (orange) splitting them.</small></p>"

@@ -39,7 +39,7 @@ def test_it_needs_no_network_and_fits_any_width(report, chromium, artefacts):
     assert shown
     assert all(shown)
     assert page.locator("svg").count() >= 5
-    assert {url.partition(":")[0] for url in asked} == {"file", "data"}
+    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
     pages = page.pdf(format="A4", print_background=True)
     assert pages.startswith(b"%PDF")
     assert report.stat().st_size < 5_000_000
