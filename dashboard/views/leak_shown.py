@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
@@ -36,15 +37,30 @@ def leak_section(run: Run) -> None:
     seen, unseen = (_measured(run, part) for part in ("validation", "test"))
     if seen is None or unseen is None or not seen.leaks or unseen.leaks:
         return
-    flattering, honest = (_wrong(one) for one in (seen, unseen))
+    other = _honest(run, seen)
     st.subheader("What the leak hides")
     st.markdown(
         (_PROTOCOL.format(copies=words.count(len(run.split.pool))) if run.split.pool else "")
-        + f"On the slices that it knew, **{words.percent(flattering)}** of the pixels are wrong; on slices that it "
-        f"never saw, the very same weights have **{words.percent(honest)}** wrong. The first figure says how well it "
-        "remembers, the second what to expect of a new image."
+        + f"On the slices that it knew, **{words.percent(_wrong(seen))}** of the pixels are wrong; on slices that it "
+        f"never saw, the very same weights have **{words.percent(_wrong(unseen))}** wrong. "
+        + ("" if other is None else _on_the_same(seen, other))
+        + "The first figure says how well it remembers, and nothing of a new image."
     )
-    _side_by_side(run, seen)
+    if other is not None:
+        _side_by_side(run, seen, other)
+
+
+def _on_the_same(seen: Result, other: Result) -> str:
+    """Slices are not equally hard, so what a leak hides shows on the very same ones."""
+    common = [z for z in seen.evaluation.slices if z in other.evaluation.slices]
+    known, never = (_wrong(one, common) for one in (seen, other))
+    name = words.plain(other.run.name)
+    apart = f"{abs(never - known):.2f} points {'more' if never > known else 'less'}"
+    return (
+        f"Slices are not equally hard, so the fair comparison is on the very same ones: of the {len(common)} slices "
+        f"that {name} predicted without having seen them, it has **{words.percent(never)}** wrong, where this network "
+        f"has {words.percent(known)}: {apart}. "
+    )
 
 
 def _measured(run: Run, part: str) -> Result | None:
@@ -57,15 +73,16 @@ def _threshold(result: Result) -> float:
     return result.points.get("pixel", next(iter(result.points.values())))
 
 
-def _wrong(result: Result) -> float:
-    return float(result.evaluation.evidence.confusion(_threshold(result)).pooled().wrong_percent)
+def _wrong(result: Result, slices: Sequence[int] | None = None) -> float:
+    """Wrong pixels in percent, of all its slices or of some."""
+    evidence = result.evaluation.evidence
+    if slices is not None:
+        evidence = evidence.subset([result.evaluation.slices.index(z) for z in slices])
+    return float(evidence.confusion(_threshold(result)).pooled().wrong_percent)
 
 
-def _side_by_side(run: Run, seen: Result) -> None:
-    """A slice that another run predicted without having seen it, where there is one."""
-    other = _honest(run, seen)
-    if other is None:
-        return
+def _side_by_side(run: Run, seen: Result, other: Result) -> None:
+    """A slice as both predict it."""
     common = [z for z in seen.evaluation.slices if z in other.evaluation.slices]
     # The one in the middle is neither the best example nor the worst.
     by_wrong = sorted(common, key=lambda z: _of_slice(seen, z))

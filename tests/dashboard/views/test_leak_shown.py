@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -50,6 +51,8 @@ def test_one_slice_as_seen_and_as_never_seen(leaking, mid_grey_run, cells):
     said = text_of(test)
     assert "leaky, which learned from copies of it" in said
     assert "honest, which never saw it" in said
+    assert re.search(r"the fair comparison is on the very same ones: of the \d slices that honest predicted", said)
+    assert "0.00 points less" in said  # it has the same weights
 
 
 def test_a_run_that_does_not_leak_has_no_such_section(mid_grey_run, cells):
