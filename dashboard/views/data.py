@@ -12,13 +12,20 @@ from dashboard.views.datasets import (
     import_section,
     installed_section,
     next_steps,
+    scoring_section,
     slices_section,
     split_section,
 )
 from segcore.data import DatasetInfo
 from segcore.runs import slice_ranges
 
-SECTIONS = {"slices": "Slices", "split": "Split and leaks", "all": "All datasets", "import": "Import"}
+SECTIONS = {
+    "slices": "Slices",
+    "split": "Split and leaks",
+    "score": "Score a prediction",
+    "all": "All datasets",
+    "import": "Import",
+}
 
 
 def page() -> None:
@@ -35,11 +42,14 @@ def page() -> None:
     )  # fmt: skip
     if section != linked:
         st.query_params["section"] = str(section)
-    if section in ("slices", "split"):
+    if section in ("slices", "split", "score"):
         if selection.dataset is None:
             st.info("There is no dataset to show yet. Fetch one under “All datasets”, or import your own.")
         else:
             _about(selection.dataset)
+            if section == "score":
+                scoring_section(selection.dataset)
+                return
             next_steps(selection.dataset, selection.run)
             (slices_section if section == "slices" else split_section)(selection, selection.dataset)
         return

@@ -270,7 +270,8 @@ def _model_card(run: Run) -> None:
     except (OSError, UnicodeDecodeError):
         return
     with st.expander("Model card", icon=":material/description:"):
-        st.markdown(_PICTURE.sub(r"\1", card))
+        # Its headings stand below that of the page.
+        st.markdown(re.sub(r"(?m)^#", "###", _PICTURE.sub(r"\1", card)))
         st.download_button("Download as Markdown", card, f"{run.name}-card.md", "text/markdown", on_click="ignore")
 
 

@@ -11,6 +11,7 @@ from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluatio
 from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
 from segcore.evaluation.model_package import ModelPackage, export_model
 from segcore.evaluation.outside import Scored, score_outside
+from segcore.evaluation.outside_values import PredictionKind, PredictionPolarity
 from segcore.evaluation.predict_files import predict_stack, predict_to_files
 from segcore.evaluation.relabelled import LabelScores, scores_with, stored_scores
 from segcore.evaluation.report import collapse, evaluation_json, evaluation_text, run_overview, write_card
@@ -29,6 +30,8 @@ __all__ = [
     "LabelScores",
     "Measure",
     "ModelPackage",
+    "PredictionKind",
+    "PredictionPolarity",
     "Scored",
     "all_interior",
     "collapse",

@@ -15,7 +15,7 @@ from segcore.config import RunConfig
 from segcore.data import Dataset, unpacked
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.evaluating import Evaluated, evaluate_prediction
-from segcore.evaluation.outside_values import Kind, Meaning, Polarity, meaning_of
+from segcore.evaluation.outside_values import Meaning, PredictionKind, PredictionPolarity, meaning_of
 from segcore.evaluation.report import write_card
 from segcore.progress import SILENT, Progress
 from segcore.runs import (
@@ -57,8 +57,8 @@ def score_outside(
     source: Path,
     dataset: Dataset,
     *,
-    kind: Kind = "auto",
-    polarity: Polarity = "auto",
+    kind: PredictionKind = "auto",
+    polarity: PredictionPolarity = "auto",
     slices: Collection[int] | None = None,
     trained_on: Collection[int] | None = None,
     axes: Axes = "zyx",

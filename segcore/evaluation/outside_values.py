@@ -14,8 +14,8 @@ from segcore.errors import ConfigError, DataError
 from segcore.runs import OutsideKind
 from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader
 
-Kind = Literal["auto", "probability", "mask", "segments"]
-Polarity = Literal["auto", "interior-white", "membrane-white"]
+PredictionKind = Literal["auto", "probability", "mask", "segments"]
+PredictionPolarity = Literal["auto", "interior-white", "membrane-white"]
 
 _SAMPLED_SLICES = 5
 _LEAST_PIECE_PX = 30
@@ -41,7 +41,12 @@ class Meaning:
 
 
 def meaning_of(
-    stack: StackReader, dataset: Dataset, slices: Sequence[int], *, kind: Kind = "auto", polarity: Polarity = "auto"
+    stack: StackReader,
+    dataset: Dataset,
+    slices: Sequence[int],
+    *,
+    kind: PredictionKind = "auto",
+    polarity: PredictionPolarity = "auto",
 ) -> Meaning:
     """Recognises what a stack holds, from a few of its pages and the labels of the same slices.
 
@@ -55,7 +60,10 @@ def meaning_of(
         ConfigError: a kind or polarity that is none.
         DataError: values that are none of a prediction, or whose meaning cannot be told.
     """
-    for name, value, known in (("--kind", kind, get_args(Kind)), ("--polarity", polarity, get_args(Polarity))):
+    for name, value, known in (
+        ("--kind", kind, get_args(PredictionKind)),
+        ("--polarity", polarity, get_args(PredictionPolarity)),
+    ):
         if value not in known:
             raise ConfigError(f"unknown {name}", found=value, expected=" or ".join(known))
     places = np.unique(np.linspace(0, len(slices) - 1, _SAMPLED_SLICES).round().astype(int)).tolist()
@@ -141,7 +149,10 @@ def _scale(
 
 
 def _interior_is_white(
-    stack: StackReader, pages: Sequence[NDArray[np.float32]], labels: Sequence[NDArray[np.uint8]], polarity: Polarity
+    stack: StackReader,
+    pages: Sequence[NDArray[np.float32]],
+    labels: Sequence[NDArray[np.uint8]],
+    polarity: PredictionPolarity,
 ) -> tuple[bool, str]:
     """Whether large values are interior, and why that is thought."""
     if polarity != "auto":

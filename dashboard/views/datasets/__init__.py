@@ -7,6 +7,7 @@ from dashboard.views.datasets.arrival import announce
 from dashboard.views.datasets.fetching import fetch_section
 from dashboard.views.datasets.importing import import_section
 from dashboard.views.datasets.installed import installed_section
+from dashboard.views.datasets.scoring import scoring_section
 from dashboard.views.datasets.slices import slices_section
 from dashboard.views.datasets.split import split_section
 from dashboard.views.datasets.what_next import next_steps
@@ -17,6 +18,7 @@ __all__ = [
     "import_section",
     "installed_section",
     "next_steps",
+    "scoring_section",
     "slices_section",
     "split_section",
 ]
