@@ -22,14 +22,12 @@ class Headline:
             the only one.
         v_rand: of the segments, mean over slices.
         splits, merges: of neurites.
-        leaks: whether the slices had been trained on.
     """
 
     wrong_percent: float | None = None
     v_rand: float | None = None
     splits: int | None = None
     merges: int | None = None
-    leaks: bool = False
 
 
 def headline(of: Run) -> Headline:
@@ -51,7 +49,6 @@ def _headline(folder: str, key: Stamp) -> Headline:
             v_rand=None if segments is None or segments["v_rand"] is None else float(segments["v_rand"]),
             splits=int(events["splits"]),
             merges=int(events["merges"]),
-            leaks=bool(found["facts"].get("leaks")),
         )
     except (RunError, KeyError, TypeError, ValueError, AttributeError):
         return Headline()

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import words
-from dashboard.state import COMPARED, broken_runs, choose_run, headline, load_run, names_of_runs
+from dashboard.state import COMPARED, broken_runs, choose_run, headline, leak_audit, load_run, names_of_runs
 from dashboard.tables import LONG, csv_button, holding
 from segcore.runs import Run
 
@@ -58,7 +58,7 @@ def _row(run: Run, *, drawn: bool) -> dict[str, object]:
     return {
         "drawn": drawn,
         "run": run.name,
-        "state": run.state + (", leaks" if found.leaks else ""),
+        "state": run.state + (", leaks" if leak_audit(run).leaks else ""),
         "dataset": run.info.dataset,
         "wrong pixels": found.wrong_percent,
         "V_Rand of segments": found.v_rand,

@@ -253,7 +253,8 @@ def test_training_is_followed_as_it_goes(app, browse):
         assert typing.input_value() == "pages"
         training.send_signal(signal.SIGTERM)
         training.wait(30)
-        page.get_by_text("interrupted").first.wait_for()
+        # Not the cell of the table of runs, which is drawn on a canvas.
+        page.locator('[data-testid="stMarkdownContainer"]').get_by_text("interrupted").first.wait_for()
         settled(page)
         wait_until(lambda: loss_chart(page) | {"epochs": 0} == zoomed | {"epochs": 0}, 5)
         wait_until(lambda: page.evaluate(RUNS_OF_THE_SCRIPT) == 0)  # it comes to rest
