@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from segcore.measures.threshold_values import predicted_interior
 from segcore.measures.topology import LabelImage, pieces_within, score_segments, true_neurites
 
-SURE = 0.8
-"""A probability of a class from which a pixel counts as sure."""
+SURE = 0.93
+"""A probability of a class from which a pixel counts as sure; chosen in benchmarks/label_suspects.py."""
 TOLERANCE_PX = 3
 """Membrane nearer than this to membrane of the other side is the same one, drawn elsewhere."""
 SMALLEST_PX = 6
@@ -39,6 +39,8 @@ class Suspect:
         top, left, bottom, right: bounding box of these, `bottom` and `right` excluded.
         v_rand_gain: by how much V_Rand of the slice's segments would rise if the label said there what is predicted.
         pixels_gain: by how much the share of right pixels of the slice would.
+        gain: how much of the slice's score hangs on it, 0 to 2: what V_Rand would gain of what it lacks, and these
+            pixels of all wrong ones.
     """
 
     labelled_membrane: bool
@@ -52,11 +54,7 @@ class Suspect:
     right: int
     v_rand_gain: float
     pixels_gain: float
-
-    @property
-    def gain(self) -> float:
-        """How much of the score hangs on it: both gains together, the first only where it is one."""
-        return max(self.v_rand_gain, 0.0) + self.pixels_gain
+    gain: float
 
 
 def find_suspects(
@@ -84,6 +82,7 @@ def find_suspects(
     predicted = predicted_interior(probability, threshold)
     pieces = pieces_within(np.asarray(segments, dtype=np.int32), counted)
     before = score_segments(true_neurites(interior, numbers), pieces).v_rand
+    all_wrong = int(((interior != predicted) & counts).sum())
     found: list[Suspect] = []
     for labelled in (True, False):
         membrane, other = (~interior, ~predicted) if labelled else (~predicted, ~interior)
@@ -97,7 +96,18 @@ def find_suspects(
         boxes = scipy.ndimage.find_objects(places)
         for at in chosen:
             found.append(
-                _suspect(interior, counts, pieces, numbers, places == at, boxes[at - 1], before, labelled, slice_index)
+                _suspect(
+                    interior,
+                    counts,
+                    pieces,
+                    numbers,
+                    places == at,
+                    boxes[at - 1],
+                    before,
+                    all_wrong,
+                    labelled,
+                    slice_index,
+                )
             )
     return sorted(found, key=lambda one: -one.gain)
 
@@ -110,6 +120,7 @@ def _suspect(
     place: NDArray[np.bool_],
     box: tuple[slice, slice],
     before: float,
+    all_wrong: int,
     labelled: bool,
     z: int,
 ) -> Suspect:
@@ -120,10 +131,12 @@ def _suspect(
     depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard")[1:-1, 1:-1]
     y, x = divmod(int(depth.argmax()), depth.shape[1])
     gain = 0.0 if np.isnan(after) or np.isnan(before) else float(after - before)
+    of_missing = min(1.0, max(gain, 0.0) / (1 - before)) if before < 1 else 0.0
     return Suspect(
         labelled_membrane=labelled, slice=z, y=rows.start + y, x=columns.start + x, pixels=int(place.sum()),
         top=rows.start, left=columns.start, bottom=rows.stop, right=columns.stop,
         v_rand_gain=gain, pixels_gain=float(place.sum() / max(1, counts.sum())),
+        gain=float(of_missing + place.sum() / max(1, all_wrong)),
     )  # fmt: skip
 
 

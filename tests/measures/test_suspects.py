@@ -49,7 +49,7 @@ def test_a_membrane_that_was_forgotten():
     before, after = (score_segments(true_neurites(one), segments).v_rand for one in (label, rooms()))
     assert after == 1
     assert found.v_rand_gain == pytest.approx(1 - before)
-    assert found.gain == pytest.approx(found.v_rand_gain + found.pixels_gain)
+    assert found.gain == pytest.approx(2)  # all that V_Rand lacks, and all wrong pixels
 
 
 def test_a_membrane_that_was_invented():
