@@ -110,8 +110,7 @@ def show(work: Work, key: str, also: Callable[[], object] | None = None) -> None
         st.rerun()
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(work.share, words.plain("Ending …" if work.cancelling else work.text))
-    if button.button("Cancel", key=f"cancel {key}", disabled=work.cancelling, width="stretch"):
-        work.cancel()
+    button.button("Cancel", key=f"cancel {key}", disabled=work.cancelling, width="stretch", on_click=work.cancel)
     if also:
         also()
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dashboard import background, notices, scratch, uploads, words, worker
 from dashboard.background import Work
+from dashboard.clicks import pressed
 from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture, small_picture
 from dashboard.state import choose_run, current, names_of_runs
 from segcore.evaluation import segment_rows
@@ -125,7 +126,7 @@ def page() -> None:
     else:
         if attempt is not None:
             _why_not(attempt)
-        if files and st.button("Run the model", type="primary", icon=":material/play_arrow:"):
+        if files and pressed("Run the model", key="try it run", type="primary", icon=":material/play_arrow:"):
             _start(run, files, inside, axes)
             st.rerun()
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import background, words
 from dashboard.background import Work
+from dashboard.clicks import pressed
 from dashboard.state import names_of_datasets
 from dashboard.views.datasets.arrival import arrived, in_the_form
 from segcore.data import CATALOGUE, Fetchable, fetch
@@ -89,7 +90,7 @@ def _fetchable(item: Fetchable) -> None:
                 "computer this app runs on. Names do not matter: the pixels are checked.",
             )
             st.caption(f"The archive is at {item.url}, for a download by other means.")
-    if st.button("Make it here" if item.synthetic else "Fetch", key=f"fetch {item.name}", type="primary"):
+    if pressed("Make it here" if item.synthetic else "Fetch", key=f"fetch {item.name}", type="primary"):
         st.session_state[f"fetch of {item.name}"] = _fetches().start(item.name, (source or "").strip() or None)
         st.rerun()
 

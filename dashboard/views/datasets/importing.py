@@ -8,6 +8,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import background, uploads, words
+from dashboard.clicks import pressed
 from dashboard.figures import membrane_overlay
 from dashboard.state import names_of_datasets
 from dashboard.views.datasets.answers import AGAIN, answers_to, show_answers
@@ -97,10 +98,11 @@ def import_section() -> None:
         return
     check, keep = st.columns(2)
     ready = bool(images) and voxel != "unfinished" and label_options is not None
-    checking = check.button("Check only", disabled=not ready, width="stretch")
+    checking = pressed("Check only", key="import check", place=check, disabled=not ready, width="stretch")
     checking = st.session_state.pop(AGAIN, False) or checking
-    keeping = keep.button(
-        "Check and import", disabled=not (ready and named), type="primary", width="stretch",
+    keeping = pressed(
+        "Check and import", key="import keep", place=keep, disabled=not (ready and named), type="primary",
+        width="stretch",
         help=None if ready and named else "Needs images and a name.",
     )  # fmt: skip
     if checking or keeping:

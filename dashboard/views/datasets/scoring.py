@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import background, scratch, uploads, words
 from dashboard.background import Work
+from dashboard.clicks import pressed
 from dashboard.state import look_at, names_of_runs
 from segcore.data import DatasetInfo, open_dataset
 from segcore.errors import SegcoreError
@@ -79,9 +80,8 @@ def scoring_section(info: DatasetInfo) -> None:
     problem = _name_problem(name)
     if name and problem:
         left.warning(problem)
-    if st.button(
-        "Score it", type="primary", icon=":material/checklist:", disabled=not given or not name or bool(problem)
-    ):
+    ready = bool(given and name and not problem)
+    if pressed("Score it", key="score it", disabled=not ready, type="primary", icon=":material/checklist:"):
         try:
             options = {
                 "kind": kind, "polarity": polarity, "axes": axes,
