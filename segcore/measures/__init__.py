@@ -49,7 +49,7 @@ from segcore.measures.topology import (
     thin,
     true_neurites,
 )
-from segcore.measures.wrong_pixels import wrong_pixels_at, wrong_regions
+from segcore.measures.wrong_pixels import Spot, spot_of, wrong_pixels_at, wrong_regions
 
 __all__ = [
     "CHALLENGE_THRESHOLDS",
@@ -73,6 +73,7 @@ __all__ = [
     "PixelEvidence",
     "SegmentationScore",
     "SizeGroup",
+    "Spot",
     "Suspect",
     "belonging",
     "best_threshold",
@@ -99,6 +100,7 @@ __all__ = [
     "pixel_measures",
     "predicted_interior",
     "score_segments",
+    "spot_of",
     "thin",
     "threshold_after",
     "true_neurites",

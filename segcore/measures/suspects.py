@@ -7,7 +7,7 @@ pixel. So membrane that was labelled counts only where none is predicted near it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from segcore.measures.threshold_values import predicted_interior
 from segcore.measures.topology import LabelImage, pieces_within, score_segments, true_neurites
+from segcore.measures.wrong_pixels import Spot, spot_of
 
 SURE = 0.93
 """A probability of a class from which a pixel counts as sure; chosen in benchmarks/label_suspects.py."""
@@ -29,14 +30,11 @@ _TOUCHING = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suspect:
-    """A place where the label may be wrong.
+class Suspect(Spot):
+    """A place where the label may be wrong, as the pixels that are in doubt.
 
     Attributes:
         labelled_membrane: whether membrane was labelled where none is predicted, or else the other way round.
-        slice, y, x: its slice, and the pixel of it that is farthest from what is not in doubt.
-        pixels: that are in doubt.
-        top, left, bottom, right: bounding box of these, `bottom` and `right` excluded.
         v_rand_gain: by how much V_Rand of the slice's segments would rise if the label said there what is predicted.
         pixels_gain: by how much the share of right pixels of the slice would.
         gain: how much of the slice's score hangs on it, 0 to 2: what V_Rand would gain of what it lacks, and these
@@ -44,14 +42,6 @@ class Suspect:
     """
 
     labelled_membrane: bool
-    slice: int
-    y: int
-    x: int
-    pixels: int
-    top: int
-    left: int
-    bottom: int
-    right: int
     v_rand_gain: float
     pixels_gain: float
     gain: float
@@ -95,49 +85,23 @@ def find_suspects(
         chosen = [at for at in np.argsort(-sizes, kind="stable")[:MOST].tolist() if at and sizes[at] >= SMALLEST_PX]
         boxes = scipy.ndimage.find_objects(places)
         for at in chosen:
+            # Numbers say whose a pixel is, which a prediction of membrane does not: only pixels are gained there.
+            after = before
+            if numbers is None:
+                after = score_segments(true_neurites(interior ^ (places == at)), pieces).v_rand
+            gain = 0.0 if np.isnan(after) or np.isnan(before) else float(after - before)
+            of_missing = min(1.0, max(gain, 0.0) / (1 - before)) if before < 1 else 0.0
+            spot = spot_of(places, at, boxes[at - 1], slice_index)
             found.append(
-                _suspect(
-                    interior,
-                    counts,
-                    pieces,
-                    numbers,
-                    places == at,
-                    boxes[at - 1],
-                    before,
-                    all_wrong,
-                    labelled,
-                    slice_index,
+                Suspect(
+                    **asdict(spot),
+                    labelled_membrane=labelled,
+                    v_rand_gain=gain,
+                    pixels_gain=spot.pixels / max(1, int(counts.sum())),
+                    gain=of_missing + spot.pixels / max(1, all_wrong),
                 )
             )
     return sorted(found, key=lambda one: -one.gain)
-
-
-def _suspect(
-    interior: NDArray[np.bool_],
-    counts: NDArray[np.bool_],
-    pieces: NDArray[np.int32],
-    numbers: NDArray[np.uint32] | None,
-    place: NDArray[np.bool_],
-    box: tuple[slice, slice],
-    before: float,
-    all_wrong: int,
-    labelled: bool,
-    z: int,
-) -> Suspect:
-    # Numbers say whose a pixel is, which a prediction of membrane does not: only pixels are gained there.
-    after = before if numbers is not None else score_segments(true_neurites(interior ^ place), pieces).v_rand
-    rows, columns = box
-    inside = np.pad(place[box], 1)
-    depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard")[1:-1, 1:-1]
-    y, x = divmod(int(depth.argmax()), depth.shape[1])
-    gain = 0.0 if np.isnan(after) or np.isnan(before) else float(after - before)
-    of_missing = min(1.0, max(gain, 0.0) / (1 - before)) if before < 1 else 0.0
-    return Suspect(
-        labelled_membrane=labelled, slice=z, y=rows.start + y, x=columns.start + x, pixels=int(place.sum()),
-        top=rows.start, left=columns.start, bottom=rows.stop, right=columns.stop,
-        v_rand_gain=gain, pixels_gain=float(place.sum() / max(1, counts.sum())),
-        gain=float(of_missing + place.sum() / max(1, all_wrong)),
-    )  # fmt: skip
 
 
 def _distance(membrane: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
@@ -10,6 +11,38 @@ from numpy.typing import NDArray
 
 _TOUCHING = np.ones((3, 3), bool)
 """By an edge or a corner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Pixels of a slice that hang together.
+
+    Attributes:
+        slice, y, x: its slice, and the pixel of it that is farthest from all that are not of it.
+        pixels: how many they are.
+        top, left, bottom, right: bounding box, `bottom` and `right` excluded.
+    """
+
+    slice: int
+    y: int
+    x: int
+    pixels: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+def spot_of(numbers: NDArray[np.int32], number: int, box: tuple[slice, slice], slice_index: int) -> Spot:
+    """The spot that the pixels of a number (H, W) are, given the rows and columns that hold them."""
+    rows, columns = box
+    own = numbers[box] == number
+    depth = scipy.ndimage.distance_transform_cdt(np.pad(own, 1), "chessboard")[1:-1, 1:-1]
+    y, x = divmod(int(depth.argmax()), depth.shape[1])
+    return Spot(
+        slice=slice_index, y=rows.start + y, x=columns.start + x, pixels=int(own.sum()), top=rows.start,
+        left=columns.start, bottom=rows.stop, right=columns.stop,
+    )  # fmt: skip
 
 
 def wrong_regions(wrong: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isnan
-from typing import Protocol
+from typing import Any, Protocol
 
 from dashboard import words
 from dashboard.queue import QueueRow
+from dashboard.viewer import Place
 from dashboard.views.reviewing.verdicts import Judged
 from segcore import reviews
+from segcore.measures import Spot
 
 MOST_ROWS = 1000
 """So many rows are sent to the browser at once; whoever walked through them all sees the next."""
@@ -56,6 +58,18 @@ class Item(QueueRow):
 
     def item(self) -> Item:
         return self
+
+
+def at_spot(spot: Spot, kind: str, *, number: int, text: str) -> dict[str, Any]:
+    """Of an item that is a spot: where the viewer shows it, under this number and text, and what verdicts belong to."""
+    at = {name: getattr(spot, name) for name in ("top", "left", "bottom", "right")}
+    return {
+        "place": Place(
+            number=number, slice=spot.slice, y=spot.y, x=spot.x, area_px=spot.pixels, text=text, stays=True,
+            box=(spot.top, spot.left, spot.bottom, spot.right),
+        ),
+        "judged_at": reviews.Place(kind=kind, slice=spot.slice, y=spot.y, x=spot.x, **at),
+    }  # fmt: skip
 
 
 class PlacesByName(Mapping[str, reviews.Place]):

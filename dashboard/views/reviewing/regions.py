@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import scipy
@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from dashboard import words
 from dashboard.state import Result, counted_label, load_dataset, load_probability, stamp
-from dashboard.viewer import Place
-from dashboard.views.reviewing.items import Item
+from dashboard.views.reviewing.items import Item, at_spot
 from dashboard.views.reviewing.verdicts import REGION
-from segcore import measures, reviews
-from segcore.measures import boundary_distance, predicted_interior
+from segcore import measures
+from segcore.measures import Spot, boundary_distance, predicted_interior, spot_of
 from segcore.stacks import Truth
 
 MOST_PIXELS = 64 * 2**20
@@ -27,25 +26,14 @@ MOST_REGIONS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Region:
+class Region(Spot):
     """Wrong pixels that touch by an edge or a corner.
 
     Attributes:
         missed: whether they are missed membrane, or else false membrane.
-        slice, y, x: its slice and the pixel of it that is farthest from what is right.
-        pixels: how many they are.
-        top, left, bottom, right: bounding box, `bottom` and `right` excluded.
     """
 
     missed: bool
-    slice: int
-    y: int
-    x: int
-    pixels: int
-    top: int
-    left: int
-    bottom: int
-    right: int
 
 
 def wrong_regions(
@@ -64,16 +52,7 @@ def wrong_regions(
         sizes = np.bincount(numbers.ravel())[1:]
         boxes = scipy.ndimage.find_objects(numbers)
         for at in np.argsort(-sizes, kind="stable")[:MOST_REGIONS].tolist():
-            rows, columns = boxes[at]
-            inside = np.pad(numbers[rows, columns] == at + 1, 1)
-            depth = scipy.ndimage.distance_transform_cdt(inside, "chessboard")[1:-1, 1:-1]
-            y, x = divmod(int(depth.argmax()), depth.shape[1])
-            found.append(
-                Region(
-                    missed=missed, slice=z, y=rows.start + y, x=columns.start + x, pixels=int(sizes[at]),
-                    top=rows.start, left=columns.start, bottom=rows.stop, right=columns.stop,
-                )
-            )  # fmt: skip
+            found.append(Region(**asdict(spot_of(numbers, at + 1, boxes[at], z)), missed=missed))
     return sorted(found, key=lambda one: -one.pixels)[:MOST_REGIONS]
 
 
@@ -111,24 +90,5 @@ def _item(one: Region, number: int) -> Item:
         f"y {one.y}. What harm they do is not known of pixels; splits and merges have it.",
         harm=math.nan,
         size_px=one.pixels,
-        place=Place(
-            number=number,
-            slice=one.slice,
-            y=one.y,
-            x=one.x,
-            area_px=one.pixels,
-            text=what,
-            stays=True,
-            box=(one.top, one.left, one.bottom, one.right),
-        ),
-        judged_at=reviews.Place(
-            kind=REGION,
-            slice=one.slice,
-            y=one.y,
-            x=one.x,
-            top=one.top,
-            left=one.left,
-            bottom=one.bottom,
-            right=one.right,
-        ),
+        **at_spot(one, REGION, number=number, text=what),
     )

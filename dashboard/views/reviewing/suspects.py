@@ -6,10 +6,8 @@ import streamlit as st
 
 from dashboard import words
 from dashboard.state import Result, counted_label, load_dataset, load_probability, load_segments, stamp
-from dashboard.viewer import Place
-from dashboard.views.reviewing.items import Item
+from dashboard.views.reviewing.items import Item, at_spot
 from dashboard.views.reviewing.verdicts import SUSPECT
-from segcore import reviews
 from segcore.measures import Suspect, find_suspects
 from segcore.stacks import Truth, stored_page
 
@@ -63,24 +61,5 @@ def _item(one: Suspect, number: int) -> Item:
         f"they are {predicted}. If the label said so, {gain}.",
         harm=one.gain,
         size_px=one.pixels,
-        place=Place(
-            number=number,
-            slice=one.slice,
-            y=one.y,
-            x=one.x,
-            area_px=one.pixels,
-            text=f"labelled {labelled}?",
-            stays=True,
-            box=(one.top, one.left, one.bottom, one.right),
-        ),
-        judged_at=reviews.Place(
-            kind=SUSPECT,
-            slice=one.slice,
-            y=one.y,
-            x=one.x,
-            top=one.top,
-            left=one.left,
-            bottom=one.bottom,
-            right=one.right,
-        ),
+        **at_spot(one, SUSPECT, number=number, text=f"labelled {labelled}?"),
     )
