@@ -15,7 +15,6 @@ from segcore.measures import PixelEvidence, threshold_after
 pytestmark = pytest.mark.browser
 
 APP = Path(__file__).with_name("viewer_app.py")
-MISSED, FALSE, NEAR = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xF0, 0xE4, 0x42)
 
 
 @pytest.fixture(scope="module")

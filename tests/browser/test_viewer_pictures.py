@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import tifffile
 from cells import evaluated_cells
-from viewing import STEP, colours, picture_on_screen
+from viewing import FALSE, MISSED, NEAR, STEP, colours, picture_on_screen
 
 from segcore.measures import threshold_after
 
 pytestmark = pytest.mark.browser
 
 APP = Path(__file__).with_name("viewer_app.py")
-MISSED, FALSE, NEAR = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xF0, 0xE4, 0x42)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+# As in `dashboard/viewer/js/colours.js`.
+MISSED, FALSE, NEAR = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0xF0, 0xE4, 0x42)
 STEP = 1.5
 """Of the zoom keys."""
 
