@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.errors import FragmentHandledException
 
 from dashboard import words
-from dashboard.state import Result, Selection, dataset_info, evaluated_parts, leak_audit, load_result
+from dashboard.state import Result, Selection, dataset_info, evaluated_parts, is_measurable, leak_audit, load_result
 from segcore.errors import SegcoreError
 from segcore.evaluation import collapse
 from segcore.runs import Run, slice_ranges
@@ -96,10 +96,15 @@ def _changed_since(result: Result) -> bool:
     if info is None or measured in (None, info.fingerprint):
         return False
     name = words.plain(result.dataset)
+    again = (
+        f"`python -m segcore evaluate {result.run.name} --dataset {result.dataset} --slices {result.part}` measures "
+        "again."
+        if is_measurable(result.run, result.dataset)
+        else "It cannot be measured again: the run has no network, and what it predicted may be of other images."
+    )
     st.warning(
         f"**These figures are older than the labels.** {name} has other labels, or other images, than when this was "
-        f"measured; pictures show those of now. `python -m segcore evaluate {result.run.name} --dataset "
-        f"{result.dataset} --slices {result.part}` measures again.",
+        f"measured; pictures show those of now. {again}",
         icon=":material/history:",
     )
     return True
@@ -242,4 +247,4 @@ def mark(result: Result) -> str:
 
 
 def _slices(number: int) -> str:
-    return "1 slice" if number == 1 else f"{number} slices"
+    return words.counted(number, "slice", "slices")

@@ -102,6 +102,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """1 as "1 region", 12345 as "12,345 regions"."""
+    return f"{count(number)} {one if number == 1 else many}"
+
+
 def decimal(value: float | None, digits: int = 3) -> str:
     """A number, or a dash where it is not defined."""
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
@@ -120,7 +125,7 @@ def corrected(original: str, places: int) -> str:
 
 def shape(info: DatasetInfo) -> str:
     """30 slices of 512 x 512 pixels, 4 x 4 x 50 nm."""
-    text = f"{info.slices} {'slice' if info.slices == 1 else 'slices'} of {info.height} × {info.width} pixels"
+    text = f"{counted(info.slices, 'slice', 'slices')} of {info.height} × {info.width} pixels"
     if info.voxel_size_nm:
         depth, down, across = info.voxel_size_nm
         text += f", {across:g} × {down:g} nm a pixel, {depth:g} nm a slice"

@@ -10,6 +10,7 @@ from dashboard.state.datasets import (
     corrections,
     dataset_info,
     grey_histogram,
+    is_measurable,
     load_dataset,
     names_of_datasets,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "evaluated_parts",
     "grey_histogram",
     "headline",
+    "is_measurable",
     "latest_run",
     "leak_audit",
     "load_dataset",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dashboard.state.stamps import Stamp, stamp
 from segcore.data import INFO, Corrections, Dataset, DatasetInfo, corrections_of, data_root, open_dataset
 from segcore.errors import SegcoreError
+from segcore.runs import Run
 from segcore.stacks import INTERIOR, MEMBRANE
 
 
@@ -46,6 +47,18 @@ def corrections(name: str) -> Corrections | None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _corrections(root: str, name: str, key: Stamp) -> Corrections | None:
     return corrections_of(load_dataset(name))
+
+
+def is_measurable(run: Run, name: str) -> bool:
+    """Whether a run can predict a dataset, or has when it was made: what a run without a network cannot any more."""
+    info, made = dataset_info(name), corrections(name)
+    if info is None or not info.labelled:
+        return False
+    try:
+        run.check_predicts(info.fingerprint, "" if made is None else made.original_fingerprint)
+    except SegcoreError:
+        return False
+    return True
 
 
 def copies_of(name: str) -> list[str]:

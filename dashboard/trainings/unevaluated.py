@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import words
-from dashboard.state import Result, Selection, dataset_info, evaluated_parts
+from dashboard.state import Result, Selection, dataset_info, evaluated_parts, is_measurable
 from dashboard.trainings.actions import evaluate_button, go_on_button
 from segcore.runs import Run
 
@@ -36,7 +36,7 @@ def offer_evaluation(run: Run, dataset: str) -> None:
             f"{said} {on} has no labels to measure against; *Try it* shows what the run predicts on images without "
             "any.", icon=":material/info:",
         )  # fmt: skip
-    elif run.info.members or run.info.outside is not None:
+    elif not is_measurable(run, dataset):
         st.info(f"{said} It has no network of its own that could predict other slices.", icon=":material/info:")
     else:
         st.info(said, icon=":material/info:")
@@ -46,7 +46,7 @@ def offer_evaluation(run: Run, dataset: str) -> None:
 def _measure(run: Run, dataset: str) -> None:
     own = dataset == run.info.dataset and run.state == "finished" and not run.is_evaluated()
     offered = go_on_button(run, "Evaluate it") if own else evaluate_button(run, dataset)
-    if run.info.operating_points is None:
+    if run.has_network and run.info.operating_points is None:
         st.caption("It has no thresholds yet: these are chosen when its training ends.")
         return
     st.caption("Or in a terminal, in the project's folder:" if offered else "In a terminal, in the project's folder:")

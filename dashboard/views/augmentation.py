@@ -150,7 +150,7 @@ def _set(config: AugmentConfig) -> None:
 
 
 def _gallery(cards: Sequence[str], count: int) -> None:
-    st.subheader(f"{count} {'copy' if count == 1 else 'copies'}")
+    st.subheader(words.counted(count, "copy", "copies"))
     original = st.toggle(
         "Show the untouched originals",
         key="augmentation original",

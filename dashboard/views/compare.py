@@ -72,7 +72,7 @@ def page() -> None:
     _table(found, rows)
     measure = st.selectbox(
         "Slice by slice", [row.measure for row in rows], format_func=lambda name: MEASURES[name].title,
-        key="compare measure", index=_usual(rows),
+        key=_key("measure", found), index=_usual(rows),
     )  # fmt: skip
     _slice_by_slice(found, measure)
     _pixels(found, selection.run, other)
@@ -97,6 +97,11 @@ def _other(run: Run) -> Run | None:
     if chosen != linked:
         st.query_params[_WITH] = chosen
     return load_run(chosen)
+
+
+def _key(what: str, found: Comparison) -> str:
+    """Names a choice of this comparison: the slices and measures of another are others."""
+    return f"compare {what} {found.first.run} {found.second.run} {found.first.dataset} {found.first.part}"
 
 
 def _usual(rows: tuple[Difference, ...]) -> int:
@@ -186,7 +191,7 @@ def _slice_by_slice(found: Comparison, name: str) -> None:
 def _pixels(found: Comparison, one: Run, other: Run) -> None:
     """What became right, what became wrong and what is wrong in both, in one slice."""
     st.subheader("Pixel by pixel")
-    z: int = st.select_slider("Slice", found.slices, value=_shown(found), key="compare slice")
+    z: int = st.select_slider("Slice", found.slices, value=_shown(found), key=_key("slice", found))
     choose(slice=z)
     wrong = [
         _wrong(run, side.dataset, side.part, z)

@@ -34,7 +34,8 @@ def _form(result: Result) -> None:
     other = None if name is None else load_run(name)
     with st.spinner("Gathering …"):
         contents = _contents(result, other)
-    key = f"report conclusion {result.run.name} {result.folder.name} {name}"
+    # A draft of other figures would be none of these.
+    key = f"report conclusion {result.run.name} {result.folder.name} {stamp(result.folder)} {name}"
     text = st.text_area(
         "Conclusion", draft_conclusion(contents), key=key, height=260,
         help="Drafted from the measures. The first sentence of each paragraph is set in bold.",

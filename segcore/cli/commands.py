@@ -270,7 +270,7 @@ def evaluate(options: Any) -> None:
         device=options.device,
         progress=on_terminal(),
     )
-    if found.part == "test" and run.info.operating_points is not None:
+    if found.part == "test" and (run.info.operating_points is not None or not run.has_network):
         write_card(run, dataset, found)
     _print_evaluation(found, as_json=options.json)
 

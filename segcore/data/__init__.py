@@ -10,6 +10,7 @@ from segcore.data.correcting import (
     copy_name,
     correct,
     corrections_of,
+    original_fingerprint,
     take_back_correction,
 )
 from segcore.data.correction import Become, Correction, Corrections, runs_of
@@ -67,6 +68,7 @@ __all__ = [
     "interior_of_instances",
     "make_stack",
     "open_dataset",
+    "original_fingerprint",
     "runs_of",
     "slice_fingerprint",
     "take_back_correction",

@@ -54,6 +54,16 @@ def corrections_of(dataset: Dataset) -> Corrections | None:
     return _read(dataset.folder)
 
 
+def original_fingerprint(dataset: Dataset) -> str:
+    """The fingerprint of the stack that a dataset is a corrected copy of; empty if it is none.
+
+    Raises:
+        DataError: as `corrections_of` does.
+    """
+    found = corrections_of(dataset)
+    return "" if found is None else found.original_fingerprint
+
+
 def correct(original: Dataset, name: str, corrections: Sequence[Correction]) -> Dataset:
     """Makes a corrected copy of a dataset, or makes one anew with these corrections and no others.
 

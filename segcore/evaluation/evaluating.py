@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segcore import __version__
-from segcore.data import LABELS, Dataset, corrections_of
+from segcore.data import LABELS, Dataset, original_fingerprint
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.folder import SEGMENTS, write_evaluation
 from segcore.evaluation.measured import Evaluation
+from segcore.evaluation.outside_values import POINT, THRESHOLD
 from segcore.evaluation.scoring import ReadSegments, add_point, score
+from segcore.evaluation.stored_prediction import Prediction, stored_prediction
 from segcore.progress import SILENT, Progress
 from segcore.runs import LeakAudit, Rows, Run, SegmentPoint, now, threshold_value
 from segcore.stacks import StackWriter, only_rows, without_padding
@@ -64,8 +66,11 @@ def evaluate(
 ) -> Evaluated:
     """Predicts a part of a dataset and writes the evaluation folder.
 
+    A run without a network is measured by what it predicted when it was made, against whatever labels the same slices
+    have.
+
     Args:
-        run: with weights.
+        run: with weights, or with a prediction of these slices.
         dataset: labelled.
         part: `test`, `validation` or `train` of the run's own stack, or `all`. By default `test` if
             the dataset is that stack and has test slices, otherwise `all`.
@@ -77,7 +82,8 @@ def evaluate(
     Raises:
         DataError: if the dataset has no labels.
         ConfigError: if the part is unknown, empty, or of another stack.
-        RunError: if the weights are missing or damaged, or no thresholds were chosen yet.
+        RunError: if the weights are missing or damaged, no thresholds were chosen yet, or the run has no network and
+            has not predicted these slices.
         StorageError: if it cannot be written.
     """
     if dataset.labels is None:
@@ -86,13 +92,22 @@ def evaluate(
             path=dataset.folder,
             expected="a labelled dataset, or the predict command",
         )
-    run.check_network()
+    run.check_predicts(dataset.info.fingerprint, original_fingerprint(dataset))
     chosen_part, slices = _slices(run, dataset, part)
+    outside = run.info.outside is not None
+    if outside and threshold == "pixel":
+        threshold = THRESHOLD  # nothing was chosen for what another program predicted
     threshold_value(run, threshold)  # what cannot be done is said before anything is predicted
     folder = run.evaluation(dataset.info.name, chosen_part)
-    with _predicted(run, dataset, slices, folder, device, progress) as probability:
+    prediction = (
+        _predicted(run, dataset, slices, folder, device, progress)
+        if run.has_network
+        else stored_prediction(run, slices, folder)
+    )
+    with prediction as found:
         return evaluate_prediction(
-            run, dataset, probability, part=chosen_part, slices=slices, threshold=threshold, workers=workers,
+            run, dataset, found.probability, part=chosen_part, slices=slices, threshold=threshold,
+            segment_point=POINT if outside else None, given_segments=found.segments, workers=workers,
             progress=progress,
         )  # fmt: skip
 
@@ -182,10 +197,8 @@ def evaluate_prediction(
 
 
 def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[int]]:
-    info, corrected = dataset.info, corrections_of(dataset)
-    own = run.is_own(
-        info.fingerprint, info.slice_fingerprints, "" if corrected is None else corrected.original_fingerprint
-    )
+    info = dataset.info
+    own = run.is_own(info.fingerprint, info.slice_fingerprints, original_fingerprint(dataset))
     if part is None:
         part = "test" if own and run.split.test else "all"
     if part not in PARTS:
@@ -211,7 +224,7 @@ def _slices(run: Run, dataset: Dataset, part: str | None) -> tuple[Part, list[in
 @contextmanager
 def _predicted(
     run: Run, dataset: Dataset, slices: list[int], folder: Path, device: str, progress: Progress
-) -> Iterator[Path]:
+) -> Iterator[Prediction]:
     """Predictions in a temporary stack beside the evaluation folder, for as long as they are needed."""
     from segcore.network import load_network, predict  # PyTorch takes seconds to load
 
@@ -225,7 +238,7 @@ def _predicted(
             found = predict(model, (without_padding(dataset.image(index)) for index in slices), run.config.prediction)
             for page in progress.over(found, "predicting", len(slices)):
                 probabilities.write(page)
-        yield path
+        yield Prediction(probability=path)
 
 
 @contextmanager
@@ -278,12 +291,11 @@ def _voxel(dataset: Dataset) -> tuple[float, float, float] | None:
 
 
 def _facts(run: Run, dataset: Dataset, part: Part, audit: LeakAudit) -> dict[str, Any]:
-    corrected = corrections_of(dataset)
     return {
         "run": run.name,
         "dataset": dataset.info.name,
         "dataset_fingerprint": dataset.info.fingerprint,
-        "original_fingerprint": None if corrected is None else corrected.original_fingerprint,
+        "original_fingerprint": original_fingerprint(dataset) or None,
         "synthetic": dataset.info.synthetic,
         "numbered": dataset.info.numbered,
         "part": part,

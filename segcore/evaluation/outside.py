@@ -15,14 +15,20 @@ from segcore.config import RunConfig
 from segcore.data import Dataset, unpacked
 from segcore.errors import ConfigError, DataError
 from segcore.evaluation.evaluating import Evaluated, evaluate_prediction
-from segcore.evaluation.outside_values import Meaning, PredictionKind, PredictionPolarity, meaning_of
+from segcore.evaluation.outside_values import (
+    POINT,
+    THRESHOLD,
+    Meaning,
+    PredictionKind,
+    PredictionPolarity,
+    meaning_of,
+)
 from segcore.evaluation.report import write_card
 from segcore.progress import SILENT, Progress
 from segcore.runs import (
     Outside,
     Run,
     RunInfo,
-    SegmentPoint,
     Split,
     check_free,
     create_run,
@@ -33,10 +39,6 @@ from segcore.runs import (
 )
 from segcore.stacks import Axes, StackReader, StackWriter, file_of, open_stack, reordered
 from segcore.storage import scratch_folder
-
-THRESHOLD = 0.5
-POINT = SegmentPoint(smoothing_px=2.0, bias=0.5, smallest_px=25)
-"""How segments are made of a probability of which nobody has chosen that: the middle of what works."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from segcore.data import Dataset, interior_of_instances
 from segcore.errors import ConfigError, DataError
-from segcore.runs import OutsideKind
+from segcore.runs import OutsideKind, SegmentPoint
 from segcore.stacks import INTERIOR, MEMBRANE, Page, StackReader
 
 PredictionKind = Literal["auto", "probability", "mask", "segments"]
 PredictionPolarity = Literal["auto", "interior-white", "membrane-white"]
+
+THRESHOLD = 0.5
+POINT = SegmentPoint(smoothing_px=2.0, bias=0.5, smallest_px=25)
+"""How segments are made of a probability of which nobody has chosen that: the middle of what works."""
 
 _SAMPLED_SLICES = 5
 _LEAST_PIECE_PX = 30

@@ -120,6 +120,7 @@ def predict_to_files(
     """
     if format not in get_args(PredictionFormat):
         raise ConfigError("unknown format", found=format, expected=" or ".join(get_args(PredictionFormat)))
+    run.check_network()
     value = threshold_value(run, threshold)
     slices = 0
     with unpacked(source, folder.absolute().parent, progress=progress) as root:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from segcore.config import RunConfig, to_dict
-from segcore.data import open_dataset
+from segcore.data import open_dataset, original_fingerprint
 from segcore.errors import ConfigError, DataError, JobError, RunError, SegcoreError, StorageError
 from segcore.jobs.cluster import read_cluster
 from segcore.jobs.detached import detached
@@ -290,11 +290,13 @@ class JobQueue:
 
     def check_evaluation(self, run: str, dataset: str) -> None:
         """Raises a `SegcoreError` if measuring this run on this dataset would fail at once."""
-        opened, info = open_run(run, root=self.models), open_dataset(dataset).info
-        opened.check_network()
-        threshold_value(opened, "pixel")
-        if not opened.weights.exists():
-            raise RunError("the weights are missing", path=opened.weights, expected="a run with at least one epoch")
+        opened, data = open_run(run, root=self.models), open_dataset(dataset)
+        info = data.info
+        opened.check_predicts(info.fingerprint, original_fingerprint(data))
+        if opened.has_network:
+            threshold_value(opened, "pixel")
+            if not opened.weights.exists():
+                raise RunError("the weights are missing", path=opened.weights, expected="a run with at least one epoch")
         if not info.labelled:
             raise DataError(f"{dataset} has no labels to measure against", expected="a labelled dataset")
 

@@ -131,6 +131,24 @@ class Run:
     def weights(self) -> Path:
         return self.folder / "model.safetensors"
 
+    @property
+    def has_network(self) -> bool:
+        """Whether it can predict other images, whatever became of its files."""
+        return not self.info.members and self.info.outside is None
+
+    def check_predicts(self, fingerprint: str, original: str = "") -> None:
+        """Raises a `RunError` for a stack that it cannot predict and was not made of.
+
+        Slices are known again when they are turned, and a prediction is not: only the very stack will do, or a
+        corrected copy of it.
+
+        Args:
+            fingerprint: of the stack, labels and all.
+            original: the fingerprint of the stack that it is a corrected copy of; empty if it is none.
+        """
+        if self.info.dataset_fingerprint not in (fingerprint, original):
+            self.check_network()
+
     def check_network(self) -> None:
         """Raises a `RunError` if it has no network of its own, whatever became of its files."""
         if self.info.members:

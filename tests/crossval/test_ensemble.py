@@ -10,8 +10,10 @@ from folds import CONFIG, members
 
 from segcore.config import override
 from segcore.crossval import ensemble_of, make_plan, read_results
+from segcore.data import Correction, correct, install, runs_of
 from segcore.errors import RunError
-from segcore.evaluation import evaluate, read_evaluation
+from segcore.evaluation import evaluate, predict_to_files, read_evaluation
+from segcore.reviews import Place
 from segcore.runs import SegmentPoint, open_run
 
 
@@ -68,6 +70,17 @@ def test_its_audit_says_which_slices_helped_to_choose(made):
     assert "best epoch" not in card
 
 
+def test_other_labels_are_measured_by_the_mean_that_is_there(made, cells):
+    run, found, _ = made[2]
+    place = Place(kind="wrong pixels", slice=3, y=0, x=0, top=0, left=0, bottom=45, right=52)
+    every = runs_of(np.ones((45, 52), bool))
+    copy = correct(cells, "copy", [Correction(place=place, become="membrane", runs=every, reviewer="Ada")])
+    again = evaluate(run, copy)
+    assert (again.part, again.evaluation.slices) == ("test", tuple(range(12)))
+    wrong = [one.evaluation.evidence.confusion(0.5).wrong_percent for one in (found, again)]
+    assert [z for z in range(12) if wrong[0][z] != wrong[1][z]] == [3]
+
+
 def test_it_opens_again_and_can_be_made_anew(made, cells):
     plan, runs, (run, _, results) = made
     assert open_run(run.name) == run
@@ -80,10 +93,10 @@ def test_it_opens_again_and_can_be_made_anew(made, cells):
     assert found.evaluation.slices == tuple(range(12))
 
 
-def test_it_has_no_network(made, cells):
+def test_it_has_no_network(made, cells, tmp_path):
     run = made[2][0]
     with pytest.raises(RunError, match="averages the predictions of others"):
-        evaluate(run, cells)
+        predict_to_files(run, cells.folder / "images.tif", tmp_path / "out")
 
 
 def test_a_run_of_its_name_that_is_something_else(cells, models_dir, cell_stack):
@@ -114,7 +127,6 @@ def test_damaged_results_are_said(made, change):
 
 
 def test_a_stack_with_slices_that_nobody_labelled(data_dir, models_dir, cell_stack):
-    from segcore.data import install
     from segcore.stacks import IGNORE, array_stack
 
     images, labels = cell_stack

@@ -9,10 +9,12 @@ import tifffile
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
-from segcore.data import install
+from segcore.data import Correction, correct, install, runs_of
 from segcore.evaluation import evaluate, score_outside
 from segcore.jobs import JobQueue
 from segcore.locking import locked
+from segcore.reviews import Place
+from segcore.runs import open_run
 from segcore.stacks import array_stack
 
 PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
@@ -66,9 +68,23 @@ def test_two_runs_side_by_side(outside, mid_grey_run, cells):
     assert "4 slices of cells that both were measured on (8-11)" in said.replace("\\", "")
     assert "mask is better by" in said.replace("\\", "")
     assert test.selectbox(key="compare with").value == "mask"
-    pixels = test.select_slider(key="compare slice")
+    (pixels,) = test.select_slider
     pixels.set_value(10).run()
     assert not bugs(test)
+
+
+def test_what_was_chosen_for_one_comparison_is_not_asked_of_the_next(outside, mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    outside("mask", trained_on=[0])
+    outside("segments", trained_on=[8, 9])
+    test = opened("compare", run="mid-grey", **{"with": "mask"})
+    (pixels,) = test.select_slider
+    pixels.set_value(8).run()
+    test.selectbox(key="compare with").set_value("segments").run()
+    assert not bugs(test)
+    assert "measured on (10-11)" in text_of(test).replace("\\", "")
+    (pixels,) = test.select_slider
+    assert pixels.value in (10, 11)
 
 
 def test_one_run_is_compared_with_nothing(mid_grey_run, cells):
@@ -122,6 +138,34 @@ def test_a_dataset_leads_to_what_can_be_done_with_it(mid_grey_run, cells, others
     assert not {"train on bare"} & {one.key for one in opened("data", run="mid-grey", dataset="bare").button}
 
 
+def test_corrected_labels_of_what_was_predicted_are_measured_with_a_click(outside, cells):
+    run = outside("mask", trained_on=[0])
+    place = Place(kind="wrong pixels", slice=3, y=0, x=0, top=0, left=0, bottom=9, right=9)
+    block = np.zeros((45, 52), bool)
+    block[:9, :9] = True
+    copy = correct(cells, "better", [Correction(place=place, become="ignore", runs=runs_of(block), reviewer="Ada")])
+    queue = JobQueue()
+    queue.folder.mkdir(parents=True)
+    with locked(queue.lane_lock("cpu")):  # as if somebody else started the jobs
+        test = opened("errors", run="mask", dataset="better")
+        test.button(key="evaluate mask better").click().run()
+        assert not bugs(test)
+        assert [(job.task, job.run, job.dataset) for job in queue.jobs()] == [("evaluate", "mask", "better")]
+    evaluate(run, copy)
+    assert not bugs(opened("errors", run="mask", dataset="better"))
+
+
+def test_it_is_not_prescribed_to_measure_other_images(outside, others):
+    outside("mask", trained_on=[0])
+    test = opened("errors", run="mask", dataset="others")
+    assert "no network of its own that could predict other slices" in text_of(test)
+    assert not test.code
+    run = open_run("mask")
+    run.evaluation("cells").rename(run.evaluation("others"))  # measured before these images came under the name
+    test = opened("overview", run="mask", dataset="others")
+    assert "It cannot be measured again" in text_of(test)
+
+
 # --- the report ------------------------------------------------------------------------------
 
 
@@ -136,3 +180,6 @@ def test_the_conclusion_of_a_report_is_drafted_and_can_be_edited(mid_grey_run, c
     assert area.value.startswith("What it is good for. ")
     area.set_value("Not usable.").run()
     assert test.text_area[0].value == "Not usable."
+    evaluate(mid_grey_run, cells, threshold=0.9, device="cpu")  # measured again, a draft is made again
+    test.run()
+    assert test.text_area[0].value.startswith("What it is good for. ")

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from segcore.data import install
 from segcore.errors import ConfigError, DataError, RunError, StorageError
-from segcore.evaluation import evaluate, evaluation_json, read_evaluation, score_outside
+from segcore.evaluation import evaluate, evaluation_json, predict_to_files, read_evaluation, score_outside
 from segcore.measures import score_segments, true_neurites
 from segcore.runs import open_run
 from segcore.stacks import array_stack
@@ -193,11 +193,15 @@ def test_a_name_that_is_taken_is_refused_first(rooms, models_dir, tmp_path):
         score_outside("mine", tmp_path / "nowhere.tif", rooms)
 
 
-def test_there_is_no_network_to_evaluate_or_predict_with(rooms, models_dir, tmp_path):
+def test_there_is_no_network_to_predict_other_images_with(rooms, models_dir, tmp_path):
     tifffile.imwrite(tmp_path / "p.tif", probability_of_interior(rooms))
     run = score_outside("mine", tmp_path / "p.tif", rooms).run
+    images = np.stack([rooms.image(z) // 2 for z in range(rooms.info.slices)])
+    others = install("others", array_stack(images), array_stack(np.zeros_like(images)), title="Others")
     with pytest.raises(RunError, match=r"made, and has no network; found p\.tif"):
-        evaluate(run, rooms)
+        evaluate(run, others)
+    with pytest.raises(RunError, match=r"made, and has no network; found p\.tif"):
+        predict_to_files(run, rooms.folder / "images.tif", tmp_path / "out")
 
 
 def test_it_is_read_from_disk_as_it_was(rooms, models_dir, tmp_path):

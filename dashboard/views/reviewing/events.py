@@ -164,7 +164,7 @@ def title(event: Event) -> str:
     """An event in a few words."""
     if event.loop:
         loops = len(event.overlaps_px) - 1
-        what = "1 loop" if loops == 1 else f"{loops} loops"
+        what = words.counted(loops, "loop", "loops")
         return f"{what} {'joined' if event.kind == 'merge' else 'cut out'}"
     if event.kind == "merge":
         return f"merge of {len(event.neurites)}"

@@ -76,10 +76,10 @@ def what_is_listed(selection: Selection, result: Result, found: MeasuresAt) -> L
     else:
         z = selection.z if limits.here else None
         listed = event_items(result, Filter(kind=kind, least_px=limits.least_px, least_harm=limits.least_harm, slice=z))
-        hidden, what = len(result.evaluation.events) - len(listed), "splits and merges"
+        hidden, what = len(result.evaluation.events) - len(listed), ("split or merge", "splits and merges")
     if hidden:
-        st.caption(f"{words.count(hidden)} {what} are hidden by what is chosen above.")
-    empty = "Nothing passes the filter." if hidden else f"There are no {what}."
+        st.caption(f"{words.counted(hidden, *what)} {'is' if hidden == 1 else 'are'} hidden by what is chosen above.")
+    empty = "Nothing passes the filter." if hidden else f"There are no {what[1]}."
     pictures = _pictures(kind, selection, result)
     return Listing(listed=listed, undecided=limits.undecided, pictures=pictures, empty=empty)
 
@@ -130,7 +130,7 @@ def _limits(kind: str, result: Result) -> _Limits:
 
 def _slices(
     selection: Selection, result: Result, found: MeasuresAt, limits: _Limits
-) -> tuple[Sequence[Listed], int, str]:
+) -> tuple[Sequence[Listed], int, tuple[str, str]]:
     assert selection.dataset is not None
     every = slice_items(result, found, selection.dataset)
     listed = [
@@ -140,24 +140,27 @@ def _slices(
         and not item.harm < limits.least_harm
         and (not limits.here or item.place.slice == selection.z)
     ]
-    return listed, len(every) - len(listed), "slices"
+    return listed, len(every) - len(listed), ("slice", "slices")
 
 
-def _suspects(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, str]:
+_SUSPECTS = ("suspect", "suspects")
+
+
+def _suspects(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, tuple[str, str]]:
     info = selection.dataset
     assert info is not None
     if said := why_no_suspects(result):
         st.caption(said)
-        return [], 0, "suspects"
+        return [], 0, _SUSPECTS
     many = info.height * info.width * len(result.evaluation.slices) > MOST_PIXELS
     if many and not limits.here:
         st.caption("The stack is large, so only the slice that is shown is looked through.")
     at = selection.z if many or limits.here else None
     listed = suspect_items(result, at, limits.least_px)
-    return listed, len(suspect_items(result, selection.z if many else None, 0)) - len(listed), "suspects"
+    return listed, len(suspect_items(result, selection.z if many else None, 0)) - len(listed), _SUSPECTS
 
 
-def _regions(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, str]:
+def _regions(selection: Selection, result: Result, limits: _Limits) -> tuple[Sequence[Listed], int, tuple[str, str]]:
     info = selection.dataset
     assert info is not None
     many = info.height * info.width * len(result.evaluation.slices) > MOST_PIXELS
@@ -166,4 +169,4 @@ def _regions(selection: Selection, result: Result, limits: _Limits) -> tuple[Seq
     at = (selection.threshold, selection.tolerance)
     listed = region_items(result, *at, selection.z if many or limits.here else None, limits.least_px)
     hidden = number_of_regions(result, *at, selection.z if many else None) - len(listed)
-    return listed, hidden, "regions"
+    return listed, hidden, ("region", "regions")

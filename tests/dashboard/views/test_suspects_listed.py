@@ -52,7 +52,7 @@ def test_a_wall_that_was_not_labelled_is_listed(rooms, models_dir, tmp_path):
     assert "hidden" not in text_of(test)
     test.number_input(key="queue least").set_value(1000).run()
     assert listed(test) == []
-    assert "1 suspects are hidden" in text_of(test)
+    assert "1 suspect is hidden by what is chosen above." in text_of(test)
 
 
 def test_predictions_of_unknown_training_say_nothing_of_labels(rooms, models_dir, tmp_path):
