@@ -9,6 +9,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from dashboard import words
+from dashboard.clicks import pressed
 from dashboard.state import compare, latest_run, load_history, look_at
 from dashboard.trainings.actions import act
 from segcore.errors import SegcoreError
@@ -53,7 +54,7 @@ def alive_buttons(job: Job) -> None:
             else "Ends it within seconds. Its best weights so far are kept and evaluated, and it can be resumed.",
         )  # fmt: skip
         there = job.task != "evaluate" and latest_run(job.run) is not None
-        if there and st.button("Watch", key=f"watch {job.number}", icon=":material/show_chart:"):
+        if there and pressed("Watch", key=f"watch {job.number}", icon=":material/show_chart:"):
             look_at(job.run, "training")
 
 
@@ -139,12 +140,12 @@ def _follow_ups(job: Job, run: Run | None, chosen: str | None) -> None:
         )  # fmt: skip
     if run is not None:
         page = "errors" if run.evaluations() else "training"
-        if st.button("Open", key=f"open {job.number}", type="tertiary"):
+        if pressed("Open", key=f"open {job.number}", type="tertiary"):
             look_at(job.run, page, dataset=job.dataset if job.task == "evaluate" else None)
         other = job.started_from or chosen
         if other and other != job.run and run.history_csv.exists() and latest_run(other) is not None:
             whose = "whose weights it began with" if job.started_from else "that is chosen above"
-            if st.button(
+            if pressed(
                 "Compare", key=f"compare {job.number}", type="tertiary",
                 help=f"Curves and settings beside those of {words.plain(other)}, {whose}.",
             ):  # fmt: skip

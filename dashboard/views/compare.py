@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import notices, words
+from dashboard.clicks import pressed
 from dashboard.figures import (
     BROKEN,
     FIXED,
@@ -215,7 +216,7 @@ def _pixels(found: Comparison, one: Run, other: Run) -> None:
         )
         st.caption("Each run at the threshold it chose for the fewest wrong pixels, or at its only one.")
         for run, side in ((one, found.first), (other, found.second)):
-            if st.button(f"Errors of {run.name} in this slice", key=f"errors of {run.name}", icon=":material/search:"):
+            if pressed(f"Errors of {run.name} in this slice", key=f"errors of {run.name}", icon=":material/search:"):
                 look_at(run.name, "errors", dataset=side.dataset)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import notices, words
+from dashboard.clicks import pressed
 from dashboard.figures import confusion_tables, error_legend, small_picture
 from dashboard.state import (
     MeasuresAt,
@@ -228,7 +229,7 @@ def _neurites(result: Result) -> None:
     if not math.isnan(first) and len(evaluation.events) > 3:
         said += f" The first 3 of these do **{100 * first:.0f} %** of all harm."
     st.markdown(said, help=words.HELP["harm"])
-    if evaluation.events and st.button("Review them, the worst first", key="review", icon=":material/fact_check:"):
+    if evaluation.events and pressed("Review them, the worst first", key="review", icon=":material/fact_check:"):
         worst = events_by_harm(evaluation)[0]
         choose(slice=worst.slice)
         st.switch_page(view("errors"))
@@ -258,7 +259,7 @@ def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, toleran
                 st.image(small_picture(shown), width="stretch", alt=f"{title}: wrong pixels in colour over the image")
             except SegcoreError as error:
                 st.caption(f"No picture: {words.message(error)}")
-            if st.button(f"Look at slice {z}", key=f"look {title}", icon=":material/search:"):
+            if pressed(f"Look at slice {z}", key=f"look {title}", icon=":material/search:"):
                 choose(slice=z)
                 st.switch_page(view("errors"))
     error_legend(forgiven=tolerance > 0)

@@ -165,5 +165,5 @@ def _came_of(work: Work) -> None:
             + (f", read as {words.plain(outside.read_as)}." if outside is not None else "."),
             icon=":material/check_circle:",
         )
-        if st.button("See its errors", key="score errors", icon=":material/bug_report:"):
+        if pressed("See its errors", key="score errors", icon=":material/bug_report:"):
             look_at(found.run.name, "errors", dataset=found.run.info.dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import words
+from dashboard.clicks import pressed
 from dashboard.state import evaluated_parts, look_at
 from dashboard.trainings import evaluate_button, open_form
 from segcore.data import DatasetInfo
@@ -27,7 +28,7 @@ def next_steps(info: DatasetInfo, run: Run | None, *, look: bool = False) -> Non
         if run is None:
             return
         if any(name == info.name for name, _ in evaluated_parts(run)):
-            if st.button(
+            if pressed(
                 f"Errors of {words.plain(run.name)} on it", key=f"errors on {info.name}", icon=":material/bug_report:"
             ):
                 look_at(run.name, "errors", dataset=info.name)

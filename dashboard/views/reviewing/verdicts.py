@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import scratch, words
+from dashboard.clicks import pressed
 from dashboard.queue import Change, Named, TakenBack
 from dashboard.state import Result
 from segcore.errors import SegcoreError
@@ -187,7 +188,7 @@ def verdicts_section(result: Result, found: Judged) -> None:
     brought = st.file_uploader(
         "Bring in verdicts of others (CSV or JSON that was downloaded here)", ["csv", "json"], key="reviews brought"
     )
-    if brought is not None and st.button("Take them in", key="take reviews", icon=":material/upload:"):
+    if brought is not None and pressed("Take them in", key="take reviews", icon=":material/upload:"):
         folder = scratch.new_folder()
         try:
             path = folder / f"reviews{Path(brought.name).suffix}"
