@@ -183,26 +183,30 @@ def _loops_apart(
     box: tuple[slice, slice],
 ) -> Iterator[tuple[bool, tuple[int, ...]]]:
     """The parts of an event, and apart from them those that one of them encloses, behind that one."""
-    left = list(shared)
-    for outer in shared:
-        if outer not in left:
+    parts = np.array(list(shared))
+    top, bottom, left, right = np.array(
+        [[rows.start, rows.stop, columns.start, columns.stop] for rows, columns in (boxes[one - 1] for one in parts)]
+    ).T
+    here = np.ones(len(parts), dtype=bool)
+    for at, outer in enumerate(parts.tolist()):
+        if not here[at]:
             continue
-        inner = [one for one in left if one != outer and _inside(boxes[one - 1], boxes[outer - 1])]
-        if not inner:
+        within = (top > top[at]) & (bottom < bottom[at]) & (left > left[at]) & (right < right[at])
+        inner = np.flatnonzero(here & within)
+        if not len(inner):
             continue
         rows, columns = boxes[outer - 1]
         filled = scipy.ndimage.binary_fill_holes(labels[rows, columns] == outer)
         # Parts are connected by their sides and lie beside one another, so one pixel of each tells for all of it.
-        enclosed = [one for one in inner if filled[_a_pixel(labels, one, boxes[one - 1], rows.start, columns.start)]]
+        enclosed = [
+            one for one in inner
+            if filled[_a_pixel(labels, parts[one], boxes[parts[one] - 1], rows.start, columns.start)]
+        ]  # fmt: skip
         if enclosed:
-            yield True, (outer, *enclosed)
-            left = [one for one in left if one not in enclosed]
-    if len(left) > 1:
-        yield False, tuple(left)
-
-
-def _inside(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> bool:
-    return all(a.start > b.start and a.stop < b.stop for a, b in zip(inner, outer, strict=True))
+            yield True, (outer, *parts[enclosed].tolist())
+            here[enclosed] = False
+    if here.sum() > 1:
+        yield False, tuple(parts[here].tolist())
 
 
 def _a_pixel(labels: LabelImage, number: int, box: tuple[slice, slice], top: int, left: int) -> tuple[int, int]:
