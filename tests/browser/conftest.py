@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from browsing import PATIENCE, settled
+from cells import evaluated_cells
 from viewing import Page
 
 REPOSITORY = Path(__file__).parents[2]
@@ -155,6 +156,12 @@ def address(request, serve) -> Iterator[Address]:
     folders = {"SEGCORE_DATA_DIR": str(root / "data"), "SEGCORE_MODELS_DIR": str(root / "models")}
     with serve(request.module.APP, root, **folders) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def cells_world(tmp_path_factory) -> dict[str, object]:
+    """What most tests of the viewer look at; none of them changes it."""
+    return evaluated_cells(tmp_path_factory.mktemp("viewer"))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import evaluated_cells
 from viewing import STEP
 
 from segcore.measures import PixelEvidence, threshold_after
@@ -18,8 +17,8 @@ APP = Path(__file__).with_name("viewer_app.py")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory):
-    return evaluated_cells(tmp_path_factory.mktemp("viewer"))
+def world(cells_world):
+    return cells_world
 
 
 NUMBERS_AT = """(root, choices) => choices.map(([threshold, tolerance]) => {

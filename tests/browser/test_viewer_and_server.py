@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cells import evaluated_cells
 
 from segcore.data import install
 from segcore.stacks import StackWriter, array_stack
@@ -18,8 +17,8 @@ APP = Path(__file__).with_name("viewer_app.py")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory):
-    return evaluated_cells(tmp_path_factory.mktemp("viewer"))
+def world(cells_world):
+    return cells_world
 
 
 def test_a_lost_server_is_said_and_not_thrown(open_page):

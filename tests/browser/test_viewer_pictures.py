@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from cells import evaluated_cells
 from viewing import FALSE, MISSED, NEAR, STEP, colours, picture_on_screen
 
 from segcore.measures import threshold_after
@@ -19,8 +18,8 @@ APP = Path(__file__).with_name("viewer_app.py")
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory):
-    return evaluated_cells(tmp_path_factory.mktemp("viewer"))
+def world(cells_world):
+    return cells_world
 
 
 def count(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
