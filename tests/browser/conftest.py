@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,50 @@ def context_of(chromium) -> Iterator[Callable[..., object]]:
         context.close()
 
 
+class Tabs:
+    """Tabs of these profiles, used again: a new one compiles the app's scripts anew, which is half of a test's time."""
+
+    def __init__(self, context_of: Callable[..., object]) -> None:
+        self._context_of = context_of
+        self._idle: dict[str, list[object]] = {}
+        self._lent: dict[object, tuple[str, dict[str, object], list[tuple[str, Callable[..., object]]]]] = {}
+
+    def take(self, *, fresh: bool = False, **options: object):
+        """One that shows nothing; `fresh` for what cannot be undone, which is closed when it is given back."""
+        key = "" if fresh else str(options)
+        idle = self._idle.setdefault(key, [])
+        page = idle.pop() if idle and not fresh else self._context_of(**options).new_page()
+        self._lent[page] = key, options, []
+        return page
+
+    def listen(self, page, event: str, handler: Callable[..., object]) -> None:
+        """As `page.on`, until it is given back."""
+        page.on(event, handler)
+        self._lent[page][2].append((event, handler))
+
+    def give_back(self, page, *, whole: bool = True) -> None:
+        key, options, listeners = self._lent.pop(page)
+        if page.is_closed():
+            return
+        if not whole or not key:
+            page.close()
+            return
+        page.goto("about:blank")  # what is shown goes, and the session with it
+        for event, handler in listeners:
+            page.remove_listener(event, handler)
+        page.unroute_all()
+        page.set_viewport_size(options["viewport"])
+        page.emulate_media(color_scheme="null", media="null")
+        self._idle[key].append(page)
+
+
+@pytest.fixture(scope="session")
+def tabs(context_of) -> Tabs:
+    return Tabs(context_of)
+
+
 @pytest.fixture
-def browse(context_of, request, artefacts):
+def browse(tabs, request, artefacts):
     """Opens pages of the app; at the end none may have raised an error, opened a dialog or asked another server.
 
     Of a test that failed, what its pages showed then is kept.
@@ -82,24 +125,23 @@ def browse(context_of, request, artefacts):
         dialog.dismiss()
 
     def open_page(url: str, *, theme: str = "light", width: int = 1400):
-        page = context_of(viewport={"width": width, "height": 1000}, color_scheme=theme).new_page()
+        page = tabs.take(viewport={"width": width, "height": 1000}, color_scheme=theme)
         pages.append(page)
         ours = ("data:", "blob:", "http://127.0.0.1:")
-        page.on("request", lambda request: None if request.url.startswith(ours) else errors.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", refuse)
+        tabs.listen(page, "request", lambda one: None if one.url.startswith(ours) else errors.append(one.url))
+        tabs.listen(page, "pageerror", lambda error: errors.append(str(error)))
+        tabs.listen(page, "dialog", refuse)
         page.goto(url)
         settled(page)
         return page
 
     yield open_page
+    failed = FAILED in request.node.stash
     for number, page in enumerate(pages):
-        if page.is_closed():
-            continue
-        if FAILED in request.node.stash:
+        if failed and not page.is_closed():
             name = re.sub(r"[^\w-]+", "-", request.node.name)[:80]
             page.screenshot(path=artefacts / f"failed-{name}-{number}.png", full_page=True)
-        page.close()
+        tabs.give_back(page, whole=not failed)
     assert not errors
 
 
@@ -165,7 +207,7 @@ def cells_world(tmp_path_factory) -> dict[str, object]:
 
 
 @pytest.fixture
-def open_page(context_of, address):
+def open_page(tabs, address, request):
     """Opens that page; `before` is given it while it is empty, to come between it and the server."""
     pages = []
 
@@ -174,19 +216,20 @@ def open_page(context_of, address):
         *,
         width: int = 1280,
         theme: str = "light",
-        before: Callable[[object], None] = lambda page: None,
+        before: Callable[[object], None] | None = None,
         **options: object,
     ) -> Page:
         options = {"viewport": {"width": width, "height": 900}, "color_scheme": theme} | options
-        page = context_of(**options).new_page()
-        before(page)
-        pages.append(Page(page, address, query))
+        page = tabs.take(fresh=before is not None, **options)
+        if before is not None:
+            before(page)
+        pages.append(Page(page, address, query, partial(tabs.listen, page)))
         return pages[-1]
 
     yield opened
     errors = [error for page in pages for error in page.errors]
     for page in pages:
-        page.page.close()
+        tabs.give_back(page.page, whole=FAILED not in request.node.stash)
     assert errors == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ STEP = 1.5
 class Page:
     """The viewer on a page, and everything that went wrong there."""
 
-    def __init__(self, page, address: str, query: str = "") -> None:
+    def __init__(self, page, address: str, query: str, listen: Callable[..., None]) -> None:
         self.page = page
         self.errors: list[str] = []
         self.requests: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
+        listen("pageerror", lambda error: self.errors.append(str(error)))
+        listen("request", lambda request: self.requests.append(request.url))
         page.goto(f"{address}/?{query}")
         self.root = page.locator(".viewer")
         self.settled()
