@@ -17,11 +17,14 @@ import streamlit as st  # noqa: E402
 from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402
 
 if get_script_run_ctx(suppress_warning=True) is None:
+    from starlette.middleware import Middleware
+
     from dashboard import memory, viewer
+    from dashboard.first_paint import FirstPaint
     from dashboard.scratch import for_a_while
 
     memory.share_arenas()
-    app = st.App(__file__, routes=viewer.routes(), lifespan=for_a_while)
+    app = st.App(__file__, routes=viewer.routes(), lifespan=for_a_while, middleware=[Middleware(FirstPaint)])
 else:
     from dashboard.sidebar import run_app
 

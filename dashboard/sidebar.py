@@ -49,7 +49,6 @@ def run_app() -> None:
     """Draws the app for one run of the script."""
     here = Path(__file__).parent
     st.set_page_config(page_icon=str(here / "icon.svg"), layout="wide")
-    st.html(here / "page.css")
     st.logo(here / "wordmark.svg", icon_image=here / "icon.svg")
     read_address()
     page = st.navigation(

@@ -26,6 +26,7 @@ MOST_COPIES, MOST_EXPORTED = 48, 200
 MOST_EXPORTED_BYTES = 1_500_000_000
 # Settings that move pixels; the others change their values. (A comment: Streamlit writes a bare text onto the page.)
 _PLACE = ("rotation_deg", "flips", "scale", "elastic_px", "elastic_spacing_px", "border")
+_NAMES = tuple(field.name for field in dataclasses.fields(AugmentConfig))
 _CHOICES = {
     "flips": {
         "independent": "each axis, one time in two",
@@ -53,15 +54,19 @@ def page() -> None:
     )
     if selection.dataset.synthetic:
         notices.synthetic()
-    settings, count, seed, several = _controls(selection.run)
+    _presets(selection.run)
+    left, right = st.columns([4, 5], gap="large")
+    with left:
+        settings, count, seed, several = _controls()
     slices = selection.dataset.slices
     sources = [(selection.z + step) % slices for step in range(min(count, slices))] if several else [selection.z]
-    with st.spinner("Making the copies …"):
-        cards = _cards(
-            selection.dataset.name, stamp(load_dataset(selection.dataset.name).folder),
-            tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
-        )  # fmt: skip
-    _gallery(cards, count)
+    with right:
+        with st.spinner("Making the copies …"):
+            cards = _cards(
+                selection.dataset.name, stamp(load_dataset(selection.dataset.name).folder),
+                tuple(sorted(dataclasses.asdict(settings).items())), tuple(sources), count, seed,
+            )  # fmt: skip
+        _gallery(cards, count)
     _export(selection.dataset.name, settings, count, seed)
 
 
@@ -84,7 +89,7 @@ def _cards(
     return cards
 
 
-def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
+def _presets(run: Run | None) -> None:
     trained = run.config.augment if run else AugmentConfig()
     if f"{_PREFIX}rotation_deg" not in st.session_state:
         _set(trained)
@@ -98,25 +103,30 @@ def _controls(run: Run | None) -> tuple[AugmentConfig, int, int, bool]:
             help="25 degrees, one flip of three, strong Gaussian noise.",
         )  # fmt: skip
         st.button("Nothing", on_click=_set, args=(AugmentConfig.off(),), help="Leaves every slice as it is.")
-    geometry, light, number = st.columns(3, gap="large")
+
+
+def _controls() -> tuple[AugmentConfig, int, int, bool]:
+    switches = [name for name in _NAMES if SETTINGS[f"augment.{name}"].annotation is bool]
+    geometry, light = st.columns(2)
     with geometry:
         st.markdown("**Place**")
         for name in _PLACE:
             _control(name)
     with light:
         st.markdown("**Intensity**")
-        for field in dataclasses.fields(AugmentConfig):
-            if field.name not in _PLACE:
-                _control(field.name)
-    with number:
-        st.markdown("**Copies**")
-        count = st.slider("Copies", 1, MOST_COPIES, 7, key="augmentation count", persist_state="session")
-        seed = st.number_input(
-            "Seed", 0, 2**31 - 1, 0, key="augmentation seed", persist_state="session",
-            help="The same seed gives the same copies.",
-        )  # fmt: skip
-        several = st.toggle("A new slice for each copy", key="augmentation several", persist_state="session")
-    values = {field.name: st.session_state[_PREFIX + field.name] for field in dataclasses.fields(AugmentConfig)}
+        for name in _NAMES:
+            if name not in (*_PLACE, *switches):
+                _control(name)
+    for name in switches:
+        _control(name)
+    number, beginning = st.columns(2)
+    count = number.slider("Copies", 1, MOST_COPIES, 6, key="augmentation count", persist_state="session")
+    seed = beginning.number_input(
+        "Seed", 0, 2**31 - 1, 0, key="augmentation seed", persist_state="session",
+        help="The same seed gives the same copies.",
+    )  # fmt: skip
+    several = st.toggle("A new slice for each copy", key="augmentation several", persist_state="session")
+    values = {name: st.session_state[_PREFIX + name] for name in _NAMES}
     values["noise"] = tuple(values["noise"]) or ("none",)
     return AugmentConfig(**values), int(count), int(seed), several
 
@@ -163,7 +173,7 @@ def _gallery(cards: Sequence[str], count: int) -> None:
 
 
 _STYLE = """<style>
-.sg-gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:14px}
+.sg-gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px}
 .sg-card{border:1px solid rgba(128,128,128,.35);border-radius:8px;padding:6px;font-size:.78rem;line-height:1.35}
 .sg-two{position:relative;display:block;margin-bottom:4px}
 .sg-two img{width:100%;display:block;border-radius:4px}

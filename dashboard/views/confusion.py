@@ -70,7 +70,8 @@ def _matrices(selection: Selection, result: Result, matrix: Confusion, first: in
         "Percent of each labelled class": matrix.percent("row"),
         "Percent of each predicted class": matrix.percent("column"),
     }
-    confusion_tables(shares, counts)
+    with st.container(key="confusion tables"):
+        confusion_tables(shares, counts)
     table = pd.DataFrame(
         [
             {"label": true, "predicted": predicted, "pixels": int(counts[row, column])}

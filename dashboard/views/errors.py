@@ -51,9 +51,12 @@ def page() -> None:
     found = measures_at(result, selection.threshold, selection.tolerance)
     _headline(result, found, selection.tolerance)
     pictures, places = st.columns([17, 10], gap="medium")
+    # The queue, which decides what is shown, is made first; the place of the viewer before it, so that nothing moves.
+    place = pictures.container(key="errors place" if selection.dataset is not None else None)
+    place.empty()  # what holds nothing is not drawn
     with places:
         _queue(selection, result, found)
-    with pictures:
+    with place:
         _viewer(selection, result, found)
     _more(selection, result, found)
 

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from axe_playwright_python.sync_playwright import Axe
 from browsing import APP, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
@@ -90,9 +91,32 @@ def main_text(page) -> str:
 FIRST_AND_OTHERS = ["errors", *(pytest.param(path, marks=pytest.mark.slow) for path in PAGES if path != "errors")]
 
 
+# How far things move while a page is drawn, as browsers sum it up: 0.1 is what nobody is disturbed by.
+SHIFTS = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 200);
+})"""
+
+
+def barriers(page) -> list[str]:
+    """What keeps somebody from using a page, by the rules of WCAG 2.1 A and AA; empty if nothing serious does."""
+    rules = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_drawn_without_errors(path, app, browse, artefacts):
     page = browse(f"{app.address}/{path}")
+    assert page.evaluate(SHIFTS) < 0.1
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         for width in (1440, 400):
@@ -105,7 +129,13 @@ def test_a_page_is_drawn_without_errors(path, app, browse, artefacts):
             page.set_viewport_size({"width": width, "height": min(4500, max(1000, height))})
             settled(page)
             page.screenshot(path=artefacts / f"{path or 'overview'}-{theme}-{width}.png")
+            assert barriers(page) == []
             assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+@pytest.mark.parametrize("path", FIRST_AND_OTHERS)
+def test_nothing_moves_on_a_phone_while_a_page_is_drawn(path, app, browse):
+    assert browse(f"{app.address}/{path}", width=420).evaluate(SHIFTS) < 0.1
 
 
 def test_what_is_written_in_a_chart_is_seen_after_a_switch_of_themes(app, browse):

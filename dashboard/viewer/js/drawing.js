@@ -28,6 +28,7 @@ class Drawing {
     viewer.apart.want(z, level, seen);
     const fallback = ready.map((tile, at) => (tile ? null : pyramid.ancestor(z, level, ...seen[at])));
     const nothing = !ready.some(Boolean) && !fallback.some(Boolean);
+    if (nothing) viewer.root.dataset.complete = false; // what is on the screen is another view
     // Nothing of this slice yet: the last picture stays rather than a flash of nothing.
     if (nothing && !viewer.trouble) return false;
     context.setTransform(1, 0, 0, 1, 0, 0);
