@@ -13,7 +13,6 @@ from dashboard.state import (
     Selection,
     broken_runs,
     choose,
-    choose_run,
     chosen,
     dataset_info,
     evaluated_parts,
@@ -25,6 +24,7 @@ from dashboard.state import (
     names_of_runs,
     read_address,
     set_current,
+    switch_run,
     view,
     write_address,
 )
@@ -41,7 +41,7 @@ WITHOUT_SLICE = ("", "compare", "confusion", "errors", "training", "try_it")
 """Pages that show no slice, or more than one, or choose it in their viewer; the Overview's path is empty."""
 WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
-KEPT = {"compare": ("with",), "data": ("section",), "errors": ("event",)}
+KEPT = {"compare": ("with",), "data": ("section", "sort", "show"), "errors": ("event",)}
 """What else a page keeps in the address."""
 
 
@@ -143,7 +143,7 @@ def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool,
 
 
 def _take_run() -> None:
-    choose_run(st.session_state["sidebar run"])
+    switch_run(st.session_state["sidebar run"])
 
 
 def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetInfo | None]:

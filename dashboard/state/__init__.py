@@ -38,6 +38,7 @@ from dashboard.state.selection import (
     range_of_slices,
     read_address,
     set_current,
+    switch_run,
     write_address,
 )
 from dashboard.state.stamps import Stamp, stamp
@@ -85,6 +86,7 @@ __all__ = [
     "set_current",
     "stamp",
     "sweep_thresholds",
+    "switch_run",
     "view",
     "write_address",
 ]

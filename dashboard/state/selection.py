@@ -9,8 +9,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.state.evaluations import Result
+from dashboard.state.evaluations import Result, evaluated_parts
+from dashboard.state.runs import load_run
 from segcore.data import DatasetInfo
+from segcore.errors import SegcoreError
 from segcore.runs import Run
 
 KEYS = ("run", "dataset", "part", "slice", "threshold", "tolerance")
@@ -99,6 +101,18 @@ def parsed(values: Mapping[str, str]) -> dict[str, Any]:
 def choose(**values: Any) -> None:
     """Changes the selection; shown from the next run of the script on."""
     chosen().update(values)
+
+
+def switch_run(name: str) -> None:
+    """Chooses another run and stays at the slice, if that run was measured on it, too: so two runs are flickered."""
+    before = dict(chosen())
+    choose_run(name)
+    try:
+        parts = evaluated_parts(load_run(name))
+    except SegcoreError:
+        return  # the page says what is wrong with it
+    if (before.get("dataset"), before.get("part")) in parts:
+        choose(**{key: before[key] for key in ("dataset", "part", "slice") if key in before})
 
 
 def choose_run(name: str) -> None:

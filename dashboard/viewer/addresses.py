@@ -5,7 +5,8 @@
     /segcore/wrong/{dataset}/{run}/{part}/{value}/{tolerance}
     /segcore/neurites/{dataset}/{run}/{part}/{z}?{bias, where segments are to be cut anew}
     /segcore/apart/{dataset}/{run}/{part}/{z}/{value}
-    /segcore/thumbnails/{dataset}/{run}/{part}/{z}/{top}/{left}/{bottom}/{right}?{kind, value, tolerance, at, version}
+    /segcore/thumbnails/{dataset}/{run}/{part}/{z}/{top}/{left}/{bottom}/{right}?{kind, value, tolerance, at, side,
+    version}
     /segcore/previews/{run}/{file}?{time of change}
 
 A tile is up to 512 x 512 pixels of uint8, row by row; X-Shape is its height and width, X-Planes the names of the
@@ -37,7 +38,7 @@ from dashboard.viewer.apart import apart_counts
 from dashboard.viewer.layers import NO_RUN, Layers, NotThere, open_layers, tables
 from dashboard.viewer.neurites import neurite_facts
 from dashboard.viewer.previews import preview
-from dashboard.viewer.thumbnails import MOST_OPENINGS, THUMBNAIL_KINDS, thumbnail
+from dashboard.viewer.thumbnails import LARGEST_SIDE, MOST_OPENINGS, SIDE, THUMBNAIL_KINDS, thumbnail
 from dashboard.viewer.tiles import APART, LAYERS, NUMBERS, tile
 from dashboard.viewer.turns import LOOKED_AT, SOON, TURNS, Dropped, Turns, Wish, give_way
 from segcore.errors import SegcoreError, StorageError
@@ -225,8 +226,9 @@ def _thumbnail(request: Request, wish: Wish) -> Response:
     if asked.get("version") != layers.version:
         raise NotThere("another version of the files")
     openings = list(zip(at[::2], at[1::2], strict=False))
+    side = max(SIDE, _number(asked.get("side", f"{SIDE}"), "side", LARGEST_SIDE))
     picture = thumbnail(
-        layers, z, (top, bottom, left, right), kind, _value(asked.get("value", "")), tolerance, openings, wish
+        layers, z, (top, bottom, left, right), kind, _value(asked.get("value", "")), tolerance, openings, wish, side
     )
     keep = {"Cache-Control": "private, max-age=604800, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(picture, media_type="image/jpeg", headers={"Content-Encoding": "identity"} | keep)

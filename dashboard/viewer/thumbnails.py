@@ -22,8 +22,8 @@ ThumbnailKind = Literal["merge", "split", "slice"]
 THUMBNAIL_KINDS: tuple[ThumbnailKind, ...] = get_args(ThumbnailKind)
 """What is marked: missed membrane, false membrane, or both."""
 
-SIDE = 96
-"""Pixels of the longer side: twice those on the page, for screens that have them."""
+SIDE, LARGEST_SIDE = 96, 384
+"""Pixels of the longer side, unless another is asked for: twice those on the page, for screens that have them."""
 LEAST_PX = 64
 """So much of the slice is shown at least, for an error alone says little."""
 MOST_OPENINGS = 8
@@ -42,6 +42,7 @@ def thumbnail(
     tolerance: int = 0,
     openings: Sequence[tuple[int, int]] = (),
     wish: Wish | None = None,
+    side: int = SIDE,
 ) -> bytes:
     """A JPEG of a place.
 
@@ -54,6 +55,7 @@ def thumbnail(
         tolerance: 0 to 5 px; what lies nearer to a true boundary is not marked.
         openings: (y, x) of what is ringed, the first few.
         wish: that of whoever waits.
+        side: pixels of the longer side.
 
     Raises:
         NotThere: there is no such slice, or no such place in it.
@@ -63,9 +65,9 @@ def thumbnail(
     top, bottom, left, right = box
     if z >= layers.slices or not (top < bottom <= layers.height and left < right <= layers.width):
         raise NotThere("no such place")
-    planes, window = _planes(layers, z, box, tolerance, wish or Wish())
+    planes, window = _planes(layers, z, box, tolerance, wish or Wish(), side)
     grey = planes["image"]
-    scale = SIDE / max(grey.shape)
+    scale = side / max(grey.shape)
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     picture = np.repeat(np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))[..., None], 3, axis=2)
     picture = picture.astype(np.float32)
@@ -83,12 +85,12 @@ def thumbnail(
     return file.getvalue()
 
 
-def shown_window(layers: Layers, box: Window) -> tuple[Window, int]:
+def shown_window(layers: Layers, box: Window, side: int = SIDE) -> tuple[Window, int]:
     """What is shown of a slice for a box, and the level at which it has about as many pixels as the picture."""
     top, bottom, left, right = box
-    side = max(LEAST_PX, math.ceil(1.25 * max(bottom - top, right - left)))
-    level = max(0, (side // SIDE).bit_length() - 1)
-    return (*_around(top, bottom, side, layers.height, level), *_around(left, right, side, layers.width, level)), level
+    seen = max(LEAST_PX, math.ceil(1.25 * max(bottom - top, right - left)))
+    level = max(0, (seen // side).bit_length() - 1)
+    return (*_around(top, bottom, seen, layers.height, level), *_around(left, right, seen, layers.width, level)), level
 
 
 def _around(start: int, stop: int, side: int, whole: int, level: int) -> tuple[int, int]:
@@ -99,8 +101,10 @@ def _around(start: int, stop: int, side: int, whole: int, level: int) -> tuple[i
     return first, min(first + side, whole)
 
 
-def _planes(layers: Layers, z: int, box: Window, tolerance: int, wish: Wish) -> tuple[Mapping[str, Plane], Window]:
-    window, level = shown_window(layers, box)
+def _planes(
+    layers: Layers, z: int, box: Window, tolerance: int, wish: Wish, side: int
+) -> tuple[Mapping[str, Plane], Window]:
+    window, level = shown_window(layers, box, side)
     top, bottom, left, right = window
     if 4 * (bottom - top) * (right - left) < layers.height * layers.width:
         return window_planes(layers, z, level, window, tolerance, wish), window

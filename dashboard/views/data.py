@@ -9,6 +9,7 @@ from dashboard.state import corrections, current
 from dashboard.views.datasets import (
     announce,
     fetch_section,
+    grid_section,
     import_section,
     installed_section,
     next_steps,
@@ -21,6 +22,7 @@ from segcore.runs import slice_ranges
 
 SECTIONS = {
     "slices": "Slices",
+    "grid": "All slices",
     "split": "Split and leaks",
     "score": "Score a prediction",
     "all": "All datasets",
@@ -42,7 +44,7 @@ def page() -> None:
     )  # fmt: skip
     if section != linked:
         st.query_params["section"] = str(section)
-    if section in ("slices", "split", "score"):
+    if section in ("slices", "grid", "split", "score"):
         if selection.dataset is None:
             st.info("There is no dataset to show yet. Fetch one under “All datasets”, or import your own.")
         else:
@@ -51,7 +53,7 @@ def page() -> None:
                 scoring_section(selection.dataset)
                 return
             next_steps(selection.dataset, selection.run)
-            (slices_section if section == "slices" else split_section)(selection, selection.dataset)
+            {"slices": slices_section, "grid": grid_section}.get(section, split_section)(selection, selection.dataset)
         return
     if arrived and selection.dataset is not None:
         next_steps(selection.dataset, selection.run, look=True)

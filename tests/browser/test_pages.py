@@ -153,6 +153,21 @@ def test_what_is_written_in_a_chart_is_seen_after_a_switch_of_themes(app, browse
         assert colours == ["rgb(232, 236, 241)" if theme == "dark" else "rgb(27, 36, 48)"]
 
 
+def test_a_picture_of_the_grid_leads_to_its_errors(app, browse):
+    page = browse(f"{app.address}/data?dataset=sample&section=grid&sort=wrong&show=measured")
+    pictures = page.locator(".sg-slices img")
+    assert pictures.count() == len(app.run.split.test)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.sg-slices img')].slice(0, 4).every((one) => one.naturalWidth === 288)"
+    )
+    assert barriers(page) == []
+    z = pictures.first.get_attribute("alt").removeprefix("slice ")
+    pictures.first.click()
+    page.wait_for_url(f"**/errors?*slice={z}&*")
+    settled(page)
+    page.wait_for_selector(f'.viewer[data-slice="{z}"]')
+
+
 # --- links ------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import tifffile
 pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
-from segcore.data import Correction, correct, install, runs_of
+from segcore.data import Correction, correct, install, open_dataset, runs_of
 from segcore.evaluation import evaluate, score_outside
 from segcore.jobs import JobQueue
 from segcore.locking import locked
@@ -85,6 +85,21 @@ def test_what_was_chosen_for_one_comparison_is_not_asked_of_the_next(outside, mi
     assert "measured on (10-11)" in text_of(test).replace("\\", "")
     (pixels,) = test.select_slider
     assert pixels.value in (10, 11)
+
+
+def test_another_run_shows_the_slice_that_was_looked_at_if_it_was_measured_there(outside, mid_grey_run, cells, others):
+    evaluate(mid_grey_run, cells, device="cpu")
+    evaluate(mid_grey_run, open_dataset("others"), device="cpu")
+    outside("mask", trained_on=[0])
+    test = opened("errors", run="mask", dataset="cells", part="test", slice="9")
+    test.selectbox(key="sidebar run").set_value("mid-grey").run()
+    assert not bugs(test)
+    assert (test.query_params["run"], test.query_params["slice"]) == ("mid-grey", "9")
+    test = opened("errors", run="mid-grey", dataset="others", part="all", slice="2")
+    test.selectbox(key="sidebar run").set_value("mask").run()
+    assert not bugs(test)
+    assert (test.query_params["run"], test.query_params["dataset"]) == ("mask", "cells")
+    assert test.query_params["slice"] != "2"
 
 
 def test_one_run_is_compared_with_nothing(mid_grey_run, cells):

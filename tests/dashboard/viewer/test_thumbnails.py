@@ -156,6 +156,14 @@ def test_the_route_sends_the_picture_to_be_kept(ask):
     assert (bare.status, is_like(decoded(bare.body), GREY)) == (200, True)
 
 
+def test_a_larger_picture_shows_the_same(ask):
+    small, large = (decoded(ask(address(side=side)).body) for side in (96, 192))
+    assert large.shape == (2 * small.shape[0], 2 * small.shape[1], 3)
+    halved = large.reshape(small.shape[0], 2, small.shape[1], 2, 3).mean(axis=(1, 3))
+    assert np.abs(halved - small).mean() < 6
+    assert decoded(ask(address(side=5)).body).shape == small.shape
+
+
 @pytest.mark.parametrize(
     ("wrong", "status"),
     [
@@ -177,6 +185,8 @@ def test_the_route_sends_the_picture_to_be_kept(ask):
         ({"value": "high"}, 400),
         ({"tolerance": 6}, 404),
         ({"at": "1,x"}, 400),
+        ({"side": 385}, 404),
+        ({"side": "wide"}, 400),
     ],
 )
 def test_what_is_not_there(ask, wrong, status):

@@ -1,0 +1,235 @@
+"""All slices of a dataset as small pictures with their measures, in any order; the address keeps which and how."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard import words
+from dashboard.state import Result, Selection, measures_at
+from dashboard.viewer import open_layers
+from dashboard.views.datasets.split import parts_of
+from segcore.data import DatasetInfo
+from segcore.evaluation import harm_by_slice
+from segcore.measures import last_membrane_value
+from segcore.reviews import Reviews
+
+MOST_CARDS = 600
+SORT, SHOW = "sort", "show"
+"""Their names in the address."""
+_PICTURE_PX = 288
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceCard:
+    """What is known of a slice; nan and empty where nothing is.
+
+    Attributes:
+        z: its index.
+        name: empty where it only repeats the index.
+        part: what the run used it for.
+        membrane_percent: of what is labelled.
+        note: that it is blank, ignored as a whole, or of one class only.
+        wrong_percent: at the chosen threshold and tolerance.
+        harm: of all its splits and merges.
+        v_rand: of its segments.
+        events: splits and merges.
+        verdicts: of reviewers, on whatever place in it.
+    """
+
+    z: int
+    name: str = ""
+    part: str = ""
+    membrane_percent: float = math.nan
+    note: str = ""
+    wrong_percent: float = math.nan
+    harm: float = math.nan
+    v_rand: float = math.nan
+    events: int = 0
+    verdicts: int = 0
+
+    @property
+    def measured(self) -> bool:
+        return not math.isnan(self.wrong_percent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    title: str
+    key: Callable[[SliceCard], float]
+    measured: bool = True
+
+
+_ORDERS = {
+    "number": _Order(title="number", key=lambda one: one.z, measured=False),
+    "harm": _Order(title="harm, most first", key=lambda one: -one.harm),
+    "wrong": _Order(title="wrong pixels, most first", key=lambda one: -one.wrong_percent),
+    "v_rand": _Order(title="V_Rand of segments, lowest first", key=lambda one: one.v_rand),
+    "events": _Order(title="splits and merges, most first", key=lambda one: -one.events),
+    "membrane": _Order(title="share of membrane, most first", key=lambda one: -one.membrane_percent, measured=False),
+}
+_SHOWN: dict[str, tuple[str, Callable[[SliceCard], bool]]] = {
+    "all": ("all slices", lambda one: True),
+    "measured": ("those that were measured", lambda one: one.measured),
+    "train": ("training slices", lambda one: one.part == "train"),
+    "validation": ("validation slices", lambda one: one.part == "validation"),
+    "test": ("test slices", lambda one: one.part == "test"),
+    "judged": ("those with verdicts", lambda one: one.verdicts > 0),
+    "open": ("measured, without a verdict", lambda one: one.measured and not one.verdicts),
+    "noted": ("blank, of one class, or ignored", lambda one: bool(one.note)),
+}
+
+
+def grid_section(selection: Selection, info: DatasetInfo) -> None:
+    """Draws the slices that are asked for, in the order that is asked for."""
+    result = selection.result if selection.result is not None and selection.result.dataset == info.name else None
+    cards = slice_cards(selection, info, result)
+    possible = [name for name, one in _ORDERS.items() if result is not None or not one.measured]
+    shown = [name for name, (_, fits) in _SHOWN.items() if any(map(fits, cards))]
+    left, right = st.columns(2)
+    order = _kept(left, "Sorted by", SORT, possible, lambda name: _ORDERS[name].title)
+    which = _kept(right, "Shown", SHOW, shown, lambda name: _SHOWN[name][0])
+    fitting = [one for one in cards if _SHOWN[which][1](one)]
+    key = _ORDERS[order].key
+    fitting.sort(key=lambda one: (math.isnan(key(one)), key(one), one.z))
+    about = f"{words.counted(len(fitting), 'slice', 'slices')} of {words.count(info.slices)}"
+    if len(fitting) > MOST_CARDS:
+        about += f", of which the first {words.count(MOST_CARDS)} are drawn"
+    if result is not None:
+        forgiven = f", {words.forgiven(selection.tolerance)}" if selection.tolerance else ""
+        about += (
+            f". Wrong pixels of {words.plain(result.run.name)} at threshold {selection.threshold:.3f}{forgiven}: blue "
+            "missed membrane, orange false membrane; a click opens the slice on the Errors page"
+        )
+    st.caption(f"{about}. A copied address opens the same grid.")
+    st.html(
+        _STYLE + f'<div class="sg-slices">{"".join(_pictured(fitting[:MOST_CARDS], selection, info, result))}</div>'
+    )
+
+
+def slice_cards(selection: Selection, info: DatasetInfo, result: Result | None) -> list[SliceCard]:
+    """One for each slice, in their order."""
+    parts = parts_of(selection, info)
+    cards = [
+        SliceCard(
+            z=z,
+            name=words.slice_name(z, info.slice_names[z]),
+            part=parts.get(z, ""),
+            membrane_percent=info.membrane_percent[z]
+            if info.labelled and z not in info.unlabelled_slices
+            else math.nan,
+            note=_note(info, z),
+        )
+        for z in range(info.slices)
+    ]
+    return cards if result is None else _measured(cards, selection, result)
+
+
+def _measured(cards: list[SliceCard], selection: Selection, result: Result) -> list[SliceCard]:
+    evaluation, facts = result.evaluation, result.facts
+    wrong = measures_at(result, selection.threshold, selection.tolerance).each.wrong_percent
+    harms, events = harm_by_slice(evaluation), Counter(event.slice for event in evaluation.events)
+    reviews = Reviews(result.run.folder, str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint")))
+    verdicts = Counter(one.place.slice for one in reviews.latest())
+    at = {z: place for place, z in enumerate(evaluation.slices)}
+    return [
+        replace(
+            one,
+            wrong_percent=float(wrong[at[one.z]]),
+            harm=harms.get(one.z, 0.0),
+            v_rand=evaluation.segments[at[one.z]].v_rand if evaluation.segments else math.nan,
+            events=events[one.z],
+            verdicts=verdicts[one.z],
+        )
+        if one.z in at
+        else one
+        for one in cards
+    ]
+
+
+def _note(info: DatasetInfo, z: int) -> str:
+    if z in info.unlabelled_slices:
+        return "ignored as a whole"
+    if z in info.one_class_slices:
+        return "of one class only"
+    return "" if info.slice_fingerprints[z] else "blank"
+
+
+def _kept(
+    place: st.delta_generator.DeltaGenerator, title: str, name: str, of: list[str], said: Callable[[str], str]
+) -> str:
+    """A choice that stands in the address as well."""
+    linked, key = st.query_params.get(name), f"grid {name}"
+    if st.session_state.get(key) not in of:
+        st.session_state[key] = linked if linked in of else of[0]
+    chosen: str = place.selectbox(title, of, key=key, format_func=said, persist_state="session")
+    if chosen != linked:
+        st.query_params[name] = chosen
+    return chosen
+
+
+def _pictured(cards: list[SliceCard], selection: Selection, info: DatasetInfo, result: Result | None) -> list[str]:
+    run, part = (result.run.name, result.part) if result is not None else (None, "test")
+    version = open_layers(info.name, run, part).version
+    query = {
+        "kind": "slice", "value": last_membrane_value(selection.threshold), "tolerance": selection.tolerance,
+        "side": _PICTURE_PX, "version": version,
+    }  # fmt: skip
+    drawn = []
+    for one in cards:
+        source = (
+            f"/segcore/thumbnails/{info.name}/{run or '-'}/{part}/{one.z}/0/0/{info.height}/{info.width}?"
+            f"{urlencode(query)}"
+        )
+        drawn.append(
+            f'<a href="{html.escape(_link(one, selection, info, result))}"><img loading="lazy" '
+            f'alt="slice {one.z}" src="{html.escape(source)}" style="aspect-ratio:{info.width}/{info.height}">'
+            f"<b>{html.escape(_title(one))}</b>{html.escape(_said(one))}</a>"
+        )
+    return drawn
+
+
+def _link(one: SliceCard, selection: Selection, info: DatasetInfo, result: Result | None) -> str:
+    address = {"dataset": info.name, "slice": one.z}
+    if selection.run is not None:
+        address["run"] = selection.run.name
+    if result is None or not one.measured:
+        return f"data?{urlencode(address | {'section': 'slices'})}"
+    more = {"part": result.part, "threshold": f"{selection.threshold:.3f}", "tolerance": selection.tolerance}
+    return f"errors?{urlencode(address | more)}"
+
+
+def _title(one: SliceCard) -> str:
+    return " · ".join(filter(None, [str(one.z), one.name, words.PARTS.get(one.part, "")]))
+
+
+def _said(one: SliceCard) -> str:
+    said = []
+    if one.measured:
+        said.append(f"{words.percent(one.wrong_percent)} wrong")
+        said.append(f"harm {words.decimal(one.harm)}" if one.events else "no split or merge")
+        if not math.isnan(one.v_rand):
+            said.append(f"V_Rand {words.decimal(one.v_rand)}")
+    if not math.isnan(one.membrane_percent):
+        said.append(f"{words.percent(one.membrane_percent, 1)} membrane")
+    if one.note:
+        said.append(one.note)
+    if one.verdicts:
+        said.append(words.counted(one.verdicts, "verdict", "verdicts"))
+    return ", ".join(said)
+
+
+_STYLE = """<style>
+.sg-slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(144px,1fr));gap:12px}
+.sg-slices a{display:block;color:inherit;text-decoration:none;border:1px solid rgba(128,128,128,.35);border-radius:8px;
+padding:6px;font-size:.8rem;line-height:1.35}
+.sg-slices a:hover,.sg-slices a:focus-visible{border-color:currentcolor}
+.sg-slices img{width:100%;display:block;border-radius:4px;background:rgba(128,128,128,.15)}
+.sg-slices b{display:block;margin:.3em 0 .1em}
+</style>"""
