@@ -25,7 +25,8 @@ def confusion_tables(shares: Mapping[str, NDArray[np.float64]], counts: NDArray[
         counts: (2, 2) pixels.
     """
     tables = "".join(_table(title, values, counts) for title, values in shares.items())
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:1rem 2rem">{tables}</div>')
+    # On a phone they are beside each other, too, and leafed through: also by keys.
+    st.html(f'<div class="sg-tables" tabindex="0" role="group" aria-label="Confusion matrix">{tables}</div>')
 
 
 def _table(title: str, shares: NDArray[np.float64], counts: NDArray[np.int64]) -> str:

@@ -107,7 +107,7 @@ def _presets(run: Run | None) -> None:
 
 def _controls() -> tuple[AugmentConfig, int, int, bool]:
     switches = [name for name in _NAMES if SETTINGS[f"augment.{name}"].annotation is bool]
-    geometry, light = st.columns(2)
+    geometry, light = st.container(key="two settings").columns(2)
     with geometry:
         st.markdown("**Place**")
         for name in _PLACE:
@@ -119,7 +119,7 @@ def _controls() -> tuple[AugmentConfig, int, int, bool]:
                 _control(name)
     for name in switches:
         _control(name)
-    number, beginning = st.columns(2)
+    number, beginning = st.container(key="two copies").columns(2)
     count = number.slider("Copies", 1, MOST_COPIES, 6, key="augmentation count", persist_state="session")
     seed = beginning.number_input(
         "Seed", 0, 2**31 - 1, 0, key="augmentation seed", persist_state="session",

@@ -88,7 +88,7 @@ def _side_by_side(run: Run, seen: Result, other: Result) -> None:
     by_wrong = sorted(common, key=lambda z: _of_slice(seen, z))
     z = by_wrong[len(by_wrong) // 2]
     for column, (result, said) in zip(
-        st.columns(2),
+        st.container(key="two leak").columns(2),
         (
             (seen, f"{words.plain(run.name)}, which learned from copies of it"),
             (other, f"{words.plain(other.run.name)}, which never saw it"),

@@ -168,7 +168,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
         f"{words.plain(result.dataset)}, threshold {threshold:.3f}{forgiven} {notices.mark(result)}"
     )
     for column, (label, term, value, below) in zip(
-        st.columns(5),
+        st.container(key="two tiles").columns(5),
         (
             (
                 "Wrong pixels",
@@ -245,7 +245,7 @@ def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, toleran
         "By the harm of their splits and merges." if known else "By wrong pixels.",
         help=words.HELP["harm of slice"] if known else words.HELP["wrong"],
     )
-    for column, (title, place) in zip(st.columns(2), places.items(), strict=True):
+    for column, (title, place) in zip(st.container(key="two examples").columns(2), places.items(), strict=True):
         z = result.evaluation.slices[place]
         with column:
             st.markdown(
@@ -291,7 +291,7 @@ def _not_evaluated(run: Run, dataset: str) -> None:
 def _next() -> None:
     st.subheader("Where to go next")
     for column, (name, label, text) in zip(
-        st.columns(4),
+        st.container(key="two ways").columns(4),
         (
             ("errors", "Errors", "Slice by slice, worst first: what is wrong, and does it matter?"),
             ("confusion", "Confusion matrix", "Which class is taken for which, at any threshold."),

@@ -73,8 +73,10 @@ def page() -> None:
         st.fragment(_learning, run_every=SECONDS_BETWEEN_LOOKS)(names, live=True)
     else:
         _learning(names, live=False)
-    _network(runs[0])
-    _settings(runs)
+    with st.expander("The network", icon=":material/account_tree:"):
+        _network(runs[0])
+    with st.expander("Settings", icon=":material/tune:"):
+        _settings(runs)
 
 
 def _learning(names: tuple[str, ...], *, live: bool) -> None:
@@ -207,8 +209,10 @@ def _tables(histories: dict[str, list[EpochRecord]]) -> None:
 
 
 def _network(run: Run) -> None:
-    st.subheader("The network", help="A U-Net: down the left side the image gets smaller and the channels more, up "
-                 "the right side the reverse; arrows carry detail across.")  # fmt: skip
+    st.caption(
+        "A U-Net: down the left side the image gets smaller and the channels more, up the right side the reverse; "
+        "arrows carry detail across."
+    )
     try:
         parts = run.parts()
     except SegcoreError:
@@ -222,21 +226,19 @@ def _network(run: Run) -> None:
     show_chart(figure, key="network", name="network", description="The U-Net part by part")
     swatches([(BLUE, "encoder"), (GREY, "upsampling"), (VERMILION, "decoder"), (GREEN, "output")])
     table = pd.DataFrame([asdict(part) for part in parts])
-    with st.expander("As a table", icon=":material/table:"):
-        st.dataframe(
-            table,
-            hide_index=True,
-            column_config={
-                "parameters": st.column_config.NumberColumn(format="localized"),
-                "multiply_adds": st.column_config.NumberColumn("multiply-adds", format="compact"),
-            },
-        )
-        st.caption(f"{words.count(run.info.parameters)} parameters in all.")
-        csv_button("Levels as CSV", table, f"{run.name}-levels.csv")
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "multiply_adds": st.column_config.NumberColumn("multiply-adds", format="compact"),
+        },
+    )
+    st.caption(f"{words.count(run.info.parameters)} parameters in all.")
+    csv_button("Levels as CSV", table, f"{run.name}-levels.csv")
 
 
 def _settings(runs: list[Run]) -> None:
-    st.subheader("Settings")
     flat = {run.name: flatten(to_dict(run.config)) for run in runs}
     names = list(dict.fromkeys(key for values in flat.values() for key in values))
     table = pd.DataFrame(
