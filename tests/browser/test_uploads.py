@@ -151,7 +151,7 @@ def test_a_stack_without_masks_is_shown_without_measures(app, browse, tmp_path, 
     give(page, stacks(tmp_path, cell_stack)[0], name="unlabelled")
     press(page, "Check and import")
     page.get_by_text("Dataset unlabelled is here").wait_for()
-    page.get_by_role("radio", name="Slices").click()
+    page.get_by_role("radio", name="Slices", exact=True).click()
     page.get_by_text("This stack has no labels").wait_for()
     settled(page)
 
