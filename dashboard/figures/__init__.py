@@ -13,6 +13,7 @@ from dashboard.figures.by_threshold import (
     precision_recall_chart,
     threshold_chart,
 )
+from dashboard.figures.cards import PictureCard, picture_cards
 from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION, WRONG_IN_BOTH
 from dashboard.figures.confusion_table import confusion_tables
 from dashboard.figures.error_parts import error_parts_chart
@@ -42,6 +43,7 @@ __all__ = [
     "THRESHOLDS",
     "VERMILION",
     "WRONG_IN_BOTH",
+    "PictureCard",
     "ScoreCurve",
     "calibration_chart",
     "changes_overlay",
@@ -59,6 +61,7 @@ __all__ = [
     "network_chart",
     "neurites_chart",
     "notebook_pictures",
+    "picture_cards",
     "picture_file",
     "precision_recall_chart",
     "segments_picture",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,9 @@ from dashboard.figures import (
     FIXED,
     GREY,
     WRONG_IN_BOTH,
+    PictureCard,
     changes_overlay,
+    picture_cards,
     show_chart,
     slice_chart,
     small_picture,
@@ -36,14 +40,17 @@ from dashboard.state import (
     names_of_runs,
 )
 from dashboard.tables import csv_button
+from dashboard.viewer import open_layers
+from dashboard.views.reviewing import event_id, event_title
 from segcore.errors import SegcoreError
-from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, Measure
-from segcore.measures import Interval, predicted_interior
+from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, Measure, Side
+from segcore.measures import Event, Interval, last_membrane_value, predicted_interior
 from segcore.runs import Run, slice_ranges
 from segcore.stacks import Truth
 
 # Names the other run in the address.
 _WITH = "with"
+MOST_EVENTS = 9
 
 
 def page() -> None:
@@ -76,6 +83,7 @@ def page() -> None:
         key=_key("measure", found), index=_usual(rows),
     )  # fmt: skip
     _slice_by_slice(found, measure)
+    _events(found, {one.name: one for one in (selection.run, other)})
     _pixels(found, selection.run, other)
 
 
@@ -187,6 +195,52 @@ def _slice_by_slice(found: Comparison, name: str) -> None:
     with st.expander("Slice by slice as a table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, height=320)
         csv_button("Slices as CSV", table, f"{found.first.run}-{found.second.run}-{name}.csv")
+
+
+def _events(found: Comparison, runs: Mapping[str, Run]) -> None:
+    """Splits and merges that one of the two has alone, the most harmful first."""
+    if not (said := found.events_said()):
+        return
+    st.subheader("Splits and merges", help=words.HELP["harm"])
+    st.markdown(words.plain(said))
+    changes = found.events()
+    assert changes is not None
+    st.caption(
+        "A split is the same where the same neurite is split, a merge where two of its neurites are joined in both. "
+        f"Those with most harm come first, and {MOST_EVENTS} are drawn; a click opens one on the Errors page."
+    )
+    columns = st.container(key="two events").columns(2, gap="large")
+    for column, side, events in zip(columns, (found.first, found.second), (changes.gone, changes.new), strict=True):
+        with column:
+            st.markdown(f"**{words.count(len(events))} only in {words.plain(side.run)}**")
+            picture_cards(_event_cards(runs[side.run], side, events[:MOST_EVENTS]))
+
+
+def _event_cards(run: Run, side: Side, events: Sequence[Event]) -> list[PictureCard]:
+    result = load_result(run, side.dataset, side.part)
+    layers = open_layers(side.dataset, run.name, side.part)
+    threshold = result.points.get(side.evaluation.events_at, next(iter(result.points.values())))
+    cards = []
+    for event in events:
+        query = {
+            "kind": event.kind, "value": last_membrane_value(threshold), "version": layers.version, "side": 192,
+            "at": ",".join(f"{y},{x}" for y, x in event.openings[:8]),
+        }  # fmt: skip
+        address = {"run": run.name, "dataset": side.dataset, "part": side.part, "slice": event.slice}
+        place = f"{event.slice}/{event.top}/{event.left}/{event.bottom}/{event.right}"
+        harm = "" if math.isnan(event.harm) else f", harm {words.decimal(event.harm, 4)}"
+        cards.append(
+            PictureCard(
+                to=f"errors?{urlencode(address | {'event': event_id(event)})}",
+                picture=f"/segcore/thumbnails/{side.dataset}/{run.name}/{side.part}/{place}?{urlencode(query)}",
+                height=1,
+                width=1,
+                alt=f"{event_title(event)} in slice {event.slice}",
+                title=event_title(event),
+                text=f"slice {event.slice}, {words.count(event.stray_px)} px{harm}",
+            )
+        )
+    return cards
 
 
 def _pixels(found: Comparison, one: Run, other: Run) -> None:

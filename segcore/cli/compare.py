@@ -9,7 +9,7 @@ from typing import Any
 from segcore.cli.commands import log, print_json, table
 from segcore.errors import ConfigError
 from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, compare
-from segcore.measures import Interval
+from segcore.measures import EventChanges, Interval
 from segcore.runs import open_run, slice_ranges
 
 
@@ -54,7 +54,7 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
               f"by blocks of {BLOCK}", "")  # fmt: skip
     print(table(cells, header))
     print()
-    print(found.verdict())
+    print(" ".join(filter(None, [found.verdict(), found.events_said()])))
 
 
 def _range(interval: Interval, digits: int) -> str:
@@ -118,6 +118,20 @@ def _as_json(found: Comparison, rows: Sequence[Difference], worse: Sequence[str]
             }
             for at, z in enumerate(found.slices)
         ],
+        "events": _events(found.events()),
         "verdict": found.verdict(),
         "worse": list(worse),
     }
+
+
+def _events(found: EventChanges | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        name: [
+            {"kind": one.kind, "loop": one.loop, "slice": one.slice, "y": one.y, "x": one.x,
+             "harm": None if math.isnan(one.harm) else one.harm, "stray_px": one.stray_px}
+            for one in events
+        ]
+        for name, events in (("gone", found.gone), ("new", found.new), ("in_both", found.in_both))
+    }  # fmt: skip

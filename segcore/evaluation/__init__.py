@@ -4,7 +4,7 @@ In: a run and a dataset, or any images. Out: an evaluation folder, a report, pre
 May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
-from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, compare
+from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, Side, compare
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
@@ -33,6 +33,7 @@ __all__ = [
     "PredictionKind",
     "PredictionPolarity",
     "Scored",
+    "Side",
     "all_interior",
     "collapse",
     "compare",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import Evaluation, harm_by_slice
-from segcore.measures import Interval, SegmentationScore, bootstrap_mean
+from segcore.measures import Event, EventChanges, Interval, SegmentationScore, bootstrap_mean, event_changes
 from segcore.runs import Run, slice_ranges
 
 BLOCK = 5
@@ -139,6 +139,28 @@ class Comparison:
         found = (self.difference(name) for name in MEASURES if name in self.values)
         return tuple(one for one in found if not math.isnan(one.first))
 
+    def events(self) -> EventChanges | None:
+        """What became of the splits and merges; None where one run has those of segments and the other of a mask."""
+        first, second = (
+            [event for event in side.evaluation.events if event.slice in self.slices]
+            for side in (self.first, self.second)
+        )
+        if self.first.evaluation.events_at != self.second.evaluation.events_at:
+            return None
+        return event_changes(first, second)
+
+    def events_said(self) -> str:
+        """A sentence of these; empty where they cannot be compared, or there are none."""
+        found = self.events()
+        if found is None or not (found.gone or found.new or found.in_both):
+            return ""
+        before, after = (side.run for side in (self.first, self.second))
+        return (
+            f"Of the {len(found.gone) + len(found.in_both):,} splits and merges of {before} {after} shares "
+            f"{len(found.in_both):,}; {_with_harm(found.gone)} are only in {before}, {_with_harm(found.new)} only in "
+            f"{after}."
+        )
+
     @property
     def blocks(self) -> int:
         """How many blocks of neighbours the slices make."""
@@ -241,6 +263,13 @@ def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
             expected=f"python -m segcore evaluate {run.name}",
         )  # fmt: skip
     return found
+
+
+def _with_harm(events: Sequence[Event]) -> str:
+    harms = [event.harm for event in events]
+    if not harms or any(map(math.isnan, harms)):  # nobody measured it
+        return f"{len(events):,}"
+    return f"{len(events):,} (harm {sum(max(0.0, harm) for harm in harms):.3f})"
 
 
 def _measured_on(sides: Sequence[tuple[str, Side]]) -> str:

@@ -3,6 +3,7 @@
 In: labels and probabilities as arrays. Out: counts and scores. Knows no dataset and no run. May use no other room."""
 
 from segcore.measures.bootstrap import Interval, bootstrap_mean
+from segcore.measures.changed_events import EventChanges, event_changes
 from segcore.measures.confusion import CLASSES, ClassName, Confusion, mean_over_slices, pixel_measures
 from segcore.measures.error_parts import (
     ERROR_PARTS,
@@ -67,6 +68,7 @@ __all__ = [
     "ErrorPart",
     "ErrorParts",
     "Event",
+    "EventChanges",
     "Interval",
     "NeuriteFate",
     "NeuriteSizes",
@@ -87,6 +89,7 @@ __all__ = [
     "count_error_parts",
     "count_evidence",
     "error_part_of_pixels",
+    "event_changes",
     "find_events",
     "find_suspects",
     "grown",

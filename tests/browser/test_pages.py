@@ -156,10 +156,10 @@ def test_what_is_written_in_a_chart_is_seen_after_a_switch_of_themes(app, browse
 
 def test_a_picture_of_the_grid_leads_to_its_errors(app, browse):
     page = browse(f"{app.address}/data?dataset=sample&section=grid&sort=wrong&show=measured")
-    pictures = page.locator(".sg-slices img")
+    pictures = page.locator(".sg-cards img")
     assert pictures.count() == len(app.run.split.test)
     page.wait_for_function(
-        "() => [...document.querySelectorAll('.sg-slices img')].slice(0, 4).every((one) => one.naturalWidth === 288)"
+        "() => [...document.querySelectorAll('.sg-cards img')].slice(0, 4).every((one) => one.naturalWidth === 288)"
     )
     assert barriers(page) == []
     z = pictures.first.get_attribute("alt").removeprefix("slice ")

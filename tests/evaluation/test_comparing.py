@@ -142,3 +142,23 @@ def test_a_network_and_what_another_program_predicted(mid_grey_run, cells, tmp_p
     assert all(row.measure in MEASURES for row in rows.values())
     assert math.isnan(found.difference("v_rand_topology").first)
     assert "splits" not in rows or found.first.evaluation.events_at == found.second.evaluation.events_at
+
+
+def test_splits_and_merges_that_only_one_of_them_has(rooms, models_dir, tmp_path):
+    def drawn(name, opened, cut):
+        """The wall is open in some slices; in others a wall of one's own cuts the left room."""
+        mask = np.stack([rooms.label(z) for z in range(SLICES)])
+        for z in opened:
+            mask[z, 4:, 19:21] = 255
+        for z in cut:
+            mask[z, 20:22, :19] = 0
+        tifffile.imwrite(tmp_path / f"{name}.tif", mask)
+        return score_outside(name, tmp_path / f"{name}.tif", rooms, kind="mask").run
+
+    found = compare(drawn("before", [1, 2], [5]), drawn("after", [2, 3], [5, 6]))
+    changes = found.events()
+    assert [(one.kind, one.slice) for one in changes.gone] == [("merge", 1)]
+    assert {(one.kind, one.slice) for one in changes.new} == {("merge", 3), ("split", 6)}
+    assert {(one.kind, one.slice) for one in changes.in_both} == {("merge", 2), ("split", 5)}
+    assert found.events_said().startswith("Of the 3 splits and merges of before after shares 2; 1 (harm 0.")
+    assert "only in before, 2 (harm " in found.events_said()

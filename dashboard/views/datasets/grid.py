@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard import words
+from dashboard.figures import PictureCard, picture_cards
 from dashboard.state import Result, Selection, measures_at
 from dashboard.viewer import open_layers
 from dashboard.views.datasets.split import parts_of
@@ -108,9 +108,7 @@ def grid_section(selection: Selection, info: DatasetInfo) -> None:
             "missed membrane, orange false membrane; a click opens the slice on the Errors page"
         )
     st.caption(f"{about}. A copied address opens the same grid.")
-    st.html(
-        _STYLE + f'<div class="sg-slices">{"".join(_pictured(fitting[:MOST_CARDS], selection, info, result))}</div>'
-    )
+    picture_cards(_pictured(fitting[:MOST_CARDS], selection, info, result))
 
 
 def slice_cards(selection: Selection, info: DatasetInfo, result: Result | None) -> list[SliceCard]:
@@ -174,25 +172,28 @@ def _kept(
     return chosen
 
 
-def _pictured(cards: list[SliceCard], selection: Selection, info: DatasetInfo, result: Result | None) -> list[str]:
+def _pictured(
+    cards: list[SliceCard], selection: Selection, info: DatasetInfo, result: Result | None
+) -> list[PictureCard]:
     run, part = (result.run.name, result.part) if result is not None else (None, "test")
     version = open_layers(info.name, run, part).version
     query = {
         "kind": "slice", "value": last_membrane_value(selection.threshold), "tolerance": selection.tolerance,
         "side": _PICTURE_PX, "version": version,
     }  # fmt: skip
-    drawn = []
-    for one in cards:
-        source = (
-            f"/segcore/thumbnails/{info.name}/{run or '-'}/{part}/{one.z}/0/0/{info.height}/{info.width}?"
-            f"{urlencode(query)}"
+    stack = f"/segcore/thumbnails/{info.name}/{run or '-'}/{part}"
+    return [
+        PictureCard(
+            to=_link(one, selection, info, result),
+            picture=f"{stack}/{one.z}/0/0/{info.height}/{info.width}?{urlencode(query)}",
+            height=info.height,
+            width=info.width,
+            alt=f"slice {one.z}",
+            title=_title(one),
+            text=_said(one),
         )
-        drawn.append(
-            f'<a href="{html.escape(_link(one, selection, info, result))}"><img loading="lazy" '
-            f'alt="slice {one.z}" src="{html.escape(source)}" style="aspect-ratio:{info.width}/{info.height}">'
-            f"<b>{html.escape(_title(one))}</b>{html.escape(_said(one))}</a>"
-        )
-    return drawn
+        for one in cards
+    ]
 
 
 def _link(one: SliceCard, selection: Selection, info: DatasetInfo, result: Result | None) -> str:
@@ -223,13 +224,3 @@ def _said(one: SliceCard) -> str:
     if one.verdicts:
         said.append(words.counted(one.verdicts, "verdict", "verdicts"))
     return ", ".join(said)
-
-
-_STYLE = """<style>
-.sg-slices{display:grid;grid-template-columns:repeat(auto-fill,minmax(144px,1fr));gap:12px}
-.sg-slices a{display:block;color:inherit;text-decoration:none;border:1px solid rgba(128,128,128,.35);border-radius:8px;
-padding:6px;font-size:.8rem;line-height:1.35}
-.sg-slices a:hover,.sg-slices a:focus-visible{border-color:currentcolor}
-.sg-slices img{width:100%;display:block;border-radius:4px;background:rgba(128,128,128,.15)}
-.sg-slices b{display:block;margin:.3em 0 .1em}
-</style>"""

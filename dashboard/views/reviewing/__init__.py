@@ -6,7 +6,7 @@ files. May use every other room of the dashboard, but not the sidebar and the pa
 from dashboard.views.reviewing.apart import apart_section
 from dashboard.views.reviewing.corrected import corrected_section
 from dashboard.views.reviewing.correcting import BELOW_QUEUE_PX, correct_line
-from dashboard.views.reviewing.events import Filter, event_items
+from dashboard.views.reviewing.events import Filter, event_id, event_items, event_title
 from dashboard.views.reviewing.files import files_section
 from dashboard.views.reviewing.items import Item, Listed, PlacesByName, progress, rows_of
 from dashboard.views.reviewing.listing import what_is_listed
@@ -28,7 +28,9 @@ __all__ = [
     "correct_line",
     "corrected_section",
     "desk",
+    "event_id",
     "event_items",
+    "event_title",
     "files_section",
     "judged",
     "progress",

@@ -60,8 +60,7 @@ class ListedEvent:
 
     @property
     def id(self) -> str:
-        kind, z, y, x = self.key
-        return f"{kind.replace(' ', '-')}-{z}-{y}-{x}"
+        return event_id(self.event)
 
     @property
     def harm(self) -> float:
@@ -88,7 +87,7 @@ class ListedEvent:
         return Item(
             id=self.id,
             kind=event.kind,
-            title=title(event),
+            title=event_title(event),
             said=said(event),
             harm=event.harm,
             size_px=event.stray_px,
@@ -98,7 +97,7 @@ class ListedEvent:
                 y=event.y,
                 x=event.x,
                 area_px=event.area_px,
-                text=title(event),
+                text=event_title(event),
                 stays=True,
                 neurites=event.neurites,
                 segments=event.segments if self._kept else (),
@@ -160,7 +159,12 @@ def _listed(folder: str, key: object, _result: Result) -> ListedEvents:
     return ListedEvents(events, range(1, len(events) + 1), kept, {})
 
 
-def title(event: Event) -> str:
+def event_id(event: Event) -> str:
+    """What it is called in addresses."""
+    return f"{'loop-' if event.loop else ''}{event.kind}-{event.slice}-{event.y}-{event.x}"
+
+
+def event_title(event: Event) -> str:
     """An event in a few words."""
     if event.loop:
         loops = len(event.overlaps_px) - 1

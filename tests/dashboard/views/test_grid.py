@@ -22,7 +22,7 @@ from segcore.stacks import IGNORE, array_stack
 def cards(test) -> list[tuple[dict[str, list[str]], str, str]]:
     """Of each picture the address that it leads to, its own, and what is written below it."""
     assert not bugs(test)
-    (grid,) = [one.proto.body for one in test.get("html") if "sg-slices" in one.proto.body]
+    (grid,) = [one.proto.body for one in test.get("html") if "sg-cards" in one.proto.body]
     found = re.findall(r'(?s)<a href="(.*?)"><img .*?src="(.*?)".*?>(<b>.*?)</a>', grid)
     return [
         ({"page": [to.partition("?")[0]], **parse_qs(html.unescape(to).partition("?")[2])}, html.unescape(source), text)

@@ -27,7 +27,7 @@ from dashboard.views.reviewing import (
     slice_items,
     take_changes,
 )
-from dashboard.views.reviewing.events import said, title
+from dashboard.views.reviewing.events import event_title, said
 from dashboard.views.reviewing.regions import wrong_regions
 from segcore.data import open_dataset
 from segcore.evaluation import events_by_harm, harm_by_slice
@@ -81,7 +81,7 @@ def test_what_is_said_of_an_event():
     assert "not known" in said(event(harm=float("nan")))
     assert "organelles (40 px)" in said(event(loop=True))
     assert "became segments of their own" in said(event("split", loop=True))
-    assert [title(one) for one in (event(), event("split"), event(loop=True), event("split", loop=True))] == [
+    assert [event_title(one) for one in (event(), event("split"), event(loop=True), event("split", loop=True))] == [
         "merge of 2", "split in 2", "1 loop joined", "1 loop cut out",
     ]  # fmt: skip
 
