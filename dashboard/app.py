@@ -10,8 +10,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# Streamlit puts this folder on the path, where its files would hide packages of the same name.
-sys.path[:] = [str(HERE.parent), *(one for one in sys.path if Path(one or ".").resolve() not in (HERE, HERE.parent))]
+# Streamlit puts this folder first on the path, where its files would hide packages of the same name, and does so again
+# in every session unless it is there. So it stays, as the last; and nothing is changed that need not be: a thread that
+# imports something while the path changes does not find what is there.
+_FOLDERS = [(one, Path(one or ".").resolve()) for one in sys.path]
+_PATH = [str(HERE.parent), *(one for one, folder in _FOLDERS if folder not in (HERE, HERE.parent))]
+_PATH += [one for one, folder in _FOLDERS if folder == HERE] or [str(HERE)]
+if sys.path != _PATH:
+    sys.path[:] = _PATH
 
 import streamlit as st  # noqa: E402
 from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: E402

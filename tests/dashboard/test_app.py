@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -519,3 +521,28 @@ def test_the_server_never_imports_torch(evaluated_run, run_python):
     environment = {key: os.environ[key] for key in ("SEGCORE_DATA_DIR", "SEGCORE_MODELS_DIR")}
     done = run_python(code, **environment)
     assert done.stdout.strip().endswith("fine"), done.stderr[-2000:]
+
+
+IMPORTING = """
+import runpy, sys
+sys.path.insert(0, sys.argv[1])  # as `streamlit run` does
+runpy.run_path(sys.argv[1] + "/app.py")  # what the server does
+
+class Watched(list):
+    def changed(self, *arguments):
+        raise AssertionError("a session changes where modules are looked for")
+    insert = append = remove = extend = pop = __setitem__ = __delitem__ = changed
+
+sys.path = Watched(sys.path)
+from streamlit.testing.v1 import AppTest
+test = AppTest.from_file(sys.argv[1] + "/app.py", default_timeout=120).run()
+assert not test.exception, test.exception
+assert sys.path[-1] == sys.argv[1] and sys.path[0] != sys.argv[1]
+"""
+
+
+def test_no_session_changes_where_modules_are_looked_for(data_dir, models_dir):
+    """A thread of the server that imports something at that moment would not find it."""
+    command = [sys.executable, "-c", IMPORTING, str(APP.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=data_dir.parent)
+    assert done.returncode == 0, done.stderr[-2000:]
