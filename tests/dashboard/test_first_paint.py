@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ def get(path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
         "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": named,
         "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
     }  # fmt: skip
-    asyncio.run(APP(scope, receive, send))
+    with ThreadPoolExecutor(1) as thread:  # where the browser tests ran before, this one has a loop of its own
+        thread.submit(asyncio.run, APP(scope, receive, send)).result()
     answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], answered, b"".join(message.get("body", b"") for message in sent[1:])
 
