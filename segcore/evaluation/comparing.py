@@ -156,9 +156,8 @@ class Comparison:
             return ""
         before, after = (side.run for side in (self.first, self.second))
         return (
-            f"Of the {len(found.gone) + len(found.in_both):,} splits and merges of {before} {after} shares "
-            f"{len(found.in_both):,}; {_with_harm(found.gone)} are only in {before}, {_with_harm(found.new)} only in "
-            f"{after}."
+            f"Splits and merges only in {before}: {_with_harm(found.gone)}; only in {after}: {_with_harm(found.new)}; "
+            f"in both: {len(found.in_both):,}."
         )
 
     @property

@@ -127,7 +127,7 @@ def gather(run: Run, *, dataset: str | None = None, part: str | None = None, oth
     evaluation, facts = read_evaluation(folder)
     called = "predicted" if run.info.outside is not None else _CALLED[part]
     stack = _stack(name, facts)
-    reviewed = Reviews(run.folder, str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint"))).latest()
+    reviewed = Reviews.of_evaluation(run.folder, facts).latest()
     validation = run.info.best_dice if name == run.info.dataset and part == "test" and run.info.best_dice else np.nan
     places, worst, suspects = _pictured(run, stack, evaluation, facts, name, part, reviewed)
     history: list[EpochRecord] = []

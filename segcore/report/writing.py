@@ -50,6 +50,6 @@ def report_tables(contents: Contents) -> bytes:
         for name in _TABLES:
             if (folder / name).exists():
                 packed.write(folder / name, name)
-        reviews = Reviews(contents.run.folder, str(contents.facts.get("dataset_fingerprint")))
+        reviews = Reviews.of_evaluation(contents.run.folder, contents.facts)
         packed.writestr("reviews.csv", reviews.csv_bytes())
     return file.getvalue()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from segcore.errors import ConfigError, DataError, RunError
 from segcore.reviews import database
@@ -52,6 +52,14 @@ class Reviews:
         self.path = folder / FILE
         self.fingerprint = fingerprint
         database.is_there(self.path)
+
+    @classmethod
+    def of_evaluation(cls, folder: Path, facts: Mapping[str, Any]) -> Self:
+        """Those on the data of an evaluation, by what it says of these: of a corrected copy those on the original.
+
+        So they outlive the corrections that are made because of them.
+        """
+        return cls(folder, str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint", "")))
 
     def put(self, verdict: Verdict) -> None:
         """Writes a verdict down; it is on the disk when this returns.

@@ -103,7 +103,7 @@ class Tabs:
             page.remove_listener(event, handler)
         page.unroute_all()
         page.set_viewport_size(options["viewport"])
-        page.emulate_media(color_scheme="null", media="null")
+        page.emulate_media(color_scheme=options["color_scheme"], media="null")
         self._idle[key].append(page)
 
 

@@ -160,5 +160,6 @@ def test_splits_and_merges_that_only_one_of_them_has(rooms, models_dir, tmp_path
     assert [(one.kind, one.slice) for one in changes.gone] == [("merge", 1)]
     assert {(one.kind, one.slice) for one in changes.new} == {("merge", 3), ("split", 6)}
     assert {(one.kind, one.slice) for one in changes.in_both} == {("merge", 2), ("split", 5)}
-    assert found.events_said().startswith("Of the 3 splits and merges of before after shares 2; 1 (harm 0.")
-    assert "only in before, 2 (harm " in found.events_said()
+    assert found.events_said().startswith("Splits and merges only in before: 1 (harm 0.")
+    assert "; only in after: 2 (harm 0." in found.events_said()
+    assert found.events_said().endswith("; in both: 2.")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 
+from segcore.data import Correction, correct, runs_of
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation import evaluate, score_outside, summary
-from segcore.report import draft_conclusion, gather, report_page, write_report
+from segcore.report import draft_conclusion, gather, report_page, report_tables, write_report
 from segcore.reviews import Place, Reviews, Verdict
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -132,6 +133,20 @@ def test_the_page_and_its_tables(evaluated, tmp_path):
         assert {*found.namelist()} == {"slices.csv", "events.csv", "neurites.csv", "reviews.csv"}
         own = evaluated.evaluation("cells") / "slices.csv"
         assert found.read("slices.csv") == own.read_bytes()
+
+
+def test_the_tables_on_corrected_labels_have_the_verdicts_that_corrected_them(evaluated, cells):
+    place = Place(kind="wrong pixels", slice=9, y=0, x=0, top=0, left=0, bottom=5, right=5)
+    block = np.zeros((45, 52), bool)
+    block[:5, :5] = True
+    fingerprint = cells.info.fingerprint
+    Reviews(evaluated.folder, fingerprint).put(
+        Verdict(place=place, dataset="cells", fingerprint=fingerprint, reviewer="Ada", decision="label error")
+    )
+    copy = correct(cells, "better", [Correction(place=place, become="ignore", runs=runs_of(block), reviewer="Ada")])
+    evaluate(evaluated, copy, device="cpu")
+    with zipfile.ZipFile(io.BytesIO(report_tables(gather(evaluated, dataset="better")))) as found:
+        assert "label error" in found.read("reviews.csv").decode()
 
 
 def test_another_ending_is_refused_before_anything_is_written(evaluated, tmp_path):

@@ -32,6 +32,16 @@ def test_a_verdict_is_all_that_is_left(reviews, tmp_path, listing):
     assert listing(tmp_path) == [FILE]
 
 
+def test_verdicts_on_a_stack_are_those_on_its_corrected_copies(reviews, tmp_path):
+    reviews.put(verdict())
+    for facts, found in (
+        ({"dataset_fingerprint": PRINT, "original_fingerprint": None}, (verdict(),)),
+        ({"dataset_fingerprint": OTHER, "original_fingerprint": PRINT}, (verdict(),)),
+        ({"dataset_fingerprint": OTHER}, ()),
+    ):
+        assert Reviews.of_evaluation(tmp_path, facts).latest() == found
+
+
 @settings(max_examples=15)
 @given(st.lists(verdicts, min_size=1, max_size=4))
 def test_verdicts_come_back_as_they_were(tmp_path_factory, written):

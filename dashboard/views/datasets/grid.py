@@ -59,20 +59,13 @@ class SliceCard:
         return not math.isnan(self.wrong_percent)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    title: str
-    key: Callable[[SliceCard], float]
-    measured: bool = True
-
-
-_ORDERS = {
-    "number": _Order(title="number", key=lambda one: one.z, measured=False),
-    "harm": _Order(title="harm, most first", key=lambda one: -one.harm),
-    "wrong": _Order(title="wrong pixels, most first", key=lambda one: -one.wrong_percent),
-    "v_rand": _Order(title="V_Rand of segments, lowest first", key=lambda one: one.v_rand),
-    "events": _Order(title="splits and merges, most first", key=lambda one: -one.events),
-    "membrane": _Order(title="share of membrane, most first", key=lambda one: -one.membrane_percent, measured=False),
+_ORDERS: dict[str, tuple[str, Callable[[SliceCard], float]]] = {
+    "number": ("number", lambda one: one.z),
+    "harm": ("harm, most first", lambda one: -one.harm),
+    "wrong": ("wrong pixels, most first", lambda one: -one.wrong_percent),
+    "v_rand": ("V_Rand of segments, lowest first", lambda one: one.v_rand),
+    "events": ("splits and merges, most first", lambda one: -one.events if one.measured else math.nan),
+    "membrane": ("share of membrane, most first", lambda one: -one.membrane_percent),
 }
 _SHOWN: dict[str, tuple[str, Callable[[SliceCard], bool]]] = {
     "all": ("all slices", lambda one: True),
@@ -90,13 +83,13 @@ def grid_section(selection: Selection, info: DatasetInfo) -> None:
     """Draws the slices that are asked for, in the order that is asked for."""
     result = selection.result if selection.result is not None and selection.result.dataset == info.name else None
     cards = slice_cards(selection, info, result)
-    possible = [name for name, one in _ORDERS.items() if result is not None or not one.measured]
+    possible = [name for name, (_, key) in _ORDERS.items() if not all(math.isnan(key(one)) for one in cards)]
     shown = [name for name, (_, fits) in _SHOWN.items() if any(map(fits, cards))]
     left, right = st.columns(2)
-    order = _kept(left, "Sorted by", SORT, possible, lambda name: _ORDERS[name].title)
+    order = _kept(left, "Sorted by", SORT, possible, lambda name: _ORDERS[name][0])
     which = _kept(right, "Shown", SHOW, shown, lambda name: _SHOWN[name][0])
     fitting = [one for one in cards if _SHOWN[which][1](one)]
-    key = _ORDERS[order].key
+    key = _ORDERS[order][1]
     fitting.sort(key=lambda one: (math.isnan(key(one)), key(one), one.z))
     about = f"{words.counted(len(fitting), 'slice', 'slices')} of {words.count(info.slices)}"
     if len(fitting) > MOST_CARDS:
@@ -105,7 +98,7 @@ def grid_section(selection: Selection, info: DatasetInfo) -> None:
         forgiven = f", {words.forgiven(selection.tolerance)}" if selection.tolerance else ""
         about += (
             f". Wrong pixels of {words.plain(result.run.name)} at threshold {selection.threshold:.3f}{forgiven}: blue "
-            "missed membrane, orange false membrane; a click opens the slice on the Errors page"
+            "missed membrane, orange false membrane; a click opens a measured slice on the Errors page"
         )
     st.caption(f"{about}. A copied address opens the same grid.")
     picture_cards(_pictured(fitting[:MOST_CARDS], selection, info, result))
@@ -130,10 +123,10 @@ def slice_cards(selection: Selection, info: DatasetInfo, result: Result | None) 
 
 
 def _measured(cards: list[SliceCard], selection: Selection, result: Result) -> list[SliceCard]:
-    evaluation, facts = result.evaluation, result.facts
+    evaluation = result.evaluation
     wrong = measures_at(result, selection.threshold, selection.tolerance).each.wrong_percent
     harms, events = harm_by_slice(evaluation), Counter(event.slice for event in evaluation.events)
-    reviews = Reviews(result.run.folder, str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint")))
+    reviews = Reviews.of_evaluation(result.run.folder, result.facts)
     verdicts = Counter(one.place.slice for one in reviews.latest())
     at = {z: place for place, z in enumerate(evaluation.slices)}
     return [

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.state import Result, copies_of, corrections, dataset_info, load_dataset, load_probability, stamp
 from dashboard.views.reviewing.items import Item
-from dashboard.views.reviewing.verdicts import REGION, SUSPECT, fingerprint_of
+from dashboard.views.reviewing.verdicts import REGION, SUSPECT, reviews_of
 from segcore import measures
 from segcore.data import (
     Become,
@@ -98,7 +98,7 @@ def counted_rows(result: Result) -> Rows | None:
 
 def is_of(result: Result, at: Bench) -> bool:
     """Whether the dataset that is here is the one that was evaluated, apart from what was corrected since."""
-    info, measured = dataset_info(at.original), fingerprint_of(result)
+    info, measured = dataset_info(at.original), reviews_of(result).fingerprint
     return info is not None and measured in ("", info.fingerprint)
 
 

@@ -65,13 +65,7 @@ class Desk:
 
 def reviews_of(result: Result) -> Reviews:
     """The verdicts on the data of an evaluation."""
-    return Reviews(result.run.folder, fingerprint_of(result))
-
-
-def fingerprint_of(result: Result) -> str:
-    """What verdicts are about: of a corrected copy the original, so that they outlive its corrections."""
-    facts = result.facts
-    return str(facts.get("original_fingerprint") or facts.get("dataset_fingerprint", ""))
+    return Reviews.of_evaluation(result.run.folder, result.facts)
 
 
 def judged(result: Result, places: Iterable[Place]) -> Judged:
@@ -145,7 +139,7 @@ def _taken(
         Verdict(
             place=place,
             dataset=result.dataset,
-            fingerprint=fingerprint_of(result),
+            fingerprint=reviews_of(result).fingerprint,
             reviewer=at.reviewer,
             decision=decision,
             note=change.note,

@@ -67,7 +67,7 @@ def test_the_worst_first_and_only_some(result):
     test.selectbox(key="grid sort").set_value("number").run()
     assert numbers(test) == sorted(ordered)
     assert test.query_params["sort"] == "number"
-    assert "judged" not in test.selectbox(key="grid show").options
+    assert "those with verdicts" not in test.selectbox(key="grid show").options
     z = result.evaluation.slices[3]
     place = Place(kind="slice", slice=z, y=0, x=0, top=0, left=0, bottom=256, right=256)
     fingerprint = result.facts["dataset_fingerprint"]
@@ -80,17 +80,19 @@ def test_the_worst_first_and_only_some(result):
 
 
 def test_a_stack_that_nothing_is_known_of(data_dir, models_dir):
-    images = np.random.default_rng(0).integers(0, 256, (3, 40, 50), dtype=np.uint8)
-    labels = np.zeros((3, 40, 50), np.uint8)
-    labels[0, :, 25:], labels[1] = 255, IGNORE
-    install("strange", array_stack(images, names=["<b>one</b>", "2", "3"]), array_stack(labels), title="Strange")
+    images = np.random.default_rng(0).integers(0, 256, (4, 40, 50), dtype=np.uint8)
+    images[3] = 7
+    labels = np.zeros((4, 40, 50), np.uint8)
+    labels[[0, 3], :, 25:], labels[1] = 255, IGNORE
+    install("strange", array_stack(images, names=["<b>one</b>", "2", "3", "4"]), array_stack(labels), title="Strange")
     test = grid(dataset="strange", sort="harm", show="test")
     assert test.selectbox(key="grid sort").options == ["number", "share of membrane, most first"]
-    assert numbers(test) == [0, 1, 2]
+    assert numbers(test) == [0, 1, 2, 3]
     texts = [text for _, _, text in cards(test)]
     assert "&lt;b&gt;one&lt;/b&gt;" in texts[0]
     assert "50.0 % membrane" in texts[0]
     assert "ignored as a whole" in texts[1]
     assert "of one class only" in texts[2]
+    assert texts[3].endswith("50.0 % membrane, blank")
     test.selectbox(key="grid show").set_value("noted").run()
-    assert numbers(test) == [1, 2]
+    assert numbers(test) == [1, 2, 3]
