@@ -14,13 +14,12 @@ from dashboard.figures.by_threshold import (
     threshold_chart,
 )
 from dashboard.figures.cards import PictureCard, picture_cards
-from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION, WRONG_IN_BOTH
+from dashboard.figures.colours import BLUE, BROKEN, FIXED, GREEN, GREY, PART_COLOURS, VERMILION
 from dashboard.figures.confusion_table import confusion_tables
 from dashboard.figures.error_parts import error_parts_chart
 from dashboard.figures.layout import error_legend, show_chart, swatches
 from dashboard.figures.network import network_chart
 from dashboard.figures.pictures import (
-    changes_overlay,
     coarse_error_overlay,
     error_overlay,
     mask_picture,
@@ -42,11 +41,9 @@ __all__ = [
     "PART_COLOURS",
     "THRESHOLDS",
     "VERMILION",
-    "WRONG_IN_BOTH",
     "PictureCard",
     "ScoreCurve",
     "calibration_chart",
-    "changes_overlay",
     "coarse_error_overlay",
     "confusion_tables",
     "epoch_chart",

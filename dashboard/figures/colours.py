@@ -10,8 +10,8 @@ SKY, VERMILION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
 MISSED, FALSE, FORGIVEN = BLUE, VERMILION, YELLOW
 LABEL, PREDICTION = "#2AD1D9", PINK
 NEURITES = "#7B61C4"
-FIXED, BROKEN, WRONG_IN_BOTH = GREEN, ORANGE, "#882255"
-"""Of two runs that are compared: right in the second only, in the first only, and in neither."""
+FIXED, BROKEN = GREEN, ORANGE
+"""Of two runs that are compared: better in the second, and in the first."""
 PART_COLOURS = {"train": BLUE, "validation": ORANGE, "gap": GREY, "test": PINK}
 ERROR_PART_COLOURS = {
     "near": FORGIVEN, "thin": SKY, "thick": ORANGE, "merge": MISSED, "split": FALSE, "missed": "#8A3D00",

@@ -77,18 +77,6 @@ def membrane_overlay(image: Grey, label: Grey, *, predicted: bool = False) -> Rg
     return found
 
 
-def changes_overlay(image: Grey, fixed: NDArray[np.bool_], broken: NDArray[np.bool_], both: NDArray[np.bool_]) -> Rgb:
-    """The image with what is right in the second of two predictions only, in the first only, and in neither."""
-    found = _rgb(image)
-    for where, colour in (
-        (fixed, rgb(colours.FIXED)),
-        (broken, rgb(colours.BROKEN)),
-        (both, rgb(colours.WRONG_IN_BOTH)),
-    ):
-        _tint(found, where, colour)
-    return found
-
-
 def segments_picture(image: Grey, segments: NDArray[np.integer[Any]]) -> Rgb:
     """The image tinted by the number of each pixel's segment, neighbours in colours far apart, with lines between."""
     golden = 0.618034

@@ -4,6 +4,7 @@ In: places with what is known of them. Out: a component, `queue`, that shows the
 reader decided. May use: viewer, words."""
 
 from dashboard.queue.component import (
+    QUEUE_KEYS,
     Change,
     Decided,
     Named,
@@ -15,4 +16,15 @@ from dashboard.queue.component import (
     reported,
 )
 
-__all__ = ["Change", "Decided", "Named", "Pictures", "QueueReport", "QueueRow", "TakenBack", "queue", "reported"]
+__all__ = [
+    "QUEUE_KEYS",
+    "Change",
+    "Decided",
+    "Named",
+    "Pictures",
+    "QueueReport",
+    "QueueRow",
+    "TakenBack",
+    "queue",
+    "reported",
+]

@@ -18,37 +18,11 @@ import streamlit as st
 from dashboard.viewer import Place, place_as_data
 from segcore.measures import last_membrane_value
 
+QUEUE_KEYS = ("n", "p", "a", "m", "l", "u", "ctrl+z")
+"""Keys that the queue takes, wherever on the page."""
+
 _HERE = Path(__file__).parent
 _MOST_REPORTS = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueRow:
-    """A place to review.
-
-    Attributes:
-        id: its name in the address, the same in the next evaluation if the place is.
-        kind: `merge` or `split`, which has a colour; other words have none.
-        title: what it is, in two or three words.
-        said: what is known of it, in a sentence or two.
-        harm: by how much V_Rand of the slice would rise if it were undone; nan where nobody knows.
-        size_px: pixels in the wrong part.
-        place: where it is, shown by the viewer.
-        decision: the reader's own verdict, or None.
-        note: that goes with it.
-        others: what others decided, as (name, decision).
-    """
-
-    id: str
-    kind: str
-    title: str
-    said: str
-    harm: float
-    size_px: int
-    place: Place
-    decision: str | None = None
-    note: str = ""
-    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +42,37 @@ class Pictures:
     version: str
     threshold: float
     tolerance: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueRow:
+    """A place to review.
+
+    Attributes:
+        id: its name in the address, the same in the next evaluation if the place is.
+        kind: `merge` or `split`, which has a colour; other words have none.
+        title: what it is, in two or three words.
+        said: what is known of it, in a sentence or two.
+        harm: by how much V_Rand of the slice would rise if it were undone; nan where nobody knows.
+        size_px: pixels in the wrong part.
+        place: where it is, shown by the viewer.
+        decision: the reader's own verdict, or None.
+        note: that goes with it.
+        others: what others decided, as (name, decision).
+        pictures: what its small picture is of, where that is not what those of the other rows are.
+    """
+
+    id: str
+    kind: str
+    title: str
+    said: str
+    harm: float
+    size_px: int
+    place: Place
+    decision: str | None = None
+    note: str = ""
+    others: tuple[tuple[str, str], ...] = ()
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,7 @@ def queue(
     message: str = "",
     empty: str = "Nothing is left to review here.",
     below_px: int = 0,
+    least_px: int = 0,
     theme: str | None = None,
 ) -> None:
     """Draws the queue. What was done in it is told by `reported`, before the page is drawn.
@@ -163,6 +169,7 @@ def queue(
         message: what became of the last verdict, such as why it could not be saved.
         empty: what stands in place of rows where there are none.
         below_px: so much of the window stays free under the queue, for what the page draws there.
+        least_px: so high the list is at least, however little of the window is free; about five rows if 0.
         theme: `light` or `dark`.
     """
     _component()(
@@ -178,6 +185,7 @@ def queue(
             "message": message,
             "empty": empty,
             "belowPx": below_px,
+            "leastPx": least_px,
             "heard": heard,
             "theme": theme,
         },
@@ -211,6 +219,7 @@ def _row(row: QueueRow) -> dict[str, Any]:
         "decision": row.decision,
         "note": row.note,
         "others": [list(one) for one in row.others],
+        "pictures": row.pictures and _pictures(row.pictures),
     }
 
 

@@ -174,7 +174,7 @@ class Queue {
     const above = list.getBoundingClientRect().top + (page?.scrollTop ?? 0);
     const below = this.root.getBoundingClientRect().bottom - list.getBoundingClientRect().bottom;
     const room = window.innerHeight - above - below - this.data.belowPx;
-    list.style.height = `${Math.max(this.data.pictures ? 272 : 200, Math.round(room - 12))}px`;
+    list.style.height = `${Math.max(this.data.leastPx || (this.data.pictures ? 272 : 200), Math.round(room - 12))}px`;
   }
 
   get row() {
@@ -203,7 +203,7 @@ class Queue {
         const harm = cell("harm", row.harm == null ? "–" : row.harm.toFixed(4));
         harm.style.setProperty("--part", `${(100 * Math.max(0, row.harm ?? 0)) / most}%`);
         option.append(
-          pictures ? picture(pictures, row) : cell("mark", ""),
+          pictures ? picture(row.pictures ?? pictures, row) : cell("mark", ""),
           cell("title", row.title),
           cell("slice", row.place.slice),
           harm,

@@ -5,13 +5,14 @@ the app has to be started with; and what there is to show of a stack, tile by ti
 May use: words."""
 
 from dashboard.viewer.addresses import routes
-from dashboard.viewer.component import Place, SliceRow, ViewerResult, place_as_data, viewer
+from dashboard.viewer.component import OtherRun, Place, SliceRow, ViewerResult, place_as_data, viewer
 from dashboard.viewer.layers import EVALUATED_PARTS, open_layers
 from dashboard.viewer.previews import show_previews
 from dashboard.viewer.tiles import tile
 
 __all__ = [
     "EVALUATED_PARTS",
+    "OtherRun",
     "Place",
     "SliceRow",
     "ViewerResult",

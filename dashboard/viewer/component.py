@@ -24,11 +24,11 @@ _HERE = Path(__file__).parent
 # The component takes one text. Each of these knows those before it.
 _SCRIPTS = (
     "colours", "numbers", "parts", "fates", "outlines", "tiles", "pyramid", "neurites", "apart", "painter", "evidence",
-    "strip", "page", "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "drawing",
+    "strip", "page", "exchange", "panes", "layers", "measures", "stage", "view", "marks", "chosen", "other", "drawing",
     "readout", "ahead", "downloads", "link", "actions", "keys", "input", "viewer", "start",
 )  # fmt: skip
 
-Mode = Literal["single", "panes", "notebook"]
+Mode = Literal["single", "panes", "notebook", "both"]
 Kind = Literal["neurite", "segment"]
 
 _MOST_REPORTS = 1000
@@ -68,6 +68,7 @@ class Place:
         box: top, left, bottom, right (these two excluded) of what is to be in view; if it is too large to tell pixels
             apart, the openings are.
         ringed: whether anything is.
+        other: whether the segments are those of the other of two runs.
     """
 
     number: int
@@ -82,6 +83,23 @@ class Place:
     openings: tuple[tuple[int, int], ...] = ()
     box: tuple[int, int, int, int] | None = None
     ringed: bool = True
+    other: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherRun:
+    """A second run that was evaluated on the same slices, compared with the one that is shown.
+
+    Attributes:
+        run: its name.
+        dataset, part: what it was evaluated on; slices have the indices that they have in the shown run's dataset.
+        threshold: 0 to 1; it calls interior where its probability is above it.
+    """
+
+    run: str
+    dataset: str
+    part: str
+    threshold: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +133,7 @@ def viewer(
     tolerance: int = 0,
     voxel_nm: float | None = None,
     mode: Mode = "single",
+    other: OtherRun | None = None,
     points: Mapping[str, float] | None = None,
     place: Place | None = None,
     keys_left: Sequence[str] = (),
@@ -140,7 +159,8 @@ def viewer(
         tolerance: 0 to 5 px; wrong pixels nearer to a true boundary are forgiven.
         voxel_nm: width of a pixel in nanometres, for the scale bar and distances.
         mode: one picture with layers; side by side image, label, prediction and errors, or without a run image,
-            label and both on top of each other; or the notebook's three.
+            label and both on top of each other; the notebook's three; or the errors of two runs, and what changed.
+        other: a run to be compared with `run`, each at its own threshold, which then stand still.
         points: thresholds with a name, offered beside the slider.
         place: zoomed to and marked, for a moment or as long as it stays, each time its number changes.
         keys_left: names of keys that do nothing here, as something else on the page takes them, such as `n`, `ctrl+z`
@@ -169,6 +189,7 @@ def viewer(
         | {
             "voxel_nm": voxel_nm,
             "mode": mode,
+            "other": other and _other(other, slices),
             "points": dict(points or {}),
             "place": place_as_data(place),
             "keys": list(keys_left),
@@ -231,6 +252,19 @@ def _data(
     }
 
 
+def _other(other: OtherRun, slices: Sequence[SliceRow]) -> dict[str, Any]:
+    layers = open_layers(other.dataset, other.run, other.part)
+    return {
+        "run": other.run,
+        "stack": f"{other.dataset}/{other.run}/{other.part}",
+        "version": layers.version,
+        "threshold": other.threshold,
+        "segmented": layers.segments is not None,
+        "evaluated": len(layers.pages) if layers.evidence is not None and layers.labels is not None else 0,
+        "pages": [[row.index, layers.pages[row.index]] for row in slices if row.index in layers.pages],
+    }
+
+
 def place_as_data(place: Place | None) -> dict[str, Any] | None:
     """A place as the viewer in the browser takes it, from here or as the detail of an event `segcore:show`."""
     if place is None:
@@ -248,6 +282,7 @@ def place_as_data(place: Place | None) -> dict[str, Any] | None:
         "segments": [int(number) for number in place.segments],
         "openings": [{"y": int(y), "x": int(x)} for y, x in place.openings],
         "ringed": place.ringed,
+        "other": place.other,
         "box": {"top": top, "left": left, "bottom": bottom, "right": right} if place.box else None,
     }
 

@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard import notices, words
-from dashboard.clicks import pressed
-from dashboard.figures import (
-    BROKEN,
-    FIXED,
-    GREY,
-    WRONG_IN_BOTH,
-    PictureCard,
-    changes_overlay,
-    picture_cards,
-    show_chart,
-    slice_chart,
-    small_picture,
-    swatches,
-)
+from dashboard.figures import BROKEN, FIXED, GREY, show_chart, slice_chart, swatches
 from dashboard.state import (
     broken_runs,
-    choose,
     comparison,
-    counted_label,
     current,
-    load_dataset,
-    load_probability,
+    evaluated_parts,
     load_result,
     load_run,
-    look_at,
     names_of_runs,
 )
 from dashboard.tables import csv_button
-from dashboard.viewer import open_layers
-from dashboard.views.reviewing import event_id, event_title
+from dashboard.trainings import offer_evaluation
+from dashboard.views.changes import changes_section
 from segcore.errors import SegcoreError
-from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, Measure, Side
-from segcore.measures import Event, Interval, last_membrane_value, predicted_interior
+from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, Measure
+from segcore.measures import Interval
 from segcore.runs import Run, slice_ranges
-from segcore.stacks import Truth
 
 # Names the other run in the address.
 _WITH = "with"
-MOST_EVENTS = 9
 
 
 def page() -> None:
@@ -65,17 +42,27 @@ def page() -> None:
     try:
         found = comparison(selection.run, other, selection.result.dataset if selection.result else None)
     except SegcoreError as error:
-        st.info(f"{words.message(error)}.", icon=":material/info:")
+        st.info(
+            f"They cannot be compared: {words.plain(error.problem)}. {words.plain(error.found or '')}".strip(),
+            icon=":material/info:",
+        )
+        offer_evaluation(other, selection.result.dataset if selection.result else selection.run.info.dataset)
         return
-    for side in (found.first, found.second):
-        for warning in side.warnings:
-            st.warning(f"{words.plain(warning[:1].upper() + warning[1:])}.", icon=":material/warning:")
+    if warnings := [warning for side in (found.first, found.second) for warning in side.warnings]:
+        st.warning(
+            f"To know before: {words.listed([words.plain(one) for one in warnings])}.", icon=":material/warning:"
+        )
     st.markdown(f"**{words.plain(found.verdict())}**")
     st.caption(
         f"{len(found.slices)} slices of {words.plain(found.first.dataset)} that both were measured on "
         f"({slice_ranges(found.slices)}). A difference is {words.plain(found.second.run)} less "
         f"{words.plain(found.first.run)}."
     )
+    first, second = (
+        load_result(run, side.dataset, side.part)
+        for run, side in zip((selection.run, other), (found.first, found.second), strict=True)
+    )
+    changes_section(found, first, second)
     rows = found.differences()
     _table(found, rows)
     measure = st.selectbox(
@@ -83,8 +70,6 @@ def page() -> None:
         key=_key("measure", found), index=_usual(rows),
     )  # fmt: skip
     _slice_by_slice(found, measure)
-    _events(found, {one.name: one for one in (selection.run, other)})
-    _pixels(found, selection.run, other)
 
 
 def _other(run: Run) -> Run | None:
@@ -92,6 +77,9 @@ def _other(run: Run) -> Run | None:
     broken = broken_runs()
     names = [name for name in names_of_runs() if name != run.name and name not in broken]
     names = [name for name in names if load_run(name).evaluations()]
+    own = {dataset for dataset, _ in evaluated_parts(run)}
+    # First those that were measured on a dataset of the same name.
+    names.sort(key=lambda name: not own & {dataset for dataset, _ in evaluated_parts(load_run(name))})
     if not names:
         st.info("There is no other run that was evaluated. Two are needed to be compared.", icon=":material/info:")
         return None
@@ -195,99 +183,6 @@ def _slice_by_slice(found: Comparison, name: str) -> None:
     with st.expander("Slice by slice as a table", icon=":material/table:"):
         st.dataframe(table, hide_index=True, height=320)
         csv_button("Slices as CSV", table, f"{found.first.run}-{found.second.run}-{name}.csv")
-
-
-def _events(found: Comparison, runs: Mapping[str, Run]) -> None:
-    """Splits and merges that one of the two has alone, the most harmful first."""
-    if not (said := found.events_said()):
-        return
-    st.subheader("Splits and merges", help=words.HELP["harm"])
-    st.markdown(words.plain(said))
-    changes = found.events()
-    assert changes is not None
-    st.caption(
-        "A split is the same where the same neurite is split, a merge where two of its neurites are joined in both. "
-        f"Those with most harm come first, and {MOST_EVENTS} are drawn; a click opens one on the Errors page."
-    )
-    columns = st.container(key="two events").columns(2, gap="large")
-    for column, side, events in zip(columns, (found.first, found.second), (changes.gone, changes.new), strict=True):
-        with column:
-            st.markdown(f"**{words.count(len(events))} only in {words.plain(side.run)}**")
-            picture_cards(_event_cards(runs[side.run], side, events[:MOST_EVENTS]))
-
-
-def _event_cards(run: Run, side: Side, events: Sequence[Event]) -> list[PictureCard]:
-    result = load_result(run, side.dataset, side.part)
-    layers = open_layers(side.dataset, run.name, side.part)
-    threshold = result.points.get(side.evaluation.events_at, next(iter(result.points.values())))
-    cards = []
-    for event in events:
-        query = {
-            "kind": event.kind, "value": last_membrane_value(threshold), "version": layers.version, "side": 192,
-            "at": ",".join(f"{y},{x}" for y, x in event.openings[:8]),
-        }  # fmt: skip
-        address = {"run": run.name, "dataset": side.dataset, "part": side.part, "slice": event.slice}
-        place = f"{event.slice}/{event.top}/{event.left}/{event.bottom}/{event.right}"
-        harm = "" if math.isnan(event.harm) else f", harm {words.decimal(event.harm, 4)}"
-        cards.append(
-            PictureCard(
-                to=f"errors?{urlencode(address | {'event': event_id(event)})}",
-                picture=f"/segcore/thumbnails/{side.dataset}/{run.name}/{side.part}/{place}?{urlencode(query)}",
-                height=1,
-                width=1,
-                alt=f"{event_title(event)} in slice {event.slice}",
-                title=event_title(event),
-                text=f"slice {event.slice}, {words.count(event.stray_px)} px{harm}",
-            )
-        )
-    return cards
-
-
-def _pixels(found: Comparison, one: Run, other: Run) -> None:
-    """What became right, what became wrong and what is wrong in both, in one slice."""
-    st.subheader("Pixel by pixel")
-    z: int = st.select_slider("Slice", found.slices, value=_shown(found), key=_key("slice", found))
-    choose(slice=z)
-    wrong = [
-        _wrong(run, side.dataset, side.part, z)
-        for run, side in zip((one, other), (found.first, found.second), strict=True)
-    ]
-    fixed, broken, both = wrong[0] & ~wrong[1], wrong[1] & ~wrong[0], wrong[0] & wrong[1]
-    image = load_dataset(found.first.dataset).image(z)
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.image(
-            small_picture(changes_overlay(image, fixed, broken, both), 900), width="stretch",
-            alt=f"Slice {z}: pixels that are right in one run only, and those that are wrong in both",
-        )  # fmt: skip
-    with right:
-        swatches(
-            [
-                (FIXED, f"right in {found.second.run} only: {words.count(int(fixed.sum()))} pixels"),
-                (BROKEN, f"right in {found.first.run} only: {words.count(int(broken.sum()))} pixels"),
-                (WRONG_IN_BOTH, f"wrong in both: {words.count(int(both.sum()))} pixels"),
-            ]
-        )
-        st.caption("Each run at the threshold it chose for the fewest wrong pixels, or at its only one.")
-        for run, side in ((one, found.first), (other, found.second)):
-            if pressed(f"Errors of {run.name} in this slice", key=f"errors of {run.name}", icon=":material/search:"):
-                look_at(run.name, "errors", dataset=side.dataset)
-
-
-def _shown(found: Comparison) -> int:
-    """The slice of the sidebar where both have it, or the one that changed most."""
-    z = current().z
-    if z in found.slices:
-        return z
-    values = found.values["wrong_percent"]
-    return found.slices[int(np.nanargmax(np.abs(values[:, 1] - values[:, 0])))]
-
-
-def _wrong(run: Run, dataset: str, part: str, z: int) -> NDArray[np.bool_]:
-    result = load_result(run, dataset, part)
-    threshold = result.points.get("pixel", next(iter(result.points.values())))
-    truth = Truth.of(counted_label(result, z))
-    return truth.masked(truth.interior != predicted_interior(load_probability(result, z), threshold))
 
 
 page()

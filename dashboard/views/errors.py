@@ -8,13 +8,14 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import notices, words
-from dashboard.queue import QueueRow, queue, reported
+from dashboard.queue import QUEUE_KEYS, QueueRow, queue, reported
 from dashboard.state import MeasuresAt, Result, Selection, choose, current, measures_at
 from dashboard.trainings import needs_result
 from dashboard.viewer import SliceRow, viewer
 from dashboard.views.reviewing import (
     BELOW_QUEUE_PX,
     Filter,
+    Judgeable,
     PlacesByName,
     apart_section,
     correct_line,
@@ -37,7 +38,6 @@ from segcore.measures import mean_over_slices
 from segcore.reviews import Place
 from segcore.storage import read_only
 
-_KEYS = ("n", "p", "a", "m", "l", "u", "ctrl+z")
 _ADDRESS = "event"
 
 
@@ -125,7 +125,7 @@ def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
     listed = listing.listed
     at = desk(result)
     report = reported(key, at.heard)
-    take_changes(result, at, PlacesByName(listed), report.changes)
+    take_changes(at, [Judgeable(result=result, places=PlacesByName(listed))], report.changes)
     known = judged(result, (item.judged_at for item in listed))
     everything = listed
     if listing.undecided:
@@ -134,7 +134,7 @@ def _queue(selection: Selection, result: Result, found: MeasuresAt) -> None:
         st.query_params[_ADDRESS] = report.chosen
     rows = rows_of(listed, known)
     chosen = report.chosen or st.query_params.get(_ADDRESS) or _first(rows, selection.z)
-    said = progress(listed, known)
+    said = progress((listed, known))
     if len(listed) > len(rows):
         said += f"; the first {words.count(len(rows))} are listed"
     queue(
@@ -186,7 +186,7 @@ def _viewer(selection: Selection, result: Result, found: MeasuresAt) -> None:
         tolerance=selection.tolerance,
         voxel_nm=voxel[2] if voxel else None,
         points={name: round(value, 3) for name, value in result.points.items()},
-        keys_left=_KEYS,
+        keys_left=QUEUE_KEYS,
         fits_window=True,
         theme=st.context.theme.type,
     )

@@ -1,7 +1,7 @@
 """A page with the viewer and places, for tests of what it says of neurites: all of it is in the query.
 
 `places` is a JSON list of places, each shown by its button; `keys` are those that are left to the
-page, parted by spaces.
+page, parted by spaces; `other` is a run that the shown one is compared with.
 """
 
 import json
@@ -18,7 +18,7 @@ from dashboard.viewer import routes  # noqa: E402
 if get_script_run_ctx(suppress_warning=True) is None:
     app = st.App(__file__, routes=routes())
 else:
-    from dashboard.viewer import Place, SliceRow, open_layers, viewer
+    from dashboard.viewer import OtherRun, Place, SliceRow, open_layers, viewer
 
     st.set_page_config(layout="wide")
     query = st.query_params
@@ -36,6 +36,7 @@ else:
             said["place"] = Place(**facts | tuples | {"openings": openings, "number": said["count"], "text": "split"})
     if st.button("No place"):
         said["place"] = None
+    other = query.get("other")
     if st.checkbox("Hide the viewer"):
         st.stop()
     result = viewer(
@@ -45,6 +46,7 @@ else:
         slices=[SliceRow(index=z, name=f"{z:03}") for z in pages],
         z=said["z"],
         mode=query.get("mode", "single"),
+        other=OtherRun(run=other, dataset=dataset, part="test", threshold=0.5) if other else None,
         place=said["place"],
         keys_left=query.get("keys", "").split(),
     )

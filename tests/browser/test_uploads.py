@@ -70,10 +70,10 @@ def left_in(folder):
 def give(page, images, masks=None, name=None):
     """Fills in the import form."""
     page.locator(".st-key-import-images input[type=file]").set_input_files(images)
+    # While the page is drawn anew for the first, what is given to the second, or typed, can be lost.
+    page.locator(".st-key-import-images").get_by_role("button", name="Remove").first.wait_for()
+    settled(page)
     if masks is not None:
-        # While the page is drawn anew for the first, what is given to the second can be lost.
-        page.locator(".st-key-import-images").get_by_role("button", name="Remove").first.wait_for()
-        settled(page)
         page.locator(".st-key-import-masks input[type=file]").set_input_files(masks)
         page.locator(".st-key-import-masks").get_by_role("button", name="Remove").first.wait_for()
     if name is not None:

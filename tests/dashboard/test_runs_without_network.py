@@ -10,7 +10,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from reading import bugs, opened, text_of
 
 from segcore.data import Correction, correct, install, open_dataset, runs_of
-from segcore.evaluation import compare, evaluate, score_outside
+from segcore.evaluation import evaluate, score_outside
 from segcore.jobs import JobQueue
 from segcore.locking import locked
 from segcore.reviews import Place
@@ -68,38 +68,19 @@ def test_two_runs_side_by_side(outside, mid_grey_run, cells):
     assert "4 slices of cells that both were measured on (8-11)" in said.replace("\\", "")
     assert "mask is better by" in said.replace("\\", "")
     assert test.selectbox(key="compare with").value == "mask"
-    (pixels,) = test.select_slider
-    pixels.set_value(10).run()
-    assert not bugs(test)
 
 
-def test_splits_and_merges_that_one_of_two_runs_has_alone(outside, cells):
-    outside("probability", trained_on=[0])
-    outside("segments", trained_on=[1])  # numbered columns, which have little to do with the cells
-    test = opened("compare", run="segments")
-    said = text_of(test).replace("\\", "")
-    changes = compare(open_run("segments"), open_run("probability")).events()
-    assert changes.gone
-    assert f"{len(changes.gone):,} only in segments" in said
-    assert f"{len(changes.new):,} only in probability" in said
-    drawn = "".join(one.proto.body for one in test.get("html") if "sg-cards" in one.proto.body)
-    assert drawn.count("<img") == min(9, len(changes.gone)) + min(9, len(changes.new))
-    first = changes.gone[0]
-    assert f"event={'loop-' if first.loop else ''}{first.kind}-{first.slice}-{first.y}-{first.x}" in drawn
-
-
-def test_what_was_chosen_for_one_comparison_is_not_asked_of_the_next(outside, mid_grey_run, cells):
+def test_another_comparison_shows_a_slice_that_both_have(outside, mid_grey_run, cells):
     evaluate(mid_grey_run, cells, device="cpu")
     outside("mask", trained_on=[0])
     outside("segments", trained_on=[8, 9])
-    test = opened("compare", run="mid-grey", **{"with": "mask"})
-    (pixels,) = test.select_slider
-    pixels.set_value(8).run()
+    test = opened("compare", run="mid-grey", slice="8", **{"with": "mask"})
+    assert "Slice 8: " in text_of(test)
     test.selectbox(key="compare with").set_value("segments").run()
     assert not bugs(test)
-    assert "measured on (10-11)" in text_of(test).replace("\\", "")
-    (pixels,) = test.select_slider
-    assert pixels.value in (10, 11)
+    said = text_of(test).replace("\\", "")
+    assert "measured on (10-11)" in said
+    assert "Slice 10: " in said or "Slice 11: " in said
 
 
 def test_another_run_shows_the_slice_that_was_looked_at_if_it_was_measured_there(outside, mid_grey_run, cells, others):

@@ -2,6 +2,8 @@
 
 function act(viewer, name) {
   const { view, layers, at } = viewer;
+  // Two runs are compared each at its own threshold.
+  const by = viewer.data.other ? 0 : 1;
   const actions = {
     previous: () => viewer.go(viewer.position - 1),
     next: () => viewer.go(viewer.position + 1),
@@ -11,11 +13,12 @@ function act(viewer, name) {
     better: () => viewer.goWorst(-1),
     masks: () => layers.toggleMasks(),
     contours: () => layers.toggleContours(),
+    other: () => viewer.showOther(!layers.other),
     in: () => view.zoom(1.5),
     out: () => view.zoom(1 / 1.5),
     fit: () => view.fit(),
-    lower: () => viewer.setLast(viewer.last - 1),
-    higher: () => viewer.setLast(viewer.last + 1),
+    lower: () => viewer.setLast(viewer.last - by),
+    higher: () => viewer.setLast(viewer.last + by),
     help: () => (at.help.hidden = !at.help.hidden),
     full: () => fullScreen(viewer),
     link: () => copyLink(viewer),

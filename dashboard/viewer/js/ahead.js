@@ -75,9 +75,11 @@ class Ahead {
         if (!tile) continue;
         const around = pyramid.around(z, level, ty, tx);
         for (const [pane, style] of panes.entries()) {
+          if (style.other) continue;
           const whose = drawing.whose(style, z, level, ty, tx);
           const taken = apart.drawnOf(z, level, ty, tx, style.contours);
-          painter.picture(tile, pane, style, last, tolerance, around, whose, taken);
+          const against = drawing.against(style, z, level, ty, tx);
+          painter.picture(tile, pane, style, last, tolerance, around, whose, taken, against);
         }
         if (performance.now() - began > 8) {
           this.paint();

@@ -12,7 +12,7 @@ class Chosen {
     this.root = root;
     this.changed = changed;
     this.place = null;
-    this.picked = null; // {slice, kind, number}
+    this.picked = null; // {slice, kind, number, other}
   }
 
   /** A place that stays, or none. */
@@ -57,14 +57,14 @@ class Chosen {
     this.changed();
   }
 
-  /** What is to be outlined on a slice, as a set of numbers by kind; null if that is nothing. */
-  on(z) {
+  /** What is to be outlined on a slice, as a set of numbers by kind, of the one run or the other; null for nothing. */
+  on(z, other) {
     const { place, picked } = this;
     const found = { neurite: new Set(), segment: new Set() };
-    if (place?.slice === z) {
+    if (place?.slice === z && Boolean(place.other) === other) {
       for (const kind of KINDS) for (const number of place[`${kind}s`]) found[kind].add(number);
     }
-    if (picked?.slice === z) found[picked.kind].add(picked.number);
+    if (picked?.slice === z && picked.other === other) found[picked.kind].add(picked.number);
     return found.neurite.size + found.segment.size ? found : null;
   }
 
@@ -75,16 +75,23 @@ class Chosen {
     return place.openings.length ? place.openings : [place];
   }
 
-  /** The lines around what was chosen, drawn in pixels of the slice. */
-  draw(context, viewer, z, level, seen, scale) {
-    const wanted = this.on(z);
-    // Other segments than those that were chosen have these numbers.
-    if (viewer.neurites.bias != null) wanted?.segment.clear();
+  /** The lines around what was chosen, drawn in a pane, in pixels of the slice. */
+  draw(context, viewer, style, z, level, seen, scale) {
     const unit = viewer.stage.device / scale;
     const paths = { neurite: [], segment: [] };
-    for (const kind of wanted ? KINDS : []) {
-      if (wanted[kind].size) {
-        paths[kind] = seen.map(([ty, tx]) => this.path(viewer, kind, wanted[kind], z, level, ty, tx)).filter(Boolean);
+    const outlined = [];
+    for (const neurites of [viewer.neurites, viewer.other.neurites]) {
+      const wanted = this.on(z, neurites.other);
+      if (!wanted) continue;
+      // Other segments than those that were chosen have these numbers, or another run has them.
+      if (neurites.bias != null || (neurites.other !== style.other && !style.overlays.has("changes"))) {
+        wanted.segment.clear();
+      }
+      for (const kind of KINDS) {
+        if (!wanted[kind].size) continue;
+        const found = seen.map(([ty, tx]) => this.path(viewer.data, neurites, kind, wanted[kind], z, level, ty, tx));
+        paths[kind].push(...found.filter(Boolean));
+        if (paths[kind].length) outlined.push(...[...wanted[kind]].map((one) => `${kind} ${one}`));
       }
     }
     const stroke = (kind, colour, width, dashes) => {
@@ -100,9 +107,6 @@ class Chosen {
     context.lineCap = "butt";
     stroke("segment", OUTLINES.segment, LINE, DASHES);
     context.setLineDash([]);
-    const outlined = KINDS.flatMap((kind) =>
-      paths[kind].length ? [...wanted[kind]].map((one) => `${kind} ${one}`) : [],
-    );
     const rings = this.rings(z);
     drawRings(context, rings, scale, viewer.stage.device);
     this.say("outlined", outlined.join(", "));
@@ -116,8 +120,7 @@ class Chosen {
   }
 
   /** The part of the lines that lies in a tile, in pixels of the slice; null while its numbers are not here. */
-  path(viewer, kind, wanted, z, level, ty, tx) {
-    const { neurites, data } = viewer;
+  path(data, neurites, kind, wanted, z, level, ty, tx) {
     const tile = neurites.get(z, level, ty, tx);
     const numbers = tile && Neurites.numbers(tile, kind);
     if (!numbers) return null;

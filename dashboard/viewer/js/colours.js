@@ -12,5 +12,9 @@ const THIN = "#56B4E9",
   OBJECT_INVENTED = "#00405F";
 const LABEL = "#2AD1D9",
   PREDICTION = "#CC79A7";
+/** Of two runs that are compared: right in the other only, in the shown one only, and in neither. */
+const FIXED = "#009E73",
+  BROKEN = "#E69F00",
+  WRONG_IN_BOTH = "#882255";
 /** Of lines around what was chosen: true is as the label, predicted as the prediction. */
 const OUTLINES = { neurite: LABEL, segment: "#FF9ECF" };

@@ -2,7 +2,7 @@
 
 /** What is shown, a pixel for a pixel: the whole slice, or what is in view of a very large one. */
 async function download(viewer, kind) {
-  const { data, row, view, layers, last, tolerance } = viewer;
+  const { data, row, view, layers, last, tolerance, other } = viewer;
   let area = { left: 0, top: 0, right: data.width, bottom: data.height };
   if (data.width * data.height > LARGEST_DOWNLOAD) {
     const seen = view.area();
@@ -30,33 +30,25 @@ async function download(viewer, kind) {
     context.fillStyle = "#fff";
     context.fillRect(0, 0, canvas.width, canvas.height);
     // All tiles first: contours go across their borders.
-    const tiles = new Map(),
-      numbers = new Map(),
-      parts = new Map();
+    const own = await tilesOf(viewer, row.index, area);
+    const rival = other.drawn ? await tilesOf(other, row.index, area) : null;
+    const parts = new Map();
     const { apart } = viewer;
-    const takenApart = apart.drawn && apart.needed(row.index);
-    const facts = viewer.neurites.shown.length ? await viewer.neurites.factsOf(row.index) : null;
-    for (let ty = area.top >> 9; ty <= (area.bottom - 1) >> 9; ty++) {
-      for (let tx = area.left >> 9; tx <= (area.right - 1) >> 9; tx++) {
-        const { key, url } = viewer.pyramid.request(row.index, 0, ty, tx, true);
-        tiles.set(`${ty} ${tx}`, viewer.tiles.get(key) ?? (await Tiles.load(key, url)));
-        if (takenApart) parts.set(`${ty} ${tx}`, await apart.tileOf(row.index, ty, tx));
-        if (facts) numbers.set(`${ty} ${tx}`, await viewer.neurites.tileOf(row.index, ty, tx));
-      }
+    if (apart.drawn && apart.needed(row.index)) {
+      for (const { place, ty, tx } of placesIn(area)) parts.set(place, await apart.tileOf(row.index, ty, tx));
     }
-    for (const [place, tile] of tiles) {
-      const [ty, tx] = place.split(" ").map(Number);
-      const around = besides(ty, tx, (...at) => tiles.get(at.join(" ")));
-      const beside = besides(ty, tx, (...at) => numbers.get(at.join(" ")));
-      const whose = facts && { tile: numbers.get(place), facts, around: beside };
-      const taken = takenApart && {
-        tile: parts.get(place),
-        around: besides(ty, tx, (...at) => parts.get(at.join(" "))),
-      };
+    for (const { place, ty, tx } of placesIn(area)) {
+      const beside = (found) => besides(ty, tx, (...at) => found.get(at.join(" ")));
+      const taken = parts.has(place) ? { tile: parts.get(place), around: beside(parts) } : null;
       panes.forEach((style, pane) => {
+        const { tiles, numbers, facts, last } = style.other ? rival : own;
+        const tile = tiles.get(place);
+        const whose = facts && { tile: numbers.get(place), facts, around: beside(numbers) };
+        const against = style.overlays.has("changes") ? { tile: rival.tiles.get(place), last: rival.last } : null;
         const picture = new ImageData(tile.width, tile.height);
         const out = new Uint32Array(picture.data.buffer);
-        viewer.painter.paint(tile, style, last, tolerance, out, around, whose, taken || null);
+        const apartOfIt = style.other ? null : taken;
+        viewer.painter.paint(tile, style, last, tolerance, out, beside(tiles), whose, apartOfIt, against);
         const from = pane * (width + gap) + tx * TILE - area.left,
           top = ty * TILE - area.top;
         const cut = { left: Math.max(0, area.left - tx * TILE), right: Math.min(tile.width, area.right - tx * TILE) };
@@ -73,6 +65,27 @@ async function download(viewer, kind) {
   } catch (error) {
     viewer.say(`The download failed: ${error.message}`);
   }
+}
+
+/** The tiles of single pixels that an area touches. */
+function placesIn({ top, left, bottom, right }) {
+  const found = [];
+  for (let ty = top >> 9; ty <= (bottom - 1) >> 9; ty++) {
+    for (let tx = left >> 9; tx <= (right - 1) >> 9; tx++) found.push({ place: `${ty} ${tx}`, ty, tx });
+  }
+  return found;
+}
+
+/** Of a run all that its panes need of an area, fetched where it is not here. */
+async function tilesOf({ pyramid, tiles, neurites, last }, z, area) {
+  const found = { tiles: new Map(), numbers: new Map(), last };
+  found.facts = neurites.shown.length ? await neurites.factsOf(z) : null;
+  for (const { place, ty, tx } of placesIn(area)) {
+    const { key, url } = pyramid.request(z, 0, ty, tx, true);
+    found.tiles.set(place, tiles.get(key) ?? (await Tiles.load(key, url)));
+    if (found.facts) found.numbers.set(place, await neurites.tileOf(z, ty, tx));
+  }
+  return found;
 }
 
 /** An uncompressed RGB TIFF. */

@@ -138,9 +138,10 @@ function keydown(viewer, event) {
     "]": "higher",
     "?": "help",
     f: "full",
+    b: "other",
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const layer = LAYERS["12345678".indexOf(key)];
+  const layer = LAYERS["123456789".indexOf(key)];
   if (key === "Escape") {
     if (viewer.at.help.hidden && !viewer.chosen.dismiss()) return;
     viewer.at.help.hidden = true;

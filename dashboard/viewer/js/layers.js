@@ -4,6 +4,7 @@ const MODES = [
   ["single", "One"],
   ["panes", "Side by side"],
   ["notebook", "Notebook"],
+  ["both", "Both runs"],
 ];
 
 /** Keeps what was chosen, and makes the panes of it. */
@@ -16,6 +17,7 @@ class Layers {
     this.masks = true;
     this.contours = false;
     this.opacity = 0.7;
+    this.other = false; // whether the other of two runs is shown, where one picture is
     this.panes = null; // until there is data
     LAYERS.forEach((name, index) => {
       const button = makeButton(TITLES[name], () => this.toggle(name), String(index + 1));
@@ -41,8 +43,9 @@ class Layers {
     this.data = data;
   }
 
-  available(name) {
-    const { labelled, predicted, segmented } = this.data;
+  /** Whether there is such a layer, of the other run too where that is shown. */
+  available(name, other = this.other) {
+    const { labelled, predicted, segmented, other: rival } = this.data;
     return {
       image: true,
       label: labelled,
@@ -50,8 +53,10 @@ class Layers {
       prediction: predicted,
       errors: labelled && predicted,
       neurites: labelled,
-      segments: segmented,
-      apart: labelled && predicted,
+      segments: other ? rival?.segmented : segmented,
+      // Of the other run nothing is taken apart.
+      apart: labelled && predicted && !rival,
+      changes: Boolean(rival),
     }[name];
   }
 
@@ -65,6 +70,13 @@ class Layers {
 
   toggleMasks() {
     this.masks = !this.masks;
+    this.restyle();
+  }
+
+  /** Shows one run or the other in the same picture; to and fro, what changes catches the eye. */
+  toggleOther(other = !this.other) {
+    if (!this.data.other || this.mode === "both" || other === this.other) return;
+    this.other = other;
     this.restyle();
   }
 
@@ -83,7 +95,8 @@ class Layers {
   /** Works out the panes and what each shows; after any change of layers, arrangement, masks or contours. */
   restyle() {
     if (!this.data) return;
-    this.panes = panesOf(this, (name) => this.available(name));
+    if (!this.data.other) this.other = false;
+    this.panes = panesOf(this, (name, other) => this.available(name, other));
     this.at.titles.replaceChildren(
       ...this.panes.map(({ title }) => {
         return Object.assign(document.createElement("span"), { textContent: title, hidden: !title });
@@ -108,7 +121,8 @@ class Layers {
     };
     // Where errors are taken apart, that has a legend of its own.
     const errors = this.available("errors") && !panes.some(({ overlays }) => overlays.has("apart"));
-    fill(at.legend, legendOf(panes, mode === "notebook", errors, data.ignores));
+    const withErrors = errors && (!data.other || panes.some(({ overlays }) => overlays.has("errors")));
+    fill(at.legend, legendOf(panes, mode === "notebook", withErrors, data));
     fill(at["legend-of-neurites"], legendOfNeurites(panes, chosen));
   }
 
@@ -116,18 +130,29 @@ class Layers {
     for (const button of this.at.layers.children) {
       const { layer } = button.dataset;
       button.disabled = !this.available(layer);
-      button.hidden = button.disabled && ["neurites", "segments", "apart"].includes(layer);
+      button.hidden = button.disabled && ["neurites", "segments", "apart", "changes"].includes(layer);
       button.setAttribute("aria-pressed", this.mode === "single" && this.shown.has(layer));
     }
-    const { labelled, predicted } = this.data;
-    const there = { single: true, panes: labelled || predicted, notebook: labelled && predicted };
+    const { labelled, predicted, other } = this.data;
+    const there = {
+      single: true,
+      panes: labelled || predicted,
+      notebook: labelled && predicted && !other,
+      both: Boolean(other),
+    };
     for (const button of this.at.modes.children) {
       button.disabled = !there[button.dataset.mode];
+      button.hidden = button.dataset.mode === (other ? "notebook" : "both");
       button.setAttribute("aria-pressed", this.mode === button.dataset.mode);
     }
     const press = (name, on) => this.root.querySelector(`[data-do=${name}]`).setAttribute("aria-pressed", on);
     press("masks", this.masks);
     press("contours", this.contours);
+    press("other", this.other);
+    const flicker = this.root.querySelector("[data-do=other]");
+    flicker.hidden = !other;
+    flicker.disabled = this.mode === "both";
+    flicker.lastChild.textContent = other ? other.run : "";
     this.at.opacity.value = Math.round(this.opacity * 100);
     this.syncOpacity();
     this.root.dataset.mode = this.mode;

@@ -10,6 +10,7 @@ function linkTo({ view, layers, neurites }) {
     view: [view.x, view.y, view.scale].join(","),
     layers: [...layers.shown].join(","),
     mode: layers.mode,
+    ...(layers.other ? { run: "other" } : {}),
     ...(neurites.bias == null ? {} : { bias: neurites.bias }),
   };
   url.hash = new URLSearchParams(parts).toString();
@@ -27,6 +28,7 @@ function readLink() {
     view: { x, y, scale },
     layers: (parts.get("layers") ?? "").split(",").filter((name) => LAYERS.includes(name)),
     mode: MODES.some(([name]) => name === parts.get("mode")) ? parts.get("mode") : "single",
+    other: parts.get("run") === "other",
     bias: Number.isInteger(bias) && bias >= 5 && bias <= 95 ? bias : null,
     until: performance.now() + LINK_MS,
   };

@@ -10,7 +10,7 @@ class Measures {
   }
 
   /** Offers thresholds by name, and hides what the stack has nothing for. */
-  open({ points, predicted }, tested) {
+  open({ points, predicted, other }, tested) {
     this.at.points.replaceChildren(
       ...Object.entries(points).map(([name, threshold]) => {
         const last = lastMembraneValue(threshold);
@@ -21,8 +21,10 @@ class Measures {
       }),
     );
     this.at.measures.hidden = !predicted;
-    this.at["tolerance-control"].hidden = this.at.forgiven.hidden = !tested;
-    this.at["bias-control"].hidden = this.viewer.data.bias == null;
+    // Two runs are compared each at its own threshold.
+    this.at["threshold-control"].hidden = this.at.points.hidden = Boolean(other);
+    this.at["tolerance-control"].hidden = this.at.forgiven.hidden = !tested || Boolean(other);
+    this.at["bias-control"].hidden = this.viewer.data.bias == null || Boolean(other);
   }
 
   /** The bias of segments, and what V_Rand of the slice is with it, once that is known. */
@@ -117,27 +119,33 @@ class Measures {
       for (const name of ["wrong", "percent"]) delete root.dataset[name];
       return;
     }
+    const { other, data, row } = this.viewer;
     const percent = (100 * found.wrong) / found.pixels;
     root.dataset.wrong = found.wrong;
     root.dataset.percent = percent;
     const part = (count) => percentText((100 * count) / found.pixels);
-    const shown = [
+    const rival = other.data && row ? other.count(row.index) : null;
+    const inRun = (run, { wrong, pixels }) => {
+      return ["total", null, `${percentText((100 * wrong) / pixels)} %`, `${grouped(wrong)} wrong in ${run}`];
+    };
+    const both = rival && [inRun(data.stack.split("/")[1], found), inRun(other.data.run, rival)];
+    const shown = both ?? [
       ["total", null, `${percentText(percent)} %`, `${grouped(found.wrong)} wrong pixels`],
       ["missed", MISSED, grouped(found.missed), `missed membrane (${part(found.missed)} %)`],
       ["false", FALSE, grouped(found.false), `false membrane (${part(found.false)} %)`],
     ];
     if (numbers.children.length !== shown.length) {
       numbers.replaceChildren(
-        ...shown.map(([kind]) => {
+        ...shown.map(() => {
           const span = document.createElement("span");
-          span.className = kind;
           span.append(document.createElement("b"), document.createElement("span"));
           return span;
         }),
       );
     }
-    shown.forEach(([, colour, big, small], index) => {
+    shown.forEach(([kind, colour, big, small], index) => {
       const span = numbers.children[index];
+      span.className = kind;
       span.style.setProperty("--mark", colour ?? "transparent");
       span.firstChild.textContent = big;
       span.lastChild.textContent = small;

@@ -4,9 +4,13 @@ const KINDS = ["neurite", "segment"];
 
 /** Fetches tiles of numbers and facts of slices, as long as they are shown; apart from the tiles of pixels. */
 class Neurites {
-  /** `changed(tile)` is called when more is here, `failed(text)` when it could not be had. */
-  constructor(viewer, changed, failed) {
+  /**
+   * `changed(tile)` is called when more is here, `failed(text)` when it could not be had; `other` says whether segments
+   * are those of the other of two runs.
+   */
+  constructor(viewer, changed, failed, other = false) {
     this.viewer = viewer;
+    this.other = other;
     this.changed = changed;
     this.failed = failed;
     this.tiles = new Tiles(changed, (error, pause) => this.refused(error, pause));
@@ -33,7 +37,7 @@ class Neurites {
 
   /** The kinds whose layers are shown. */
   get shown() {
-    const { panes } = this.viewer;
+    const panes = this.viewer.panes?.filter(({ other }) => other === this.other);
     return KINDS.filter((kind) => panes?.some((pane) => pane.overlays.has(`${kind}s`)));
   }
 
@@ -41,7 +45,7 @@ class Neurites {
   want(z, level, seen) {
     const { ahead, readout, chosen } = this.viewer;
     const shown = this.shown.length > 0;
-    if (!(shown || chosen.on(z)) || ahead.hurries) {
+    if (!(shown || chosen.on(z, this.other)) || ahead.hurries) {
       this.tiles.want([]);
       return;
     }
@@ -62,7 +66,7 @@ class Neurites {
   /** Whether there is nothing to wait for. */
   complete(z, level, seen) {
     const shown = this.shown.length > 0;
-    if (!(shown || this.viewer.chosen.on(z))) return true;
+    if (!(shown || this.viewer.chosen.on(z, this.other))) return true;
     if (shown && !this.facts.get(this.factsKey(z))) return this.tiles.failures > 0;
     return seen.every(([ty, tx]) => {
       const key = this.key(z, level, ty, tx);

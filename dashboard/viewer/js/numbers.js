@@ -5,7 +5,7 @@ const BINS = 6;
 const TABLE = 2 * 256 * BINS;
 /** What the plane `truth` holds where the label is to be ignored; as in dashboard/viewer/tiles.py. */
 const IGNORED = 6;
-const LAYERS = ["image", "label", "probability", "prediction", "errors", "neurites", "segments", "apart"];
+const LAYERS = ["image", "label", "probability", "prediction", "errors", "neurites", "segments", "apart", "changes"];
 const RETRY_MS = 3000;
 const LARGEST_DOWNLOAD = 4096 * 4096;
 

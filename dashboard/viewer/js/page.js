@@ -8,12 +8,13 @@ const SHELL = `
     <div class="group">
       <button type="button" data-do="masks" title="Masks on or off (X)"><kbd>X</kbd>Masks</button>
       <button type="button" data-do="contours" title="Contours or filled (Z)"><kbd>Z</kbd>Contours</button>
+      <button type="button" data-do="other" title="The other run in the same place (B), to and fro" hidden><kbd>B</kbd><span></span></button>
     </div>
     <label class="slider"><span>Opacity</span>
       <input type="range" min="0" max="100" step="1" data-at="opacity"><output data-at="opacity-text"></output></label>
   </div>
   <div class="bar measures" data-at="measures">
-    <label class="slider wide"><span>Threshold</span>
+    <label class="slider wide" data-at="threshold-control"><span>Threshold</span>
       <input type="range" min="0" max="255" step="1" data-at="threshold"><output data-at="threshold-text"></output></label>
     <div class="group" role="group" aria-label="Thresholds the run chose" data-at="points"></div>
     <label class="slider" data-at="tolerance-control"><span>Tolerance</span>
@@ -67,6 +68,8 @@ const KEYS = [
   ["1 – 5", "image, label, probability, prediction, errors"],
   ["6 7", "true neurites, segments: in colours of their own"],
   ["8", "errors taken apart: what each wrong pixel is part of"],
+  ["9", "changes: right in one of two runs only, or wrong in both"],
+  ["B", "the other of two runs in the same place, to and fro"],
   ["X", "masks on or off"],
   ["Z", "contours or filled"],
   ["+ − 0", "zoom in, out, whole slice"],
@@ -79,10 +82,10 @@ const KEYS = [
   ["?", "this list"],
 ];
 
-/** The list of keys, for the help, without those that are the page's. */
-function keyList(ofPage) {
+/** The list of keys, for the help, without those that are the page's; with those for two runs only where there are. */
+function keyList(ofPage, other) {
   const list = document.createElement("dl");
-  const known = KEYS.map(([keys, does]) => {
+  const known = KEYS.filter(([key]) => other || !["9", "B"].includes(key)).map(([keys, does]) => {
     return [
       keys
         .split(" ")

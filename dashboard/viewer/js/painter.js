@@ -186,9 +186,10 @@ class Painter {
 
   /**
    * RGBA of a tile as 32-bit numbers, into `out`. `around` has the tiles `up`, `down`, `left`, `right` that are here,
-   * `whose` the numbers of its pixels and `apart` what they are part of, if that is to be seen.
+   * `whose` the numbers of its pixels and `apart` what they are part of, if that is to be seen; `against` is the tile of
+   * another run, with its own `last`.
    */
-  paint(tile, style, last, tolerance, out, around, whose, apart) {
+  paint(tile, style, last, tolerance, out, around, whose, apart, against = null) {
     const codes = style.contours
       ? this.edges(tile, last, tolerance, around, apart)
       : this.codes(tile, last, tolerance, apart?.tile);
@@ -196,6 +197,7 @@ class Painter {
       base = this.base(tile, style, last);
     for (let i = 0; i < out.length; i++) out[i] = table[(codes[i] << 8) | base[i]];
     if (apart && style.overlays.has("apart")) this.colourByPart(apart, style, tolerance, out);
+    if (against && style.overlays.has("changes")) this.colourChanges(tile, last, tolerance, against, style, out);
     for (const kind of whose ? KINDS : [])
       if (style.overlays.has(`${kind}s`)) this.colourByNumber(kind, whose, style, out);
     if (style.hatched) this.hatch(tile, out);
@@ -220,6 +222,17 @@ class Painter {
     const numbers = style.contours ? this.bordersOf("parts", tile, all, Object.fromEntries(beside)) : all;
     const colours = Object.values(PARTS).map(([, colour]) => colour);
     this.tint(numbers, colours, [...colours.keys()], style, out);
+  }
+
+  /** What is right in one of two runs only, and what is wrong in both, over what is painted. */
+  colourChanges(tile, last, tolerance, against, style, out) {
+    const own = this.codes(tile, last, tolerance),
+      others = this.codes(against.tile, against.last, tolerance);
+    // Filled also with contours: there is no border to see between pixels that are scattered.
+    const wrong = (code) => (code & ERROR) === 1 || (code & ERROR) === 2;
+    const changes = own.map((code, i) => (wrong(code) ? 1 : 0) | (wrong(others[i]) ? 2 : 0));
+    const colours = [FIXED, BROKEN, WRONG_IN_BOTH]; // wrong in this run only, in the other only, in both
+    this.tint(changes, colours, [...colours.keys()], { ...style, contours: false }, out);
   }
 
   /** What each pixel is part of, as a number; kept with the tile. */
@@ -276,12 +289,13 @@ class Painter {
   }
 
   /** A canvas that shows the tile in this style; kept while it is among the latest. */
-  picture(tile, pane, style, last, tolerance, around = {}, whose = null, apart = null) {
+  picture(tile, pane, style, last, tolerance, around = {}, whose = null, apart = null, against = null) {
     const key = `${pane} ${tile.key}`;
     const beside = ({ around }) => (style.contours ? Object.keys(around) : "");
     const numbered = whose ? `/of ${whose.tile.key} ${beside(whose)}` : "";
     const taken = apart ? `/apart ${apart.tile.key} ${beside(apart)}` : "";
-    const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}${taken}`;
+    const compared = against ? `/against ${against.last}` : "";
+    const version = `${style.version}/${last}/${tolerance}/${beside({ around })}${numbered}${taken}${compared}`;
     let picture = this.pictures.get(key);
     this.pictures.delete(key);
     if (!picture || picture.tile !== tile) {
@@ -296,7 +310,7 @@ class Painter {
       }
       const context = canvas.getContext("2d", { willReadFrequently: true });
       const data = this.buffer(tile.width, tile.height);
-      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around, whose, apart);
+      this.paint(tile, style, last, tolerance, new Uint32Array(data.data.buffer), around, whose, apart, against);
       context.putImageData(data, 0, 0);
       picture.version = version;
     }

@@ -9,29 +9,32 @@ const TITLES = {
   neurites: "True neurites",
   segments: "Segments",
   apart: "Errors taken apart",
+  changes: "Changes",
 };
 
 let styles = 0; // a number for each, so that pictures painted in another one are known
 
 /** The panes of an arrangement; `available(name)` says whether the slices have that layer. */
-function panesOf({ mode, shown, masks, contours, opacity }, available) {
-  const pane = (title, layers, notebook = false) => {
-    const names = layers.filter(available);
+function panesOf({ mode, shown, masks, contours, opacity, other: ofOther, data }, available) {
+  const pane = (title, layers, notebook = false, other = ofOther) => {
+    const names = layers.filter((name) => available(name, other));
     const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
     // Taken apart errors have colours of their own, in which blue is not all of what was missed.
     const instead = names.includes("apart") ? "errors" : base;
     const overlays = new Set(masks ? names.filter((name) => ![base, "image", instead].includes(name)) : []);
     const hatched = ["label", "errors", "neurites", "apart"].some((name) => names.includes(name));
-    return { title, base, overlays, opacity, contours, notebook, hatched, version: ++styles };
+    return { title, base, overlays, opacity, contours, notebook, hatched, other, version: ++styles };
   };
   const whole = (panes, notebook) =>
-    panes.filter(([, names]) => names.every(available)).map(([title, names]) => pane(title, names, notebook));
+    panes
+      .filter(([, names]) => names.every((name) => available(name)))
+      .map(([title, names]) => pane(title, names, notebook));
   const arrangements = {
-    single: () => [pane("", [...shown])],
+    single: () => [pane(data.other ? nameOf(data, ofOther) : "", [...shown])],
     panes: () =>
       available("prediction")
         ? ["image", "label", "prediction", "errors"]
-            .filter(available)
+            .filter((name) => available(name))
             .map((name) => pane(TITLES[name], name === "errors" ? ["image", name] : [name]))
         : whole([
             ["Image", ["image"]],
@@ -47,9 +50,20 @@ function panesOf({ mode, shown, masks, contours, opacity }, available) {
         ],
         true,
       ),
+    both: () => [
+      ...[false, true].map((other) => pane(nameOf(data, other), ["image", "errors"], false, other)),
+      pane(TITLES.changes, ["image", "changes"]),
+      pane(TITLES.image, ["image"]),
+    ],
   };
   const panes = arrangements[mode]();
   return panes.length ? panes : [pane("Image", ["image"])];
+}
+
+/** What a pane is called that shows the one or the other of two runs. */
+function nameOf(data, other) {
+  const { run, threshold } = other ? data.other : { run: data.stack.split("/")[1], threshold: data.threshold };
+  return `${run} at ${threshold.toFixed(3)}`;
 }
 
 /** The same panes with another opacity. */
@@ -58,7 +72,7 @@ function fade(panes, opacity) {
 }
 
 /** What the colours in the panes stand for, as [text, colour]. */
-function legendOf(panes, notebook, withErrors, ignores) {
+function legendOf(panes, notebook, withErrors, { ignores, other, stack }) {
   const overlays = new Set(panes.flatMap((pane) => [...pane.overlays]));
   const entries = [];
   if (withErrors) {
@@ -70,7 +84,15 @@ function legendOf(panes, notebook, withErrors, ignores) {
             ["false membrane", FALSE],
           ]),
     );
-    entries.push(["within tolerance", NEAR]);
+    if (!other) entries.push(["within tolerance", NEAR]);
+  }
+  if (overlays.has("changes")) {
+    const [, run] = stack.split("/");
+    entries.push(
+      [`right in ${other.run} only`, FIXED],
+      [`right in ${run} only`, BROKEN],
+      ["wrong in both", WRONG_IN_BOTH],
+    );
   }
   if (overlays.has("label")) entries.push(["membrane in the label", LABEL]);
   if (overlays.has("prediction")) entries.push(["predicted membrane", PREDICTION]);

@@ -2,9 +2,11 @@
 
 /** Finds tiles by slice, level, row and column, as far as they are here, and says where to get them. */
 class Pyramid {
-  constructor(viewer, tiles) {
+  /** `of()` says which run's they are: {stack, version}. */
+  constructor(viewer, tiles, of = () => viewer.data) {
     this.viewer = viewer;
     this.tiles = tiles;
+    this.of = of;
   }
 
   key(z, level, ty, tx) {
@@ -16,7 +18,7 @@ class Pyramid {
   /** What `Tiles` needs to fetch a tile. */
   request(z, level, ty, tx, urgent) {
     const key = this.key(z, level, ty, tx);
-    const { stack, version } = this.viewer.data;
+    const { stack, version } = this.of();
     const query = `v=${version}${urgent ? "" : "&soon=1"}`;
     return { key, urgent, url: `/segcore/tiles/${stack}/bundle/${key}${key.includes("?") ? "&" : "?"}${query}` };
   }

@@ -51,7 +51,8 @@ class Readout {
   /** Whose the pixel is and what became of it: in a line of its own, which is there as long as that is to be seen. */
   showFates() {
     const { hover, fates, viewer } = this;
-    const { row, neurites, chosen } = viewer;
+    const { row, chosen } = viewer;
+    const neurites = viewer.neuritesOf(hover?.pane ?? 0);
     const kinds = neurites.shown;
     fates.hidden = !kinds.length && !fates.querySelector(".legend > *");
     if (fates.hidden || !row) return;
@@ -62,7 +63,10 @@ class Readout {
       const { kind } = span.dataset;
       span.hidden = !kinds.includes(kind);
       if (span.hidden) continue;
-      const picked = chosen.picked?.slice === z && chosen.picked.kind === kind ? chosen.picked.number : 0;
+      const picked =
+        chosen.picked?.slice === z && chosen.picked.kind === kind && chosen.picked.other === neurites.other
+          ? chosen.picked.number
+          : 0;
       const number = hover ? numbers?.[kind] : picked;
       const nothing = hover ? (numbers && number != null ? `no ${kind} here` : "…") : "";
       const text = facts && number ? fateOf(facts, kind, number) : nothing;
@@ -82,15 +86,17 @@ class Readout {
   }
 
   values({ planes, width }) {
-    const { last, data } = this.viewer;
+    const { last, data, other, row } = this.viewer;
     const { image, truth, probability } = planes;
     const at = (this.hover.y & 511) * width + (this.hover.x & 511);
     const parts = [`intensity ${image[at]}`];
     const ignored = truth && truth[at] === IGNORED;
     if (truth) parts.push(`label ${ignored ? "ignored" : truth[at] >> 3 ? "interior" : "membrane"}`);
-    if (probability) {
-      const q = probability[at];
-      parts.push(`probability ${(q / 255).toFixed(3)} → ${q > last ? "interior" : "membrane"}`);
+    const called = (q, above) => `${(q / 255).toFixed(3)} → ${q > above ? "interior" : "membrane"}`;
+    if (probability) parts.push(`probability ${called(probability[at], last)}`);
+    if (other.data) {
+      const rival = other.pyramid.get(row.index, 0, ...this.tile())?.planes.probability;
+      if (rival) parts.push(`in ${other.data.run} ${called(rival[at], other.last)}`);
     }
     if (truth && !ignored) {
       const bin = truth[at] & 7;

@@ -23,6 +23,12 @@ class Viewer {
       (tile) => this.arrived(tile),
       (text) => this.say(`Neurites cannot be shown: ${text}.`),
     );
+    this.other = new OtherRun(
+      this,
+      (tile) => this.arrived(tile),
+      (...what) => this.failed(...what),
+      (text) => this.say(`The other run cannot be shown: ${text}.`),
+    );
     this.apart = new Apart(
       this,
       (tile) => this.arrived(tile),
@@ -79,7 +85,10 @@ class Viewer {
       if (before) this.chosen.clear(); // numbers of other files
       this.say("");
     }
-    if (`${before?.keys}` !== `${data.keys}`) this.at.help.replaceChildren(keyList(data.keys));
+    this.other.open(data);
+    if (!before || `${before.keys} ${before.other?.run}` !== `${data.keys} ${data.other?.run}`) {
+      this.at.help.replaceChildren(keyList(data.keys, data.other));
+    }
     this.rows = data.slices.map(([index, name, percent, page]) => {
       return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
     });
@@ -110,9 +119,10 @@ class Viewer {
   openLink() {
     this.link = readLink();
     if (!this.link) return;
-    const { layers, mode, bias } = this.link;
+    const { layers, mode, bias, other } = this.link;
     this.layers.shown = new Set(layers.filter((name) => this.layers.available(name)));
-    this.layers.mode = mode;
+    this.layers.mode = mode === "both" && !this.data.other ? "single" : mode;
+    this.layers.other = other && Boolean(this.data.other);
     if (bias != null && this.data.bias != null && bias !== this.data.bias) this.neurites.cut(bias);
   }
 
@@ -169,10 +179,17 @@ class Viewer {
     this.go(this.placeOf.get(slice));
     this.lookAt(place);
     this.followLink();
+    if (this.data.other) this.showOther(Boolean(place.other));
     this.chosen.stay(place.stays ? place : null);
     if (!place.stays) this.mark.put(slice, x, y);
     this.at.live.textContent = `${text} at x ${x}, y ${y}, slice ${slice}`;
     if (!place.quiet) this.stage.bringIntoSight();
+  }
+
+  /** Shows the one or the other of two runs where one picture is shown. */
+  showOther(other) {
+    this.layers.toggleOther(other);
+    this.measures.show(this.measures.found);
   }
 
   lookAt({ x, y, area, box, openings }) {
@@ -182,28 +199,35 @@ class Viewer {
 
   /** Selects the segment, or else the neurite, under a point of the stage, if their layers are shown. */
   async pick(point) {
-    const kinds = this.neurites.shown;
+    const { pane } = this.stage.paneAt(point);
+    const neurites = this.neuritesOf(pane);
+    const kinds = neurites.shown;
     const place = kinds.length && this.row ? this.view.pixelAt(point) : null;
     if (!place) return;
     const slice = this.row.index;
     let facts = null;
     try {
-      facts = await this.neurites.factsOf(slice);
-      await this.neurites.tileOf(slice, place.y >> 9, place.x >> 9);
+      facts = await neurites.factsOf(slice);
+      await neurites.tileOf(slice, place.y >> 9, place.x >> 9);
     } catch (error) {
       this.say(`Nothing can be selected here: ${error.message}.`);
       return;
     }
     if (this.row?.index !== slice) return;
-    const found = this.neurites.at(slice, place.x, place.y);
+    const found = neurites.at(slice, place.x, place.y);
     const kind = [...kinds].reverse().find((one) => found[one]);
     if (!kind) {
       this.chosen.pick(null);
       return;
     }
-    this.chosen.pick({ slice, kind, number: found[kind] });
+    this.chosen.pick({ slice, kind, number: found[kind], other: neurites.other });
     this.at.live.textContent = `Selected: ${fateOf(facts, kind, found[kind])}`;
     this.exchange.tell({ picked: [kind, found[kind]] });
+  }
+
+  /** Those of the run that a pane shows. */
+  neuritesOf(pane) {
+    return this.panes?.[pane]?.other ? this.other.neurites : this.neurites;
   }
 
   setLast(last) {
@@ -232,7 +256,8 @@ class Viewer {
   }
 
   describe(position, percent = this.percentOf(position)) {
-    return `slice ${this.rows[position].title}${percent == null ? "" : `: ${percentText(percent)} % wrong`}`;
+    const whose = this.data.other ? ` in ${this.data.stack.split("/")[1]}` : "";
+    return `slice ${this.rows[position].title}${percent == null ? "" : `: ${percentText(percent)} % wrong${whose}`}`;
   }
 
   // ------------------------------------------------------------ the page follows
@@ -322,8 +347,8 @@ class Viewer {
     this.ears.abort();
     this.observer.disconnect();
     this.tiles.clear();
-    const { exchange, evidence, measures, mark, readout, ahead, neurites, apart } = this;
-    for (const part of [exchange, evidence, measures, mark, readout, ahead, neurites, apart]) part.close();
+    const { exchange, evidence, measures, mark, readout, ahead, neurites, apart, other } = this;
+    for (const part of [exchange, evidence, measures, mark, readout, ahead, neurites, apart, other]) part.close();
     this.root.remove();
   }
 }

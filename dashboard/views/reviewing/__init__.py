@@ -4,9 +4,10 @@ In: the selection and its evaluation. Out: what there is to review with its verd
 files. May use every other room of the dashboard, but not the sidebar and the pages."""
 
 from dashboard.views.reviewing.apart import apart_section
+from dashboard.views.reviewing.changed import Change, changed_events, changed_rows
 from dashboard.views.reviewing.corrected import corrected_section
 from dashboard.views.reviewing.correcting import BELOW_QUEUE_PX, correct_line
-from dashboard.views.reviewing.events import Filter, event_id, event_items, event_title
+from dashboard.views.reviewing.events import Filter, event_items, event_pictures
 from dashboard.views.reviewing.files import files_section
 from dashboard.views.reviewing.items import Item, Listed, PlacesByName, progress, rows_of
 from dashboard.views.reviewing.listing import what_is_listed
@@ -14,23 +15,26 @@ from dashboard.views.reviewing.regions import region_items
 from dashboard.views.reviewing.settings import settings_section
 from dashboard.views.reviewing.slices import slice_items
 from dashboard.views.reviewing.table import slices_table
-from dashboard.views.reviewing.verdicts import Desk, Judged, desk, judged, take_changes, verdicts_section
+from dashboard.views.reviewing.verdicts import Desk, Judgeable, Judged, desk, judged, take_changes, verdicts_section
 
 __all__ = [
     "BELOW_QUEUE_PX",
+    "Change",
     "Desk",
     "Filter",
     "Item",
+    "Judgeable",
     "Judged",
     "Listed",
     "PlacesByName",
     "apart_section",
+    "changed_events",
+    "changed_rows",
     "correct_line",
     "corrected_section",
     "desk",
-    "event_id",
     "event_items",
-    "event_title",
+    "event_pictures",
     "files_section",
     "judged",
     "progress",

@@ -10,10 +10,12 @@ from typing import overload
 import streamlit as st
 
 from dashboard import words
+from dashboard.queue import Pictures
 from dashboard.state import Result, stamp
-from dashboard.viewer import Place
+from dashboard.viewer import Place, open_layers
 from dashboard.views.reviewing.items import Item
 from segcore import reviews
+from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm
 from segcore.measures import Event
 
@@ -157,6 +159,19 @@ def _listed(folder: str, key: object, _result: Result) -> ListedEvents:
     kept = _result.evaluation.events_at == "segments"
     events = events_by_harm(_result.evaluation)
     return ListedEvents(events, range(1, len(events) + 1), kept, {})
+
+
+def event_pictures(result: Result) -> Pictures | None:
+    """What their small pictures are of, at the threshold that openings were found at; None without images."""
+    try:
+        version = open_layers(result.dataset, result.run.name, result.part).version
+    except SegcoreError:
+        return None  # the viewer says what is wrong
+    points = result.points
+    return Pictures(
+        dataset=result.dataset, run=result.run.name, part=result.part, version=version, tolerance=0,
+        threshold=points.get(result.evaluation.events_at, next(iter(points.values()))),
+    )  # fmt: skip
 
 
 def event_id(event: Event) -> str:

@@ -104,12 +104,13 @@ def rows_of(listed: Sequence[Listed], judged: Judged) -> list[QueueRow]:
     return rows
 
 
-def progress(listed: Sequence[Listed], judged: Judged) -> str:
-    """How many of them were judged by anybody, and how much of their harm."""
-    done = [one for one in listed if one.key in judged.of_places] if judged.of_places else []
-    harm, of = (sum([max(0.0, harm) for harm in harms if not isnan(harm)]) for harms in map(_harms, (done, listed)))
+def progress(*of: tuple[Sequence[Listed], Judged]) -> str:
+    """How many of what is listed, with its verdicts, were judged by anybody, and how much of all harm."""
+    listed = [one for some, _ in of for one in some]
+    done = [one for some, judged in of if judged.of_places for one in some if one.key in judged.of_places]
+    harm, total = (sum([max(0.0, harm) for harm in harms if not isnan(harm)]) for harms in map(_harms, (done, listed)))
     text = f"{words.count(len(done))} of {words.count(len(listed))} reviewed"
-    return f"{text}, {100 * harm / of:.0f} % of the harm" if of else text
+    return f"{text}, {100 * harm / total:.0f} % of the harm" if total else text
 
 
 def _harms(listed: Iterable[Listed]) -> list[float]:

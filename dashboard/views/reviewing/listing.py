@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from dashboard import words
 from dashboard.queue import Pictures
 from dashboard.state import MeasuresAt, Result, Selection
-from dashboard.viewer import open_layers
-from dashboard.views.reviewing.events import Filter, event_items
+from dashboard.views.reviewing.events import Filter, event_items, event_pictures
 from dashboard.views.reviewing.items import Listed
 from dashboard.views.reviewing.regions import MOST_PIXELS, number_of_regions, region_items
 from dashboard.views.reviewing.slices import slice_items
 from dashboard.views.reviewing.suspects import suspect_items, why_no_suspects
-from segcore.errors import SegcoreError
 
 KINDS = {
     "all": "Splits and merges, by harm",
@@ -85,21 +83,13 @@ def what_is_listed(selection: Selection, result: Result, found: MeasuresAt) -> L
 
 
 def _pictures(kind: str, selection: Selection, result: Result) -> Pictures | None:
-    """Splits and merges are pictured at the threshold that their openings were found at, pixels at the chosen one."""
+    """What is made of pixels is pictured at the threshold and tolerance that are chosen."""
     if selection.dataset is None:
         return None
-    try:
-        version = open_layers(result.dataset, result.run.name, result.part).version
-    except SegcoreError:
-        return None  # the viewer says what is wrong
-    threshold, tolerance = selection.threshold, selection.tolerance
-    if kind not in ("slice", "region", "suspect"):
-        points = result.points
-        threshold, tolerance = points.get(result.evaluation.events_at, next(iter(points.values()))), 0
-    return Pictures(
-        dataset=result.dataset, run=result.run.name, part=result.part, version=version, threshold=threshold,
-        tolerance=tolerance,
-    )  # fmt: skip
+    found = event_pictures(result)
+    if found is None or kind not in ("slice", "region", "suspect"):
+        return found
+    return replace(found, threshold=selection.threshold, tolerance=selection.tolerance)
 
 
 def _limits(kind: str, result: Result) -> _Limits:

@@ -63,6 +63,19 @@ class Desk:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judgeable:
+    """An evaluation with the places in it that can be judged.
+
+    Attributes:
+        result: the evaluation.
+        places: that verdicts belong to, by the ids of what is listed.
+    """
+
+    result: Result
+    places: Mapping[str, Place]
+
+
 def reviews_of(result: Result) -> Reviews:
     """The verdicts on the data of an evaluation."""
     return Reviews.of_evaluation(result.run.folder, result.facts)
@@ -99,25 +112,29 @@ def desk(result: Result) -> Desk:
     return found
 
 
-def take_changes(result: Result, at: Desk, places: Mapping[str, Place], changes: Sequence[tuple[int, Change]]) -> None:
-    """Keeps what the reader decided, each change once, and notes what became of it."""
-    reviews, may_write = reviews_of(result), not read_only()
+def take_changes(at: Desk, of: Sequence[Judgeable], changes: Sequence[tuple[int, Change]]) -> None:
+    """Keeps what the reader decided, each change once, and notes what became of it.
+
+    Args:
+        at: where it was decided.
+        of: the evaluations that what is listed belongs to.
+        changes: as reported.
+    """
+    may_write = not read_only()
     for number, change in changes:
         # A script that is to be run anew goes on beside the new one until it next calls Streamlit.
         with at.lock:
             if number <= at.heard:
                 continue
             try:
-                at.message = _taken(result, at, reviews, may_write, places, change)
+                at.message = _taken(at, of, may_write, change)
             except SegcoreError as error:
                 at.message = f"Not saved: {error}"
             at.heard = number
     st.session_state[_REVIEWER] = at.reviewer
 
 
-def _taken(
-    result: Result, at: Desk, reviews: Reviews, may_write: bool, places: Mapping[str, Place], change: Change
-) -> str:
+def _taken(at: Desk, of: Sequence[Judgeable], may_write: bool, change: Change) -> str:
     # Nothing of Streamlit's here; see `reported`.
     if isinstance(change, Named):
         at.reviewer = " ".join(change.name.split())[:80]
@@ -125,13 +142,15 @@ def _taken(
     if not may_write:
         return f"Not saved: {words.READ_ONLY[0].lower()}{words.READ_ONLY[1:]}"
     if isinstance(change, TakenBack):
-        undone = reviews.undo(at.reviewer)
+        undone = _latest(of, at.reviewer).undo(at.reviewer)
         if undone is None:
             return "There is nothing to take back."
         return f"Taken back: {undone.decision}, {undone.place.kind} in slice {undone.place.slice}."
-    place = places.get(change.id)
-    if place is None:
+    found = next((one for one in of if change.id in one.places), None)
+    if found is None:
         return "Not saved: this evaluation no longer has that place."
+    result, place = found.result, found.places[change.id]
+    reviews = reviews_of(result)
     decision = next((one for one in DECISIONS if one == change.decision), None)
     if decision is None:
         return "Not saved: there is no such decision."
@@ -139,13 +158,21 @@ def _taken(
         Verdict(
             place=place,
             dataset=result.dataset,
-            fingerprint=reviews_of(result).fingerprint,
+            fingerprint=reviews.fingerprint,
             reviewer=at.reviewer,
             decision=decision,
             note=change.note,
         )
     )
     return f"Saved: {change.decision}."
+
+
+def _latest(of: Sequence[Judgeable], reviewer: str) -> Reviews:
+    """Those with the reviewer's last verdict."""
+    every = [reviews_of(one.result) for one in of]
+    return max(
+        every, key=lambda reviews: max((one.at for one in reviews.latest() if one.reviewer == reviewer), default="")
+    )
 
 
 def verdicts_section(result: Result, found: Judged) -> None:

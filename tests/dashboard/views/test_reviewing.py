@@ -18,6 +18,7 @@ from dashboard.state import measures_at
 from dashboard.views.reviewing import (
     Desk,
     Filter,
+    Judgeable,
     Judged,
     PlacesByName,
     event_items,
@@ -241,7 +242,9 @@ def test_scripts_that_run_side_by_side_make_each_change_once(result):
     at, written = Desk(), []
     reviews = Reviews(result.run.folder, result.facts["dataset_fingerprint"])
     with ThreadPoolExecutor(6) as pool:
-        for done in [pool.submit(take_changes, result, at, places, changes) for _ in range(6)]:
+        for done in [
+            pool.submit(take_changes, at, [Judgeable(result=result, places=places)], changes) for _ in range(6)
+        ]:
             done.result()
     while (undone := reviews.undo("Ada")) is not None:
         written.append(undone.place.key)
@@ -324,8 +327,8 @@ def test_progress_counts_places_and_harm(result):
     items = [
         replace(one.item(), harm=harm) for one, harm in zip(event_items(result, Filter()), (0.3, 0.1), strict=False)
     ]
-    assert progress(items, Judged()) == "0 of 2 reviewed, 0 % of the harm"
+    assert progress((items, Judged())) == "0 of 2 reviewed, 0 % of the harm"
     own = verdict(result, items[0], "Ada")
     found = Judged(reviewer="Ada", of_places={items[0].judged_at.key: (own,)})
-    assert progress(items, found) == "1 of 2 reviewed, 75 % of the harm"
-    assert progress([replace(items[1], harm=float("nan"))], Judged()) == "0 of 1 reviewed"
+    assert progress((items, found)) == "1 of 2 reviewed, 75 % of the harm"
+    assert progress(([replace(items[1], harm=float("nan"))], Judged())) == "0 of 1 reviewed"
