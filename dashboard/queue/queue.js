@@ -33,7 +33,7 @@ const SHELL = `
 <section class="queue" aria-label="Places to review">
   <div class="progress" data-at="progress"></div>
   <div class="head" aria-hidden="true"><span></span><span>place</span><span class="slice">slice</span><span class="harm">harm</span><span class="size">px</span><span></span></div>
-  <div class="list" role="listbox" tabindex="0" aria-label="Places, worst first. N and P go to the next and the previous one." data-at="list"></div>
+  <div class="list" role="listbox" data-letters="free" tabindex="0" aria-label="Places, worst first. N and P go to the next and the previous one." data-at="list"></div>
   <div class="chosen">
     <div class="said" data-at="said"></div>
     <div class="decisions" role="group" aria-label="Verdict" data-at="decisions"></div>

@@ -135,6 +135,7 @@ def _viewer(found: Comparison, first: Result, second: Result, z: int, voxel: tup
         theme=st.context.theme.type,
     )
     if changed.slice is not None and changed.slice != z:
+        st.session_state[_slice_key(found)] = changed.slice
         choose(slice=changed.slice)
         st.rerun()
     st.caption(
@@ -160,12 +161,17 @@ def _with_harm(events: Sequence[Event]) -> str:
 
 
 def _shown(found: Comparison) -> int:
-    """The slice of the sidebar where both have it, or the one that changed most."""
-    z = current().z
-    if z in found.slices:
-        return z
+    """The slice that was shown last, that of the other pages where both have it, or the one that changed most."""
+    # Other pages may be about another part of the stack, and do not know all of these slices.
+    for z in (st.session_state.get(_slice_key(found)), current().z):
+        if z in found.slices:
+            return int(z)
     values = found.values["wrong_percent"]
     return found.slices[int(np.nanargmax(np.abs(values[:, 1] - values[:, 0])))]
+
+
+def _slice_key(found: Comparison) -> str:
+    return f"compare slice {found.first.run} {found.second.run} {found.first.dataset} {found.first.part}"
 
 
 def _threshold(result: Result) -> float:

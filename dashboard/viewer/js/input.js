@@ -61,9 +61,10 @@ function listen(viewer) {
   on(viewer.root, "keydown", (event) => keydown(viewer, event));
   // Also without a click into it, as long as the pointer is over it and nothing else has the keys.
   on(window, "keydown", (event) => {
-    if (viewer.under && event.target === document.body) keydown(viewer, event);
     const name = keyName(event);
-    if (name !== "Escape" || event.defaultPrevented || takesKey(event.composedPath()[0], name)) return;
+    if (event.defaultPrevented || takesKey(event.composedPath()[0], name)) return;
+    if (viewer.under && !event.composedPath().includes(viewer.root)) keydown(viewer, event);
+    if (name !== "Escape" || event.defaultPrevented) return;
     if (viewer.chosen.dismiss()) event.preventDefault();
   });
   // What else is on the page has places to show, at once and without its script.

@@ -2,7 +2,7 @@
 
 // What types, searches or moves by letters; of a grid nobody knows from outside whether it can be written in.
 const TAKES_LETTERS =
-  'textarea, select, canvas, iframe, [role="textbox"], [role="searchbox"], [role="combobox"], [role="listbox"], ' +
+  'textarea, select, canvas, iframe, [role="textbox"], [role="searchbox"], [role="combobox"], [role="listbox"]:not([data-letters="free"]), ' +
   '[role="grid"], [role="treegrid"], [role="tree"], [role="menu"], [role="dialog"]';
 const TAKES_NO_LETTERS = ["button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit"];
 
