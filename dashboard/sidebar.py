@@ -41,7 +41,7 @@ WITHOUT_SLICE = ("", "compare", "confusion", "errors", "training", "try_it")
 """Pages that show no slice, or more than one, or choose it in their viewer; the Overview's path is empty."""
 WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
-KEPT = {"compare": ("with",), "data": ("section", "sort", "show"), "errors": ("event",)}
+KEPT = {"compare": ("with", "event"), "data": ("section", "of", "sort", "show", "tag"), "errors": ("event",)}
 """What else a page keeps in the address."""
 
 

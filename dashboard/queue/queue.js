@@ -37,7 +37,7 @@ const SHELL = `
   <div class="chosen">
     <div class="said" data-at="said"></div>
     <div class="decisions" role="group" aria-label="Verdict" data-at="decisions"></div>
-    <textarea rows="2" maxlength="2000" placeholder="Note, kept with the verdict" aria-label="Note" data-at="note"></textarea>
+    <textarea rows="2" maxlength="2000" placeholder="Note, kept with the verdict; #words are tags" aria-label="Note" data-at="note"></textarea>
     <form class="name" data-at="name" hidden>
       <label>Your name, kept with each verdict <input maxlength="80" autocomplete="name" required data-at="name-text"></label>
       <button type="submit">Save</button>

@@ -8,10 +8,12 @@ from dashboard.viewer.addresses import routes
 from dashboard.viewer.component import OtherRun, Place, SliceRow, ViewerResult, place_as_data, viewer
 from dashboard.viewer.layers import EVALUATED_PARTS, open_layers
 from dashboard.viewer.previews import show_previews
+from dashboard.viewer.thumbnails import MOST_OPENINGS
 from dashboard.viewer.tiles import tile
 
 __all__ = [
     "EVALUATED_PARTS",
+    "MOST_OPENINGS",
     "OtherRun",
     "Place",
     "SliceRow",

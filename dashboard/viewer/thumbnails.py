@@ -27,6 +27,7 @@ SIDE, LARGEST_SIDE = 96, 384
 LEAST_PX = 64
 """So much of the slice is shown at least, for an error alone says little."""
 MOST_OPENINGS = 8
+"""So many places are ringed at most."""
 
 # As in `dashboard.figures.colours` and `js/colours.js`.
 MISSED, FALSE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)

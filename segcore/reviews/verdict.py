@@ -27,6 +27,8 @@ _LARGEST = 2**31 - 1
 _LONGEST_FOUND = 80
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters but tabs and ends of lines; halves of surrogate pairs, which no file of UTF-8 can hold."""
+_TAG = re.compile(r"(?<!\S)#([^\W_][\w-]*)")
+"""A word with a `#` before it, where a word begins."""
 _NUMBERS = ("slice", "y", "x", "top", "left", "bottom", "right")
 
 
@@ -118,6 +120,11 @@ class Verdict:
     def key(self) -> tuple[str, str, tuple[str, int, int, int]]:
         """Verdicts with the same key replace each other: of the same pixels, reviewer and place."""
         return (self.fingerprint, self.reviewer, self.place.key)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The words of the note that begin with `#`, without it and in lower case, each once and in their order."""
+        return tuple(dict.fromkeys(word.lower() for word in _TAG.findall(self.note)))
 
 
 _OF_PLACE = tuple(one.name for one in fields(Place))

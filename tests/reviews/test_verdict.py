@@ -110,3 +110,9 @@ def test_a_row_with_other_values(change, message):
     change(row)
     with pytest.raises(ConfigError, match=message):
         from_row(row)
+
+
+def test_tags_are_words_with_a_hash():
+    note = "#Myelin, (#no) #blur-2 a#no # #_no ##no #myelin\n#blur-2 #gränze"
+    assert verdict(note=note).tags == ("myelin", "blur-2", "gränze")
+    assert verdict(note="").tags == ()

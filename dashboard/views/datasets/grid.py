@@ -1,219 +1,33 @@
-"""All slices of a dataset as small pictures with their measures, in any order; the address keeps which and how."""
+"""A dataset at a glance: its slices, or the splits and merges of a run in it; the address keeps which and how."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from urllib.parse import urlencode
-
 import streamlit as st
 
-from dashboard import words
-from dashboard.figures import PictureCard, picture_cards
-from dashboard.state import Result, Selection, measures_at
-from dashboard.viewer import open_layers
-from dashboard.views.datasets.split import parts_of
+from dashboard.state import Selection
+from dashboard.views.datasets.event_grid import event_grid
+from dashboard.views.datasets.shown import forget_choices
+from dashboard.views.datasets.slice_grid import slice_grid
 from segcore.data import DatasetInfo
-from segcore.evaluation import harm_by_slice
-from segcore.measures import last_membrane_value
-from segcore.reviews import Reviews
 
-MOST_CARDS = 600
-SORT, SHOW = "sort", "show"
-"""Their names in the address."""
-_PICTURE_PX = 288
-
-
-@dataclass(frozen=True, kw_only=True)
-class SliceCard:
-    """What is known of a slice; nan and empty where nothing is.
-
-    Attributes:
-        z: its index.
-        name: empty where it only repeats the index.
-        part: what the run used it for.
-        membrane_percent: of what is labelled.
-        note: that it is blank, ignored as a whole, or of one class only.
-        wrong_percent: at the chosen threshold and tolerance.
-        harm: of all its splits and merges.
-        v_rand: of its segments.
-        events: splits and merges.
-        verdicts: of reviewers, on whatever place in it.
-    """
-
-    z: int
-    name: str = ""
-    part: str = ""
-    membrane_percent: float = math.nan
-    note: str = ""
-    wrong_percent: float = math.nan
-    harm: float = math.nan
-    v_rand: float = math.nan
-    events: int = 0
-    verdicts: int = 0
-
-    @property
-    def measured(self) -> bool:
-        return not math.isnan(self.wrong_percent)
-
-
-_ORDERS: dict[str, tuple[str, Callable[[SliceCard], float]]] = {
-    "number": ("number", lambda one: one.z),
-    "harm": ("harm, most first", lambda one: -one.harm),
-    "wrong": ("wrong pixels, most first", lambda one: -one.wrong_percent),
-    "v_rand": ("V_Rand of segments, lowest first", lambda one: one.v_rand),
-    "events": ("splits and merges, most first", lambda one: -one.events if one.measured else math.nan),
-    "membrane": ("share of membrane, most first", lambda one: -one.membrane_percent),
-}
-_SHOWN: dict[str, tuple[str, Callable[[SliceCard], bool]]] = {
-    "all": ("all slices", lambda one: True),
-    "measured": ("those that were measured", lambda one: one.measured),
-    "train": ("training slices", lambda one: one.part == "train"),
-    "validation": ("validation slices", lambda one: one.part == "validation"),
-    "test": ("test slices", lambda one: one.part == "test"),
-    "judged": ("those with verdicts", lambda one: one.verdicts > 0),
-    "open": ("measured, without a verdict", lambda one: one.measured and not one.verdicts),
-    "noted": ("blank, of one class, or ignored", lambda one: bool(one.note)),
-}
+_OF = {"slices": "Slices", "errors": "Splits and merges"}
+_ADDRESS = "of"
 
 
 def grid_section(selection: Selection, info: DatasetInfo) -> None:
-    """Draws the slices that are asked for, in the order that is asked for."""
+    """Draws pictures of the slices, or of what went wrong in them."""
     result = selection.result if selection.result is not None and selection.result.dataset == info.name else None
-    cards = slice_cards(selection, info, result)
-    possible = [name for name, (_, key) in _ORDERS.items() if not all(math.isnan(key(one)) for one in cards)]
-    shown = [name for name, (_, fits) in _SHOWN.items() if any(map(fits, cards))]
-    left, right = st.columns(2)
-    order = _kept(left, "Sorted by", SORT, possible, lambda name: _ORDERS[name][0])
-    which = _kept(right, "Shown", SHOW, shown, lambda name: _SHOWN[name][0])
-    fitting = [one for one in cards if _SHOWN[which][1](one)]
-    key = _ORDERS[order][1]
-    fitting.sort(key=lambda one: (math.isnan(key(one)), key(one), one.z))
-    about = f"{words.counted(len(fitting), 'slice', 'slices')} of {words.count(info.slices)}"
-    if len(fitting) > MOST_CARDS:
-        about += f", of which the first {words.count(MOST_CARDS)} are drawn"
-    if result is not None:
-        forgiven = f", {words.forgiven(selection.tolerance)}" if selection.tolerance else ""
-        about += (
-            f". Wrong pixels of {words.plain(result.run.name)} at threshold {selection.threshold:.3f}{forgiven}: blue "
-            "missed membrane, orange false membrane; a click opens a measured slice on the Errors page"
-        )
-    st.caption(f"{about}. A copied address opens the same grid.")
-    picture_cards(_pictured(fitting[:MOST_CARDS], selection, info, result))
-
-
-def slice_cards(selection: Selection, info: DatasetInfo, result: Result | None) -> list[SliceCard]:
-    """One for each slice, in their order."""
-    parts = parts_of(selection, info)
-    cards = [
-        SliceCard(
-            z=z,
-            name=words.slice_name(z, info.slice_names[z]),
-            part=parts.get(z, ""),
-            membrane_percent=info.membrane_percent[z]
-            if info.labelled and z not in info.unlabelled_slices
-            else math.nan,
-            note=_note(info, z),
-        )
-        for z in range(info.slices)
-    ]
-    return cards if result is None else _measured(cards, selection, result)
-
-
-def _measured(cards: list[SliceCard], selection: Selection, result: Result) -> list[SliceCard]:
-    evaluation = result.evaluation
-    wrong = measures_at(result, selection.threshold, selection.tolerance).each.wrong_percent
-    harms, events = harm_by_slice(evaluation), Counter(event.slice for event in evaluation.events)
-    reviews = Reviews.of_evaluation(result.run.folder, result.facts)
-    verdicts = Counter(one.place.slice for one in reviews.latest())
-    at = {z: place for place, z in enumerate(evaluation.slices)}
-    return [
-        replace(
-            one,
-            wrong_percent=float(wrong[at[one.z]]),
-            harm=harms.get(one.z, 0.0),
-            v_rand=evaluation.segments[at[one.z]].v_rand if evaluation.segments else math.nan,
-            events=events[one.z],
-            verdicts=verdicts[one.z],
-        )
-        if one.z in at
-        else one
-        for one in cards
-    ]
-
-
-def _note(info: DatasetInfo, z: int) -> str:
-    if z in info.unlabelled_slices:
-        return "ignored as a whole"
-    if z in info.one_class_slices:
-        return "of one class only"
-    return "" if info.slice_fingerprints[z] else "blank"
-
-
-def _kept(
-    place: st.delta_generator.DeltaGenerator, title: str, name: str, of: list[str], said: Callable[[str], str]
-) -> str:
-    """A choice that stands in the address as well."""
-    linked, key = st.query_params.get(name), f"grid {name}"
-    if st.session_state.get(key) not in of:
-        st.session_state[key] = linked if linked in of else of[0]
-    chosen: str = place.selectbox(title, of, key=key, format_func=said, persist_state="session")
-    if chosen != linked:
-        st.query_params[name] = chosen
-    return chosen
-
-
-def _pictured(
-    cards: list[SliceCard], selection: Selection, info: DatasetInfo, result: Result | None
-) -> list[PictureCard]:
-    run, part = (result.run.name, result.part) if result is not None else (None, "test")
-    version = open_layers(info.name, run, part).version
-    query = {
-        "kind": "slice", "value": last_membrane_value(selection.threshold), "tolerance": selection.tolerance,
-        "side": _PICTURE_PX, "version": version,
-    }  # fmt: skip
-    stack = f"/segcore/thumbnails/{info.name}/{run or '-'}/{part}"
-    return [
-        PictureCard(
-            to=_link(one, selection, info, result),
-            picture=f"{stack}/{one.z}/0/0/{info.height}/{info.width}?{urlencode(query)}",
-            height=info.height,
-            width=info.width,
-            alt=f"slice {one.z}",
-            title=_title(one),
-            text=_said(one),
-        )
-        for one in cards
-    ]
-
-
-def _link(one: SliceCard, selection: Selection, info: DatasetInfo, result: Result | None) -> str:
-    address = {"dataset": info.name, "slice": one.z}
-    if selection.run is not None:
-        address["run"] = selection.run.name
-    if result is None or not one.measured:
-        return f"data?{urlencode(address | {'section': 'slices'})}"
-    more = {"part": result.part, "threshold": f"{selection.threshold:.3f}", "tolerance": selection.tolerance}
-    return f"errors?{urlencode(address | more)}"
-
-
-def _title(one: SliceCard) -> str:
-    return " · ".join(filter(None, [str(one.z), one.name, words.PARTS.get(one.part, "")]))
-
-
-def _said(one: SliceCard) -> str:
-    said = []
-    if one.measured:
-        said.append(f"{words.percent(one.wrong_percent)} wrong")
-        said.append(f"harm {words.decimal(one.harm)}" if one.events else "no split or merge")
-        if not math.isnan(one.v_rand):
-            said.append(f"V_Rand {words.decimal(one.v_rand)}")
-    if not math.isnan(one.membrane_percent):
-        said.append(f"{words.percent(one.membrane_percent, 1)} membrane")
-    if one.note:
-        said.append(one.note)
-    if one.verdicts:
-        said.append(words.counted(one.verdicts, "verdict", "verdicts"))
-    return ", ".join(said)
+    of: str | None = "slices"
+    if result is not None and result.evaluation.events:
+        linked = st.query_params.get(_ADDRESS)
+        st.session_state.setdefault("grid of", linked if linked in _OF else "slices")
+        of = st.segmented_control(
+            "Pictures of", list(_OF), format_func=_OF.__getitem__, required=True, key="grid of",
+            persist_state="session", on_change=forget_choices, label_visibility="collapsed",
+        )  # fmt: skip
+        if of != (linked or "slices"):
+            st.query_params[_ADDRESS] = str(of)
+    if result is not None and of == "errors":
+        event_grid(result)
+    else:
+        slice_grid(selection, info, result)

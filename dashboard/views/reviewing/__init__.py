@@ -7,7 +7,7 @@ from dashboard.views.reviewing.apart import apart_section
 from dashboard.views.reviewing.changed import Change, changed_events, changed_rows
 from dashboard.views.reviewing.corrected import corrected_section
 from dashboard.views.reviewing.correcting import BELOW_QUEUE_PX, correct_line
-from dashboard.views.reviewing.events import Filter, event_items, event_pictures
+from dashboard.views.reviewing.events import Filter, event_id, event_items, event_pictures, event_title
 from dashboard.views.reviewing.files import files_section
 from dashboard.views.reviewing.items import Item, Listed, PlacesByName, progress, rows_of
 from dashboard.views.reviewing.listing import what_is_listed
@@ -33,8 +33,10 @@ __all__ = [
     "correct_line",
     "corrected_section",
     "desk",
+    "event_id",
     "event_items",
     "event_pictures",
+    "event_title",
     "files_section",
     "judged",
     "progress",

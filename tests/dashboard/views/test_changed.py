@@ -125,6 +125,13 @@ def test_what_is_listed_is_chosen(two):
     assert not bugs(test)
 
 
+def test_a_link_leads_to_an_event(two):
+    name = queue_of(opened("compare", run="judged", **{"with": "outside"}))["rows"][4]["id"]
+    test = opened("compare", run="judged", event=name, **{"with": "outside"})
+    assert queue_of(test)["chosen"] == name
+    assert test.query_params["event"] == name
+
+
 def test_changed_pixels_are_counted(two):
     first, _ = two
     test = opened("compare", run="judged", slice=str(first.evaluation.slices[0]), **{"with": "outside"})

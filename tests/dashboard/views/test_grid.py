@@ -1,4 +1,4 @@
-"""The grid of slices: what stands below each picture, their order, which are shown, and where they lead."""
+"""Grids of slices, and of splits and merges: what stands below each picture, their order, and where they lead."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
+from dashboard.views.reviewing import Filter, event_id, event_items
 from segcore.data import install
-from segcore.evaluation import harm_by_slice
+from segcore.evaluation import events_by_harm, harm_by_slice
 from segcore.reviews import Place, Reviews, Verdict
 from segcore.stacks import IGNORE, array_stack
 
@@ -70,13 +71,77 @@ def test_the_worst_first_and_only_some(result):
     assert "those with verdicts" not in test.selectbox(key="grid show").options
     z = result.evaluation.slices[3]
     place = Place(kind="slice", slice=z, y=0, x=0, top=0, left=0, bottom=256, right=256)
-    fingerprint = result.facts["dataset_fingerprint"]
-    Reviews(result.run.folder, fingerprint).put(
-        Verdict(place=place, dataset="sample", fingerprint=fingerprint, reviewer="Ada", decision="acceptable")
-    )
+    judge(result, place, "acceptable")
     only = grid(run="judged", dataset="sample", show="judged")
     assert numbers(only) == [z]
     assert "1 verdict" in cards(only)[0][2]
+
+
+def judge(result, place: Place, decision: str = "model error", note: str = "") -> None:
+    fingerprint = result.facts["dataset_fingerprint"]
+    Reviews(result.run.folder, fingerprint).put(
+        Verdict(
+            place=place, dataset="sample", fingerprint=fingerprint, reviewer="Ada", decision=decision, note=note
+        )
+    )  # fmt: skip
+
+
+def errors(**address):
+    return grid(run="judged", dataset="sample", of="errors", **address)
+
+
+def events_of(test) -> list[str]:
+    return [to["event"][0] for to, _, _ in cards(test)]
+
+
+def test_splits_and_merges_as_pictures_that_lead_to_them(result):
+    worst = events_by_harm(result.evaluation)
+    test = errors()
+    assert events_of(test) == [event_id(one) for one in worst][:600]
+    to, source, text = cards(test)[0]
+    first = worst[0]
+    assert to["page"] == ["errors"]
+    assert (to["run"], to["dataset"], to["part"]) == (["judged"], ["sample"], ["test"])
+    assert to["slice"] == [str(first.slice)]
+    box = f"{first.slice}/{first.top}/{first.left}/{first.bottom}/{first.right}"
+    assert source.startswith(f"/segcore/thumbnails/sample/judged/test/{box}?")
+    assert f"slice {first.slice}, {first.stray_px:,} px, harm {first.harm:.4f}" in text
+    assert f"{len(worst):,} of {len(worst):,} splits and merges, of judged" in text_of(test)
+
+
+def test_splits_and_merges_in_another_order_and_only_some(result):
+    worst = events_by_harm(result.evaluation)
+    test = errors(sort="size", show="split")
+    splits = [one for one in worst if one.kind == "split" and not one.loop]
+    assert events_of(test) == [event_id(one) for one in sorted(splits, key=lambda one: -one.stray_px)][:600]
+    test.selectbox(key="grid show").set_value("merge").run()
+    assert set(events_of(test)) == {event_id(one) for one in worst if one.kind == "merge" and not one.loop}
+    assert test.query_params["show"] == "merge"
+    # Slices are sorted and chosen in ways of their own.
+    test.segmented_control(key="grid of").set_value("slices").run()
+    assert numbers(test) == list(range(30))
+    assert (test.query_params["of"], test.query_params["sort"], test.query_params["show"]) == (
+        "slices",
+        "number",
+        "all",
+    )
+
+
+def test_verdicts_and_tags_choose_what_is_shown(result):
+    items = [one.item() for one in event_items(result, Filter())[:3]]
+    judge(result, items[0].judged_at, note="a fold, #myelin #Blur")
+    judge(result, items[1].judged_at, "label error", note="not a tag: no#tag, # or 3#4")
+    assert events_of(errors(show="judged")) == [items[0].id, items[1].id]
+    assert events_of(errors(show="label-error")) == [items[1].id]
+    assert items[0].id not in events_of(errors(show="open"))
+    test = errors(tag="blur")
+    assert events_of(test) == [items[0].id]
+    assert test.selectbox(key="grid tag").options == ["with any tag or none", "#blur", "#myelin"]
+    assert "1 verdict, #blur, #myelin" in cards(test)[0][2]
+    # A slice has what was said of any place in it.
+    slices = grid(run="judged", dataset="sample", tag="myelin")
+    assert numbers(slices) == [items[0].place.slice]
+    assert numbers(grid(run="judged", dataset="sample", show="label-error")) == [items[1].place.slice]
 
 
 def test_a_stack_that_nothing_is_known_of(data_dir, models_dir):
