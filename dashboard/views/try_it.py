@@ -25,7 +25,7 @@ from segcore.progress import Progress
 from segcore.runs import Run, SegmentPoint
 from segcore.segments import segments_of
 from segcore.stacks import (
-    HDF5_SUFFIXES,
+    HOLDS_SEVERAL,
     TIFF_SUFFIXES,
     VOLUME_SUFFIXES,
     Axes,
@@ -151,7 +151,7 @@ def _how_it_is_read(files: list[Any]) -> tuple[str, Axes]:
         return "", "zyx"
     left, right = st.columns(2)
     inside, place = "", left
-    if files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
+    if files[0].name.lower().endswith(tuple(HOLDS_SEVERAL)):
         inside = left.text_input(
             "Path of the images inside the file (if it holds several)", key="try it inside", placeholder="volumes/raw",
             on_change=_forget, help="What the file holds is listed when the model is run.",

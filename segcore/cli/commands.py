@@ -305,6 +305,7 @@ def score(options: Any) -> None:
         slices=slices,
         trained_on=trained_on,
         axes=options.axes,
+        channel=options.channel,
         progress=on_terminal(),
     )
     if found.run.info.outside is not None:

@@ -180,6 +180,10 @@ def _score(sub: argparse.ArgumentParser) -> None:
         "--trained-on", metavar="LIST", help="slices the method was trained on, or none; they are not measured "
         "(default: nobody knows)",
     )  # fmt: skip
+    sub.add_argument(
+        "--channel", type=int, metavar="N", help="which channel of the file, from 0, where it has one for each class "
+        "(default: the second of two)",
+    )  # fmt: skip
     _axes(sub)
     _json(sub)
 

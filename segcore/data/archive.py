@@ -68,7 +68,10 @@ def unpacked(
         raise DataError(
             "there is no such file or folder", path=source, expected="an image, a stack, a folder of images or a zip"
         )
-    if source.is_dir() or (source.suffix.lower() != ".zip" and not zipfile.is_zipfile(file_of(source))):
+    file = file_of(source)
+    # NumPy's archives are zips, too, and one volume to their users.
+    is_zip = source.suffix.lower() == ".zip" or (file.suffix.lower() != ".npz" and zipfile.is_zipfile(file))
+    if source.is_dir() or not is_zip:
         yield source
         return
     with scratch_folder(parent) as scratch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,7 @@ def score_outside(
     slices: Collection[int] | None = None,
     trained_on: Collection[int] | None = None,
     axes: Axes = "zyx",
+    channel: int | None = None,
     progress: Progress = SILENT,
 ) -> Scored:
     """Measures a prediction of a dataset's slices that another program made, and keeps it as a run.
@@ -79,7 +80,9 @@ def score_outside(
         polarity: whether large values are interior or membrane; `auto` asks the labels.
         slices: of the dataset that the pages are of; None for all of them.
         trained_on: slices that the method was trained on, which are not measured; None where nobody knows.
-        axes: of the source, in the order in which they lie in its file.
+        axes: of the source, in the order in which they lie in its file, that of channels left out.
+        channel: from 0, where the file has one for each class. None takes the second of two, and of which class that
+            is, is recognised as ever.
         progress: told of every slice.
 
     Raises:
@@ -99,10 +102,13 @@ def score_outside(
             "no slice is left to measure", found=f"slices {slice_ranges(pages)}, trained on {slice_ranges(told)}",
             expected="a labelled slice that it was not trained on",
         )  # fmt: skip
-    with unpacked(source, models_root().absolute(), progress=progress) as root, open_stack(root) as opened:
+    with unpacked(source, models_root().absolute(), progress=progress) as root, _opened(root, channel) as opened:
         stack = reordered(opened, axes)
         _check(stack, dataset, pages, whole=slices is None)
         found = meaning_of(stack, dataset, pages, kind=kind, polarity=polarity)
+        if opened.channels > 1:
+            taken = 1 if channel is None else channel
+            found = replace(found, said=f"channel {taken} of {opened.channels}: {found.said}")
         run = _new_run(name, source, dataset, found, judged, told, known=trained_on is not None)
         try:
             evaluated = _measured(run, stack, dataset, found, pages, judged, progress)
@@ -111,6 +117,19 @@ def score_outside(
             shutil.rmtree(run.folder, ignore_errors=True)
             raise
     return Scored(run=run, evaluated=evaluated)
+
+
+def _opened(source: Path, channel: int | None) -> StackReader:
+    stack = open_stack(source, channel=1 if channel is None else channel)
+    problem = None
+    if channel is None and stack.channels > 2:
+        problem = "the file has several channels", f"{stack.channels} of them", f"--channel 0 to {stack.channels - 1}"
+    elif channel is not None and stack.channels == 1:
+        problem = "the file has no channels", f"--channel {channel}", "none to be chosen"
+    if problem is not None:
+        stack.close()
+        raise DataError(problem[0], path=stack.path, found=problem[1], expected=problem[2])
+    return stack
 
 
 def _check(stack: StackReader, dataset: Dataset, pages: tuple[int, ...], *, whole: bool) -> None:

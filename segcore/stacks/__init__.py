@@ -35,14 +35,14 @@ from segcore.stacks.reduction import (
     write_reduced_prediction,
 )
 from segcore.stacks.stack import Page, StackReader, Volume, VoxelSize, array_stack, page_names
-from segcore.stacks.volumes import HDF5_SUFFIXES, VOLUME_SUFFIXES, file_of, inside_of
+from segcore.stacks.volumes import HOLDS_SEVERAL, VOLUME_SUFFIXES, file_of, inside_of
 from segcore.stacks.writing import StackWriter
 from segcore.stacks.writing_png import PngWriter
 from segcore.stacks.writing_zarr import ZarrWriter
 
 __all__ = [
     "FEW_LEVELS",
-    "HDF5_SUFFIXES",
+    "HOLDS_SEVERAL",
     "HOW",
     "IGNORE",
     "IMAGE_SUFFIXES",

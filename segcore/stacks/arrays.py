@@ -11,14 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import DataError
+from segcore.stacks.channels import channel_axis
 from segcore.stacks.stack import StackReader, VoxelSize, page_names, reasonable, size_text
 
 _RAW = re.compile(r"raw|image|volume$|data$", re.IGNORECASE)
 
 
-def is_stack(shape: Sequence[int], kind: str) -> bool:
-    """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers or truths."""
-    return len(shape) in (2, 3) and kind in "uifb" and 0 not in shape
+def is_stack(shape: Sequence[int], kind: str, channel: int | None = None) -> bool:
+    """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers or truths.
+
+    With a `channel` that is asked for, slices of several channels are, too.
+    """
+    sliced = len(shape) in (2, 3) or (channel is not None and channel_axis(shape) is not None)
+    return sliced and kind in "uifb" and 0 not in shape
 
 
 def chosen(place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[str, Any]) -> str:
@@ -112,4 +117,5 @@ def array_reader(
         close=close,
         notes=notes,
         axes_known=axes_known,
+        channels=getattr(array, "channels", 1),
     )

@@ -28,6 +28,7 @@ from segcore.stacks.volumes import (
     open_n5,
     open_nifti,
     open_npy,
+    open_npz,
     open_nrrd,
 )
 from segcore.stacks.zarrs import is_zarr, open_zarr
@@ -42,14 +43,13 @@ IMAGE_SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm
 _NOT_READ = {
     ".dm3": "DigitalMicrograph 3", ".dm4": "DigitalMicrograph 4", ".gz": "a compressed file other than .nii.gz",
     ".czi": "Zeiss CZI", ".lif": "Leica LIF", ".nd2": "Nikon ND2", ".ims": "Imaris", ".mat": "MATLAB",
-    ".npz": "a NumPy archive", ".rar": "a RAR archive", ".7z": "a 7-Zip archive", ".tar": "a tar archive",
+    ".rar": "a RAR archive", ".7z": "a 7-Zip archive", ".tar": "a tar archive",
     ".tgz": "a tar archive", ".bz2": "a compressed file", ".xz": "a compressed file", ".pdf": "PDF", ".svg": "SVG",
     ".psd": "Photoshop", ".oib": "Olympus OIB", ".oif": "Olympus OIF", ".vsi": "Olympus VSI", ".lsm": "Zeiss LSM",
     ".ser": "TIA series", ".emd": "Velox EMD", ".xml": "XML", ".csv": "a table", ".txt": "text", ".docx": "Word",
 }  # fmt: skip
 
 _VOLUMES: tuple[tuple[tuple[str, ...], Callable[[Path], StackReader]], ...] = (
-    ((".npy",), open_npy),
     (tuple(MRC_SUFFIXES), open_mrc),
     (tuple(NRRD_SUFFIXES), open_nrrd),
     ((".nii", ".nii.gz"), open_nifti),
@@ -60,23 +60,25 @@ _ORIENTATION, _TURNED_FROM = 0x0112, 4
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
-def open_stack(path: Path, *, as_labels: bool = False) -> StackReader:
+def open_stack(path: Path, *, as_labels: bool = False, channel: int | None = None) -> StackReader:
     """Opens a multi-page TIFF, a single image, a folder of numbered images or a volume of another format.
 
-    Volumes are HDF5, Zarr, OME-Zarr and N5 (`file.h5:inside`), `.npy`, MRC, NRRD and NIfTI.
+    Volumes are HDF5, Zarr, OME-Zarr, N5 and `.npz` (`file.h5:inside`), `.npy`, MRC, NRRD and NIfTI.
 
     All headers are read and compared, pixels are not.
 
     Args:
         path: of the file or folder.
         as_labels: to refuse, when they are read, slices in which two colours would become one grey value.
+        channel: from 0, of an array in HDF5, Zarr or NumPy's files that has an axis of channels; None for no such
+            array. What has none is read as it is.
 
     Raises:
         DataError: if the path is missing, no image, empty, damaged, or mixes sizes or types.
     """
     path = Path(path)
     if is_container(path):
-        return open_zarr(path) if is_zarr(file_of(path)) else open_n5(path)
+        return open_zarr(path, channel) if is_zarr(file_of(path)) else open_n5(path)
     if path.is_dir():
         if path.suffix.lower() in _NOT_READ:
             raise _not_read(path)
@@ -88,7 +90,11 @@ def open_stack(path: Path, *, as_labels: bool = False) -> StackReader:
     if path.suffix.lower() in TIFF_SUFFIXES:
         return open_tiff(path, as_labels=as_labels)
     if file_of(path).suffix.lower() in HDF5_SUFFIXES:
-        return open_hdf5(path)
+        return open_hdf5(path, channel)
+    if file_of(path).suffix.lower() == ".npz":
+        return open_npz(path, channel)
+    if path.suffix.lower() == ".npy":
+        return open_npy(path, channel)
     for suffixes, opened in _VOLUMES:
         if path.name.lower().endswith(suffixes):
             return opened(path)
@@ -111,7 +117,7 @@ def is_read(path: Path) -> bool:
 
 def _not_read(path: Path) -> DataError:
     suffix = path.suffix.lower()
-    packed = "archive" in _NOT_READ[suffix] and suffix != ".npz"
+    packed = "archive" in _NOT_READ[suffix]
     expected = "what is in it, or a zip of that" if packed else "TIFF, HDF5, Zarr, MRC or PNG"
     return DataError(f"{_NOT_READ[suffix]} is not read", path=path, found=suffix, expected=expected)
 

@@ -44,6 +44,7 @@ class StackReader:
         files: those that its slices lie in, where one file says so of several.
         notes: what is odd about the file without being wrong, in words.
         axes_known: whether its format says which of its axes is which.
+        channels: how many the file has for each pixel, of which this is one.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class StackReader:
         files: Sequence[Path] = (),
         notes: Sequence[str] = (),
         axes_known: bool = False,
+        channels: int = 1,
     ) -> None:
         self.path = path
         # A file name may hold bytes that are no text, which tables and JSON could not keep.
@@ -75,6 +77,7 @@ class StackReader:
         self.files = tuple(files)
         self.notes = tuple(notes)
         self.axes_known = axes_known
+        self.channels = channels
         self._load = load
         self._close = close
 

@@ -1,4 +1,4 @@
-"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy`, MRC, NRRD and NIfTI.
+"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy` and `.npz`, MRC, NRRD and NIfTI.
 
 Their libraries are loaded by whoever brings such a file. Zarr has a module of its own.
 """
@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
+from segcore.stacks.channels import of_channel
 from segcore.stacks.stack import StackReader, decoded
 from segcore.stacks.units import nanometres, voxel_size
 
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf"})
+HOLDS_SEVERAL = HDF5_SUFFIXES | {".npz"}
+"""Suffixes of files that can hold several stacks, each with a path inside."""
 MRC_SUFFIXES = frozenset({".mrc", ".rec", ".map", ".st"})
 NRRD_SUFFIXES = frozenset({".nrrd", ".nhdr"})
-VOLUME_SUFFIXES = HDF5_SUFFIXES | MRC_SUFFIXES | NRRD_SUFFIXES | {".npy", ".nii"}
-_INSIDE = re.compile(r"(.*\.(?:h5|hdf5|hdf|zarr|n5)):(.+)", re.IGNORECASE | re.DOTALL)
+VOLUME_SUFFIXES = HDF5_SUFFIXES | MRC_SUFFIXES | NRRD_SUFFIXES | {".npy", ".npz", ".nii"}
+_INSIDE = re.compile(r"(.*\.(?:h5|hdf5|hdf|zarr|n5|npz)):(.+)", re.IGNORECASE | re.DOTALL)
 
 _IMOD = 1146047817
 """What IMOD writes into its MRC headers ("IMOD")."""
@@ -43,12 +48,13 @@ def inside_of(path: Path) -> str:
     return str(path)[len(str(file_of(path))) + 1 :]
 
 
-def open_hdf5(path: Path) -> StackReader:
+def open_hdf5(path: Path, channel: int | None = None) -> StackReader:
     """Opens a (Z, H, W) or (H, W) array in an HDF5 file, which is read a slice at a time.
 
     Args:
         path: `file.h5:volumes/raw`, or the file alone if there is one such array in it. The array's attribute
             `resolution` is the voxel size, (z, y, x) in nm, as CREMI writes it.
+        channel: of an array that has some; None for no such array.
 
     Raises:
         DataError: if the file cannot be read, or has not this array; the message lists those there are.
@@ -62,12 +68,13 @@ def open_hdf5(path: Path) -> StackReader:
 
     def look(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.shape is not None:
-            (stacks if is_stack(item.shape, item.dtype.kind) else others)[name] = item
+            (stacks if is_stack(item.shape, item.dtype.kind, channel) else others)[name] = item
 
     try:
         decoded(place, lambda: file.visititems(look), "damaged HDF5 file")
         array = stacks[chosen(place, inside_of(path), stacks, others)]
         voxels, notes = voxel_size(array.attrs.get("resolution")), _unwritten_of_hdf5(array)
+        array = of_channel(path, array, channel)
         return array_reader(path, array, voxel_size_nm=voxels, close=file.close, notes=notes)
     except BaseException:
         file.close()
@@ -109,14 +116,30 @@ def open_n5(path: Path) -> StackReader:
     return array_reader(path, array, voxel_size_nm=voxel_size(said[::-1] if isinstance(said, list) else None))
 
 
-def open_npy(path: Path) -> StackReader:
-    """Opens a (Z, H, W) or (H, W) array that NumPy saved, as a memory map.
+def open_npy(path: Path, channel: int | None = None) -> StackReader:
+    """Opens a (Z, H, W) or (H, W) array that NumPy saved, as a memory map; or one `channel` of several.
 
     Raises:
         DataError: if it cannot be read, or is no such array.
     """
     array = decoded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False), "no .npy file that can be read")
-    return array_reader(path, _a_stack(path, array))
+    return array_reader(path, _a_stack(path, of_channel(path, array, channel)))
+
+
+def open_npz(path: Path, channel: int | None = None) -> StackReader:
+    """Opens an array in an archive that NumPy saved, `a.npz:probabilities`, which is unpacked into memory as a whole.
+
+    Arguments and errors are those of `open_hdf5`.
+    """
+    place = file_of(path)
+    with decoded(place, lambda: np.load(place, allow_pickle=False), "no .npz file that can be read") as archive:
+        if not isinstance(archive, NpzFile):
+            raise DataError("no .npz file that can be read", path=place, expected="an archive of arrays")
+        arrays = {name: decoded(place, partial(archive.__getitem__, name), "damaged .npz file") for name in archive}
+    stacks = {name: one for name, one in arrays.items() if is_stack(one.shape, one.dtype.kind, channel)}
+    others = {name: one for name, one in arrays.items() if name not in stacks}
+    array = stacks[chosen(place, inside_of(path), stacks, others)]
+    return array_reader(path, of_channel(path, array, channel))
 
 
 def open_mrc(path: Path) -> StackReader:

@@ -12,6 +12,7 @@ import numpy as np
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
+from segcore.stacks.channels import OneChannel, of_channel
 from segcore.stacks.stack import StackReader, VoxelSize, decoded, size_text
 from segcore.stacks.units import nanometres, voxel_size
 from segcore.stacks.volumes import file_of, inside_of
@@ -24,12 +25,13 @@ def is_zarr(folder: Path) -> bool:
     return any((folder / mark).is_file() for mark in _MARKS)
 
 
-def open_zarr(path: Path) -> StackReader:
+def open_zarr(path: Path, channel: int | None = None) -> StackReader:
     """Opens an array of a Zarr, or the finest level of an OME-Zarr image.
 
     Args:
         path: `a.zarr`, `a.zarr:volumes/raw` or the folder of an array itself. Axes of OME-Zarr other than z, y and x
             have to have one entry.
+        channel: of an array, no OME-Zarr, that has some; None for no such array.
 
     Raises:
         DataError: if it cannot be read, or has not this array; the message lists those there are.
@@ -41,7 +43,7 @@ def open_zarr(path: Path) -> StackReader:
     if isinstance(root, zarr.Array):
         if inside:
             raise DataError("this Zarr is an array, with nothing inside", path=place, expected=place.name)
-        return _opened(path, root, None)
+        return _opened(path, root, None, channel)
     try:
         group = root[inside] if inside else root
     except KeyError:
@@ -50,9 +52,9 @@ def open_zarr(path: Path) -> StackReader:
         return decoded(path, lambda: _opened(path, group[str(image["datasets"][0]["path"])], image), "damaged OME-Zarr")
     members = sorted(decoded(place, lambda: list(root.members(max_depth=None)), "damaged Zarr"))
     arrays = {name: array for name, array in members if isinstance(array, zarr.Array)}
-    stacks = {name: array for name, array in arrays.items() if is_stack(array.shape, array.dtype.kind)}
+    stacks = {name: array for name, array in arrays.items() if is_stack(array.shape, array.dtype.kind, channel)}
     others = {name: array for name, array in arrays.items() if name not in stacks}
-    return _opened(path, stacks[chosen(place, inside, stacks, others)], None)
+    return _opened(path, stacks[chosen(place, inside, stacks, others)], None, channel)
 
 
 def _unwritten(folder: Path, array: Any) -> list[str]:
@@ -70,13 +72,19 @@ def _image_of(group: Any) -> Mapping[str, Any] | None:
     return images[0] if images else None
 
 
-def _opened(path: Path, array: Any, image: Mapping[str, Any] | None) -> StackReader:
+def _opened(path: Path, array: Any, image: Mapping[str, Any] | None, channel: int | None = None) -> StackReader:
+    if image is None and isinstance(one := of_channel(path, array, channel), OneChannel):
+        return array_reader(
+            path, one, voxel_size_nm=_voxel_size(None, array, []),
+            notes=_unwritten(file_of(path) / array.path, array),
+        )  # fmt: skip
     axes = [axis.get("name", "") if isinstance(axis, Mapping) else str(axis) for axis in (image or {}).get("axes", [])]
     if len(axes) != len(array.shape):
         axes = ["z", "y", "x"][-len(array.shape) :]
     more = [place for place, axis in enumerate(axes) if axis not in ("z", "y", "x")]
     kept = [array.shape[axes.index(axis)] for axis in "zyx" if axis in axes]
-    if any(array.shape[place] != 1 for place in more) or not is_stack(kept, array.dtype.kind):
+    of_axes = len(axes) == len(array.shape)
+    if not of_axes or any(array.shape[place] != 1 for place in more) or not is_stack(kept, array.dtype.kind):
         raise DataError(
             "no stack of slices",
             path=path,

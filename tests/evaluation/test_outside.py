@@ -76,6 +76,41 @@ def test_every_range_of_values_and_either_polarity_give_the_same(rooms, models_d
     assert ("large values are membrane" in found.run.info.outside.read_as) == membrane
 
 
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize("membrane_first", [False, True])
+def test_the_softmax_of_two_classes(rooms, models_dir, tmp_path, membrane_first, last):
+    """As nnU-Net writes it, `.npz` of (C, Z, H, W), and ilastik, HDF5 of (Z, H, W, C)."""
+    probability = probability_of_interior(rooms)
+    both = np.stack([1 - probability, probability] if membrane_first else [probability, 1 - probability])
+    if last:
+        path = tmp_path / "p.h5"
+        with h5py.File(path, "w") as file:
+            file["exported_data"] = np.moveaxis(both, 0, -1)
+    else:
+        path = tmp_path / "p.npz"
+        np.savez_compressed(path, probabilities=both)
+    found = score_outside("p", path, rooms)
+    assert found.run.info.outside.read_as.startswith("channel 1 of 2: probabilities from 0 to 1, large values are ")
+    assert ("large values are interior" in found.run.info.outside.read_as) == membrane_first
+    with tifffile.TiffFile(found.run.evaluation("rooms") / "probability.tif") as written:
+        difference = written.asarray().astype(int) - np.round(255 * probability).astype(int)
+    assert np.abs(difference).max() <= 1
+
+
+def test_one_of_several_channels(rooms, models_dir, tmp_path):
+    probability = probability_of_interior(rooms)
+    np.save(tmp_path / "p.npy", np.stack([probability, 1 - probability, 0 * probability]))
+    with pytest.raises(DataError, match="several channels; found 3 of them; expected --channel 0 to 2"):
+        score_outside("p", tmp_path / "p.npy", rooms)
+    found = score_outside("p", tmp_path / "p.npy", rooms, channel=0)
+    assert found.run.info.outside.read_as.startswith("channel 0 of 3: ")
+    assert "large values are interior" in found.run.info.outside.read_as
+    np.save(tmp_path / "q.npy", probability)
+    with pytest.raises(DataError, match="no channels; found --channel 0"):
+        score_outside("q", tmp_path / "q.npy", rooms, channel=0)
+    assert not (models_dir / "q").exists()
+
+
 @pytest.mark.parametrize(("interior", "membrane"), [(1, 0), (0, 255), (2, 1)])
 def test_a_mask_of_any_two_values(rooms, models_dir, tmp_path, interior, membrane):
     labels = np.stack([rooms.label(z) for z in range(6)]) > 0

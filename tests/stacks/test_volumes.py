@@ -88,14 +88,14 @@ def test_npy(tmp_path):
             open_stack(tmp_path / "bad.npy")
 
 
-@pytest.mark.parametrize("name", ["a.dm3", "a.czi", "a.json.gz", "a.npz"])
+@pytest.mark.parametrize("name", ["a.dm3", "a.czi", "a.json.gz"])
 def test_what_is_not_read_is_called_by_its_name(name, tmp_path):
     (tmp_path / name).write_bytes(b"whatever")
     with pytest.raises(DataError, match=r"is not read; found .*; expected TIFF, HDF5, Zarr, MRC or PNG"):
         open_stack(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["a.h5", "a.npy", "a.mrc", "a.nrrd", "a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("name", ["a.h5", "a.npy", "a.npz", "a.mrc", "a.nrrd", "a.nii", "a.nii.gz"])
 @pytest.mark.parametrize("content", [b"", b"whatever", bytes(4096)])
 def test_what_is_damaged_is_told_in_one_line(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)

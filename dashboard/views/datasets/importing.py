@@ -16,7 +16,7 @@ from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
 from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, Preview, UnlabelledSlices
 from segcore.errors import SegcoreError
-from segcore.stacks import HDF5_SUFFIXES, Axes, VoxelSize
+from segcore.stacks import HOLDS_SEVERAL, Axes, VoxelSize
 from segcore.storage import read_only, safe_name
 
 _KINDS: dict[LabelsAre, str] = {
@@ -116,7 +116,7 @@ def import_section() -> None:
 
 def _inside(column: Any, what: str, files: Any) -> str:
     """Where the stack is in an HDF5 file, which can hold several; asked for only where there is such a file."""
-    if len(files) != 1 or not files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
+    if len(files) != 1 or not files[0].name.lower().endswith(tuple(HOLDS_SEVERAL)):
         return ""
     said: str = column.text_input(
         f"Path of the {what} inside the file (if it holds several)", key=f"import {what} inside",

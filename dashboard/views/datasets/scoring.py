@@ -18,7 +18,7 @@ from segcore.errors import SegcoreError
 from segcore.evaluation import PredictionKind, PredictionPolarity, Scored, score_outside
 from segcore.progress import Progress
 from segcore.runs import slices_of
-from segcore.stacks import HDF5_SUFFIXES, Axes
+from segcore.stacks import HOLDS_SEVERAL, Axes
 from segcore.storage import read_only, safe_name
 
 _KINDS: dict[PredictionKind, str] = {
@@ -32,7 +32,12 @@ _POLARITIES: dict[PredictionPolarity, str] = {
     "interior-white": "cell interior",
     "membrane-white": "membrane",
 }
-_FIELDS = {"--slices": "“Slices in the file”", "--kind": "“What the file holds”", "--polarity": "“Large values are”"}
+_FIELDS = {
+    "--slices": "“Slices in the file”",
+    "--kind": "“What the file holds”",
+    "--polarity": "“Large values are”",
+    "--channel": "“Channel”",
+}
 _STATE = "score"
 
 
@@ -67,12 +72,16 @@ def scoring_section(info: DatasetInfo) -> None:
         "Order of the axes", list(words.AXES), key="score axes", format_func=words.AXES.__getitem__,
         help=words.HELP["axes"],
     )  # fmt: skip
-    left, right = st.columns(2)
+    left, right, last = st.columns(3)
     slices = left.text_input("Slices in the file", key="score slices", placeholder="all, or such as 0-9, 12").strip()
     trained = right.text_input(
         "Slices it was trained on", key="score trained", placeholder="nobody knows, or such as 0-19, or none",
         help="They are not measured. Where nobody knows, every page says so beside the figures.",
     ).strip()  # fmt: skip
+    channel = last.number_input(
+        "Channel, from 0", 0, 15, value=None, key="score channel", placeholder="the only one, or the second of two",
+        help="Only where the file has one channel for each class, as the softmax of a network has.",
+    )  # fmt: skip
     work: Work | None = st.session_state.get(_STATE)
     if work is not None and work.state == "running":
         background.show(work, "score")
@@ -85,6 +94,7 @@ def scoring_section(info: DatasetInfo) -> None:
         try:
             options = {
                 "kind": kind, "polarity": polarity, "axes": axes,
+                "channel": None if channel is None else int(channel),
                 "slices": slices_of(slices, info.slices) if slices else None,
                 "trained_on": slices_of(trained, info.slices) if trained else None,
             }  # fmt: skip
@@ -109,7 +119,7 @@ def _file(way: str | None) -> tuple[Any, str]:
         accept_multiple_files=True, key="score files",
     )  # fmt: skip
     inside = ""
-    if len(files) == 1 and files[0].name.lower().endswith(tuple(HDF5_SUFFIXES)):
+    if len(files) == 1 and files[0].name.lower().endswith(tuple(HOLDS_SEVERAL)):
         inside = st.text_input("Path inside the file", key="score inside", placeholder="found, if there is one").strip()
     return files, inside
 
