@@ -190,3 +190,39 @@ def test_notebook_view_has_all_wrong_pixels_in_red(open_page, world, tmp_path):
     np.testing.assert_array_equal(picture[:, :width, 0], np.where(predictions[0] > 127, 255, 0))
     np.testing.assert_array_equal(picture[:, width + 8 : 2 * width + 8, 1], labels[0])
     assert count(picture, (255, 0, 0)) == evidence.confusion(0.5)[0].wrong_pixels
+
+
+def downloaded(page, folder: Path) -> np.ndarray:
+    with page.page.expect_download() as download:
+        page.root.locator("[data-do=png]").click()
+    download.value.save_as(folder / "shown.png")
+    return colours(folder / "shown.png")
+
+
+def test_brightness_and_contrast_change_how_the_image_looks_and_nothing_else(open_page, world, tmp_path):
+    images, labels, _, _ = world["cells"]
+    page = open_page()
+    page.keys("5", "2")  # the label on the image
+    page.slide("opacity", 100)
+    page.keys("g")
+    assert page.root.locator('[data-at="tones"]').is_visible()
+    wrong = page.data("wrong")
+    for brightness, contrast in ((40, 0), (0, 100), (-20, -50)):
+        page.slide("brightness", brightness)
+        page.slide("contrast", contrast)
+        page.settled()
+        # Contrast is a slope of 1/4 to 4 through the middle; brightness adds up to half of all values.
+        grey = np.rint((images[0] - 127.5) * 4 ** (contrast / 100) + 127.5 + 1.275 * brightness).clip(0, 255)
+        expected = np.where((labels[0] == 0)[..., None], (0x2A, 0xD1, 0xD9), grey[..., None])
+        np.testing.assert_array_equal(downloaded(page, tmp_path), expected, err_msg=f"{brightness} {contrast}")
+    assert page.data("wrong") == wrong
+    page.page.evaluate("() => { navigator.clipboard.writeText = (text) => { window.copied = text; }; }")
+    page.root.locator("[data-do=link]").click()
+    page.page.wait_for_function("() => window.copied")
+    assert "tones=-20%2C-50" in page.page.evaluate("() => window.copied")
+    page.root.get_by_role("button", name="As it is").click()
+    page.settled()
+    as_it_is = np.where((labels[0] == 0)[..., None], (0x2A, 0xD1, 0xD9), images[0][..., None])
+    np.testing.assert_array_equal(downloaded(page, tmp_path), as_it_is)
+    page.keys("g")
+    assert not page.root.locator('[data-at="tones"]').is_visible()

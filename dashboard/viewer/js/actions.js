@@ -19,6 +19,8 @@ function act(viewer, name) {
     fit: () => view.fit(),
     lower: () => viewer.setLast(viewer.last - by),
     higher: () => viewer.setLast(viewer.last + by),
+    tones: () => viewer.layers.openTones(),
+    untoned: () => viewer.layers.setTones(0, 0),
     help: () => (at.help.hidden = !at.help.hidden),
     full: () => fullScreen(viewer),
     link: () => copyLink(viewer),

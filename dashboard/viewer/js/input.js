@@ -52,6 +52,11 @@ function listen(viewer) {
   on(viewer.at.tolerance, "input", (event) => viewer.setTolerance(Number(event.target.value)));
   on(viewer.at.bias, "input", (event) => viewer.setBias(Number(event.target.value)));
   on(viewer.at.opacity, "input", (event) => viewer.layers.setOpacity(Number(event.target.value) / 100));
+  for (const name of ["brightness", "contrast"]) {
+    on(viewer.at[name], "input", () => {
+      viewer.layers.setTones(Number(viewer.at.brightness.value), Number(viewer.at.contrast.value));
+    });
+  }
   on(viewer.root, "click", (event) => {
     const name = event.target.closest?.("[data-do]")?.dataset.do;
     if (name) act(viewer, name);
@@ -140,6 +145,7 @@ function keydown(viewer, event) {
     "?": "help",
     f: "full",
     b: "other",
+    g: "tones",
   };
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const layer = LAYERS["123456789".indexOf(key)];

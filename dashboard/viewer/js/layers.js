@@ -17,6 +17,7 @@ class Layers {
     this.masks = true;
     this.contours = false;
     this.opacity = 0.7;
+    this.tones = { brightness: 0, contrast: 0 }; // of the image, from -100 to 100
     this.other = false; // whether the other of two runs is shown, where one picture is
     this.panes = null; // until there is data
     LAYERS.forEach((name, index) => {
@@ -88,8 +89,32 @@ class Layers {
   setOpacity(opacity) {
     this.opacity = opacity;
     this.syncOpacity();
-    fade(this.panes ?? [], opacity);
+    repaint(this.panes ?? [], { opacity });
     this.faded();
+  }
+
+  openTones() {
+    const open = this.at.tones.hidden;
+    this.at.tones.hidden = !open;
+    this.at["tones-button"].setAttribute("aria-expanded", open);
+    if (open) this.at.brightness.focus();
+  }
+
+  /** Shows the image brighter or darker, and with more contrast or less; its values stay what they are. */
+  setTones(brightness, contrast) {
+    this.tones = { brightness, contrast };
+    this.syncTones();
+    repaint(this.panes ?? [], { tones: tonesOf(this.tones) });
+    this.faded();
+  }
+
+  syncTones() {
+    for (const [name, value] of Object.entries(this.tones)) {
+      this.at[name].value = value;
+      this.at[`${name}-text`].textContent = value > 0 ? `+${value}` : `${value}`;
+    }
+    const changed = this.tones.brightness || this.tones.contrast;
+    this.at["tones-button"].setAttribute("aria-pressed", Boolean(changed));
   }
 
   /** Works out the panes and what each shows; after any change of layers, arrangement, masks or contours. */
@@ -155,6 +180,7 @@ class Layers {
     flicker.lastChild.textContent = other ? other.run : "";
     this.at.opacity.value = Math.round(this.opacity * 100);
     this.syncOpacity();
+    this.syncTones();
     this.root.dataset.mode = this.mode;
   }
 

@@ -10,6 +10,9 @@ function linkTo({ view, layers, neurites }) {
     view: [view.x, view.y, view.scale].join(","),
     layers: [...layers.shown].join(","),
     mode: layers.mode,
+    ...(layers.tones.brightness || layers.tones.contrast
+      ? { tones: `${layers.tones.brightness},${layers.tones.contrast}` }
+      : {}),
     ...(layers.other ? { run: "other" } : {}),
     ...(neurites.bias == null ? {} : { bias: neurites.bias }),
   };
@@ -23,11 +26,14 @@ function readLink() {
   const view = (parts.get("view") ?? "").split(",").map(Number);
   if (view.length !== 3 || !view.every(Number.isFinite) || view[2] <= 0) return null;
   const [x, y, scale] = view;
+  const tones = (parts.get("tones") ?? "0,0").split(",").map(Number);
+  const [brightness, contrast] = tones.every((one) => Math.abs(one) <= 100) ? tones : [0, 0];
   const bias = Number(parts.get("bias") ?? Number.NaN);
   return {
     view: { x, y, scale },
     layers: (parts.get("layers") ?? "").split(",").filter((name) => LAYERS.includes(name)),
     mode: MODES.some(([name]) => name === parts.get("mode")) ? parts.get("mode") : "single",
+    tones: { brightness, contrast: contrast ?? 0 },
     other: parts.get("run") === "other",
     bias: Number.isInteger(bias) && bias >= 5 && bias <= 95 ? bias : null,
     until: performance.now() + LINK_MS,

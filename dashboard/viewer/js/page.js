@@ -31,8 +31,16 @@ const SHELL = `
       <button type="button" data-do="in" title="Zoom in (+)" aria-label="Zoom in">+</button>
       <button type="button" data-do="out" title="Zoom out (-)" aria-label="Zoom out">−</button>
       <button type="button" data-do="fit" title="Whole slice (0)" aria-label="Whole slice">0</button>
+      <button type="button" data-do="tones" title="Brightness and contrast (G)" aria-label="Brightness and contrast" aria-expanded="false" data-at="tones-button"><svg viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="4.6"/><path d="M6 1.4a4.6 4.6 0 0 1 0 9.2z" fill="currentColor"/></svg></button>
       <button type="button" data-do="full" title="Full screen (F)" aria-label="Full screen"><svg viewBox="0 0 12 12" aria-hidden="true"><path d="M1 4V1h3M8 1h3v3M11 8v3H8M4 11H1V8"/></svg></button>
       <button type="button" data-do="help" title="Keys (?)" aria-label="Keys">?</button>
+    </div>
+    <div class="tones" data-at="tones" role="group" aria-label="Brightness and contrast of the image" hidden>
+      <label class="slider"><span>Brightness</span>
+        <input type="range" min="-100" max="100" step="1" value="0" data-at="brightness"><output data-at="brightness-text">0</output></label>
+      <label class="slider"><span>Contrast</span>
+        <input type="range" min="-100" max="100" step="1" value="0" data-at="contrast"><output data-at="contrast-text">0</output></label>
+      <button type="button" data-do="untoned">As it is</button>
     </div>
     <div class="scale" data-at="scale"><i></i><span></span></div>
     <div class="message" data-at="message" role="alert" hidden></div>
@@ -73,6 +81,7 @@ const KEYS = [
   ["X", "masks on or off"],
   ["Z", "contours or filled"],
   ["+ − 0", "zoom in, out, whole slice"],
+  ["G", "brightness and contrast of the image"],
   ["[ ]", "threshold down, up"],
   ["F", "full screen"],
   ["wheel, pinch", "zoom; the wheel once the picture was clicked, or with Ctrl"],

@@ -135,7 +135,8 @@ class Painter {
   colours(style) {
     if (style.table) return style.table;
     const table = new Uint32Array(256 * 256);
-    const { overlays, opacity } = style;
+    const { overlays, opacity, tones } = style;
+    const toned = style.base === "image";
     const strength = style.contours ? 0.4 + 0.6 * opacity : opacity;
     const errors = style.notebook ? [null, WRONG, WRONG, NEAR] : [null, MISSED, FALSE, NEAR];
     for (let code = 0; code < 256; code++) {
@@ -160,7 +161,7 @@ class Painter {
       if (overlays.has("prediction") && code & PREDICTED_MEMBRANE) mix(PREDICTION, strength);
       if (overlays.has("errors") && code & ERROR) mix(errors[code & ERROR], style.notebook ? 1 : strength);
       for (let value = 0, at = code << 8; value < 256; value++, at++) {
-        const grey = factor * value + 0.5; // cut off below, which rounds
+        const grey = factor * (toned ? tones[value] : value) + 0.5; // cut off below, which rounds
         table[at] = 0xff000000 | ((grey + blue) << 16) | ((grey + green) << 8) | (grey + red);
       }
     }

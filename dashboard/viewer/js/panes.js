@@ -15,7 +15,8 @@ const TITLES = {
 let styles = 0; // a number for each, so that pictures painted in another one are known
 
 /** The panes of an arrangement; `available(name)` says whether the slices have that layer. */
-function panesOf({ mode, shown, masks, contours, opacity, other: ofOther, data }, available) {
+function panesOf({ mode, shown, masks, contours, opacity, tones, other: ofOther, data }, available) {
+  const toned = tonesOf(tones);
   const pane = (title, layers, notebook = false, other = ofOther) => {
     const names = layers.filter((name) => available(name, other));
     const base = ["image", "probability", "prediction", "label"].find((name) => names.includes(name)) ?? "blank";
@@ -23,7 +24,8 @@ function panesOf({ mode, shown, masks, contours, opacity, other: ofOther, data }
     const instead = names.includes("apart") ? "errors" : base;
     const overlays = new Set(masks ? names.filter((name) => ![base, "image", instead].includes(name)) : []);
     const hatched = ["label", "errors", "neurites", "apart"].some((name) => names.includes(name));
-    return { title, base, overlays, opacity, contours, notebook, hatched, other, version: ++styles };
+    const look = { opacity, contours, notebook, tones: toned };
+    return { title, base, overlays, hatched, other, version: ++styles, ...look };
   };
   const whole = (panes, notebook) =>
     panes
@@ -66,9 +68,15 @@ function nameOf(data, other) {
   return `${run} at ${threshold.toFixed(3)}`;
 }
 
-/** The same panes with another opacity. */
-function fade(panes, opacity) {
-  for (const style of panes) Object.assign(style, { opacity, table: null, version: ++styles });
+/** The same panes in another look: `opacity` or `tones`. */
+function repaint(panes, look) {
+  for (const style of panes) Object.assign(style, look, { table: null, version: ++styles });
+}
+
+/** What each grey value of the image is shown as. Contrast is a slope of 1/4 to 4 through the middle. */
+function tonesOf({ brightness, contrast }) {
+  const slope = 4 ** (contrast / 100);
+  return Uint8ClampedArray.from({ length: 256 }, (_, value) => (value - 127.5) * slope + 127.5 + 1.275 * brightness);
 }
 
 /** What the colours in the panes stand for, as [text, colour]. */

@@ -119,7 +119,8 @@ class Viewer {
   openLink() {
     this.link = readLink();
     if (!this.link) return;
-    const { layers, mode, bias, other } = this.link;
+    const { layers, mode, bias, other, tones } = this.link;
+    this.layers.tones = tones;
     this.layers.shown = new Set(layers.filter((name) => this.layers.available(name)));
     this.layers.mode = mode === "both" && !this.data.other ? "single" : mode;
     this.layers.other = other && Boolean(this.data.other);
