@@ -117,7 +117,8 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
     ]
     for row in rows:
         measure = MEASURES[row.measure]
-        said = f"{other} is {'better' if row.better else 'worse'}" if row.sure else "not told apart"
+        ahead = other if row.better else one
+        said = f"{ahead} is {'ahead here' if found.unfair else 'better'}" if row.sure else "not told apart"
         values = " | ".join(_number(value, measure) for value in (row.first, row.second))
         lines.append(
             f"| {measure.title} | {values} | {_number(row.by_slice.mean, measure, signed=True)} "
@@ -127,7 +128,8 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
     st.caption(
         "An interval says where the mean difference would lie in 95 of 100 sets of slices like these. Neighbouring "
         f"slices look alike and fail alike, which drawing them in blocks of {BLOCK} allows for. Two runs are told "
-        "apart where neither interval holds 0. Pixels are counted at the threshold each run chose for itself."
+        "apart where neither interval holds 0. Differences of percentages are in percentage points. Pixels are counted "
+        "at the threshold each run chose for itself."
     )
     table = pd.DataFrame(
         [

@@ -41,6 +41,7 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
         for warning in side.warnings:
             print(f"note: {warning}")
     print()
+    words = ("ahead", "behind") if found.unfair else ("better", "worse")
     cells = []
     for row in rows:
         measure = MEASURES[row.measure]
@@ -48,7 +49,7 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
         cells.append(
             (measure.title, *values, f"{row.by_slice.mean:+.{measure.digits}f}{measure.unit}",
              _range(row.by_slice, measure.digits), _range(row.by_block, measure.digits),
-             ("better" if row.better else "worse") if row.sure else "not told apart")
+             words[not row.better] if row.sure else "not told apart")
         )  # fmt: skip
     header = ("mean over slices", found.first.run, found.second.run, "difference", "95 % interval, by slice",
               f"by blocks of {BLOCK}", "")  # fmt: skip

@@ -57,6 +57,11 @@ MEASURES = {
 """By name. Pixels are counted at the threshold that each run chose for the fewest wrong ones, or its only one."""
 
 
+def difference_unit(measure: Measure) -> str:
+    """Behind a difference of two values: that of percentages is in percentage points."""
+    return " percentage points" if measure.unit == " %" else measure.unit
+
+
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """How far apart two runs are in one measure; all means are over the slices where both have it.
@@ -94,6 +99,7 @@ class Side:
         dataset, part: what it was measured on.
         evaluation: what was measured.
         warnings: what has to be known of its figures, in words.
+        trained_on: indices of slices that were measured although it was trained on them, or on copies of them.
         drawn: whether its membrane was drawn between segments that another program had numbered.
     """
 
@@ -102,6 +108,7 @@ class Side:
     part: str
     evaluation: Evaluation
     warnings: tuple[str, ...] = ()
+    trained_on: tuple[int, ...] = ()
     drawn: bool = False
 
 
@@ -165,15 +172,29 @@ class Comparison:
         """How many blocks of neighbours the slices make."""
         return math.ceil(len(self.slices) / BLOCK)
 
+    @property
+    def unfair(self) -> str:
+        """Why the figures do not say which run is better on new images, as a sentence; empty where nothing is wrong."""
+        knew = [side for side in (self.first, self.second) if set(side.trained_on) & set(self.slices)]
+        if not knew:
+            return ""
+        told = " and ".join(
+            f"{side.run} was trained on {len(shared)} of these {len(self.slices)} slices ({slice_ranges(shared)})"
+            for side in knew
+            if (shared := tuple(sorted(set(side.trained_on) & set(self.slices))))
+        )
+        return f"No fair comparison: {told}, so the figures do not say which is better on new images."
+
     def verdict(self) -> str:
-        """A sentence for each of the two measures that matter most, and one where the slices are few.
+        """Whether it is fair, a sentence for each of the two measures that matter most, and one where slices are few.
 
         Of segments that somebody numbered the pixels are left out: their membrane was drawn.
         """
         found = {one.measure: one for one in self.differences()}
         neurites = "v_rand" if "v_rand" in found else "v_rand_topology"
         names = [neurites] if self.first.drawn or self.second.drawn else [neurites, "wrong_percent"]
-        said = [self._sentence(found[name]) for name in names if name in found]
+        said = [self.unfair] if self.unfair else []
+        said += [self._sentence(found[name]) for name in names if name in found]
         if self.blocks < ENOUGH_BLOCKS:
             said.append(
                 f"{len(self.slices)} slices make {'one block' if self.blocks == 1 else f'{self.blocks} blocks'} of "
@@ -183,10 +204,10 @@ class Comparison:
 
     def _sentence(self, found: Difference) -> str:
         measure = MEASURES[found.measure]
-        size = f"{abs(found.by_slice.mean):.{measure.digits}f}{measure.unit}"
+        size = f"{abs(found.by_slice.mean):.{measure.digits}f}{difference_unit(measure)}"
         wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
         ends = " to ".join(f"{end:+.{measure.digits}f}" for end in (wider.low, wider.high))
-        interval = f"{ends}{measure.unit}"
+        interval = f"95 %: {ends}"
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
             f"{title}: {found.first:.{measure.digits}f}{measure.unit} for {self.first.run} and "
@@ -195,7 +216,8 @@ class Comparison:
         if not found.sure:
             return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
         better = self.second.run if found.better else self.first.run
-        return f"{values}; {better} is better by {size}, which is more than the uncertainty ({interval})."
+        ahead = "is ahead here by" if self.unfair else "is better by"
+        return f"{values}; {better} {ahead} {size}, which is more than the uncertainty ({interval})."
 
 
 def compare(first: Run, second: Run, *, dataset: str | None = None) -> Comparison:
@@ -253,6 +275,7 @@ def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
             part=part or "test",
             evaluation=evaluation,
             warnings=_warnings(run, facts),
+            trained_on=tuple(facts.get("trained_on") or ()),
             drawn=outside is not None and outside.kind == "segments",
         )
         found.append((str(facts.get("dataset_fingerprint") or ""), side))

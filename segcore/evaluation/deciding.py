@@ -48,7 +48,7 @@ def _kept_apart(evaluation: Evaluation, slices: str) -> str:
     scale = "1 is perfect" + ("" if math.isnan(floor) else f", {floor:.3f} is one segment for everything")
     if math.isnan(segments):
         return f"V_Rand of the prediction is {thresholds}, mean over {slices} ({scale})."
-    return f"V_Rand of its segments is {segments:.3f}, mean over {slices} ({scale}); without them it is {thresholds}."
+    return f"V_Rand of its segments is {segments:.3f}, mean over {slices} ({scale}); of masks it is {thresholds}."
 
 
 def _threshold(evaluation: Evaluation, name: str) -> str:
@@ -76,7 +76,9 @@ def _settings(evaluation: Evaluation) -> str:
     point = evaluation.segment_point
     parts = []
     if evaluation.segments and point is not None:
-        parts.append(f"segments (smoothing {point.smoothing_px:g} px, bias {point.bias:g}) to count neurites")
+        parts.append(
+            f"segments (smoothing {point.smoothing_px:g} px, bias {point.bias:g}) to reconstruct and count neurites"
+        )
     if "pixel" in evaluation.thresholds:
         wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
         parts.append(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from html import escape
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#6B7280"
-PURPLE, SKY, YELLOW = "#7B61C4", "#56B4E9", "#E8C500"
+PURPLE, SKY, YELLOW, INK = "#7B61C4", "#56B4E9", "#E8C500", "#1B2430"
 WIDTH, HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 34, 58
 _TICKS = 5
+_ROW = 16
+"""Between two rows of a legend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def bar_chart(title: str, values: Mapping[int, float], *, y_title: str, colour: 
     inside = [_grid(axes)]
     for z, value in known.items():
         top, bottom = sorted((axes.y(value), axes.y(0)))
-        fill = ORANGE if z == marked else colour
+        fill = INK if z == marked else colour
         inside.append(
             f'<rect x="{axes.x(z) - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" '
             f'height="{max(bottom - top, 0.5):.1f}" fill="{fill}"><title>slice {z}: {value:.4g}</title></rect>'
@@ -149,17 +151,21 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _framed(title: str, inside: str, x_title: str, y_title: str, legend: Sequence[tuple[str, str, str]]) -> str:
-    entries, at = [], float(_LEFT)
+    entries, at, row = [], float(_LEFT), 0
     for name, colour, dash in legend:
+        width = 36 + 6.8 * len(name)
+        if at > _LEFT and at + width > WIDTH:
+            at, row = float(_LEFT), row + 1
+        y = HEIGHT - 12 + _ROW * row
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         entries.append(
-            f'<line x1="{at}" x2="{at + 18}" y1="{HEIGHT - 12}" y2="{HEIGHT - 12}" stroke="{colour}" '
-            f'stroke-width="2"{dashes}/><text x="{at + 23}" y="{HEIGHT - 8}">{escape(name)}</text>'
+            f'<line x1="{at}" x2="{at + 18}" y1="{y}" y2="{y}" stroke="{colour}" '
+            f'stroke-width="2"{dashes}/><text x="{at + 23}" y="{y + 4}">{escape(name)}</text>'
         )
-        at += 34 + 6.2 * len(name)
+        at += width
     middle = (_TOP + HEIGHT - _BOTTOM) / 2
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT + _ROW * row}" role="img" '
         f'aria-label="{escape(title)}">{inside}'
         f'<text x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - _BOTTOM + 31}" text-anchor="middle">'
         f"{escape(x_title)}</text>"

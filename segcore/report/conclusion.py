@@ -6,14 +6,21 @@ import math
 
 from segcore.evaluation import events_by_harm, harm_of_first
 from segcore.measures import mean_over_slices
+from segcore.report.compared import which_of_two
 from segcore.report.contents import Contents
 
 _MOST_OF_IT = 0.8
 
 
 def draft_conclusion(contents: Contents) -> str:
-    """Paragraphs of plain text: what it is good for, its limits here, what else there is, what to do next."""
-    return "\n\n".join(part for part in (_good_for(contents), _limits(contents), _instead(contents), _next(contents)))
+    """Paragraphs of plain text: which of two runs, what it is good for, its limits, what else there is, what to do."""
+    parts = (_which(contents), _good_for(contents), _limits(contents), _instead(contents), _next(contents))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _which(contents: Contents) -> str:
+    said = "" if contents.comparison is None else which_of_two(contents.comparison)
+    return f"Which run to use. {said}" if said else ""
 
 
 def _good_for(contents: Contents) -> str:
@@ -26,8 +33,8 @@ def _good_for(contents: Contents) -> str:
         if total:
             share = 100 * (wrong["thin"] + wrong["thick"]) / total
             said.append(
-                f"{share:.0f} % of the wrong pixels only move a boundary, so measures that are averaged over many "
-                "neurites, such as areas, are little touched by them."
+                f"{share:.0f} % of the wrong pixels only move a boundary. They change areas and not which neurites "
+                "there are."
             )
     count = _events_for_most_harm(contents)
     if count:
@@ -35,7 +42,7 @@ def _good_for(contents: Contents) -> str:
             f"For a reconstruction the splits and merges count: the {count} that do most harm hold "
             f"{100 * _MOST_OF_IT:.0f} % of all harm, and correcting these by hand brings most of what can be gained."
         )
-    return "What it is good for. " + (" ".join(said) or "The measures do not say.")
+    return f"What {contents.run.name} is good for. " + (" ".join(said) or "The measures do not say.")
 
 
 def _events_for_most_harm(contents: Contents) -> int:
@@ -60,22 +67,22 @@ def _limits(contents: Contents) -> str:
         "depth."
     )
     if contents.facts.get("chosen_on"):
-        said.append("Settings were chosen on some of the slices shown, which flatters.")
+        said.append("Settings were chosen on some of the slices shown, whose figures may be a little too good.")
     return "Limits on this data. " + " ".join(said)
 
 
 def _instead(contents: Contents) -> str:
     said = (
-        "For neurites through many sections, methods that see them in three dimensions are made for it; this one does "
-        "not compete with them."
+        "To follow neurites through many sections there are methods that see them in three dimensions, such as "
+        "affinities with agglomeration or flood-filling networks; this one does not compete with them."
     )
     if contents.run.info.dataset == "isbi2012" or "isbi2012" in str(contents.facts.get("dataset")):
         v_rand = mean_over_slices([one.v_rand for one in contents.evaluation.segments])
         ours = "" if math.isnan(v_rand) else f"; here it is {v_rand:.3f} on training slices that were held out"
         said += (
             " On the hidden test slices of ISBI 2012 the original U-Net has a V_Rand of 0.973, the best networks that "
-            f"see one section 0.981 to 0.987, and a multicut over several sections 0.988{ours}. Other slices and other "
-            "thinning: these figures compare orders, not digits."
+            f"see one section 0.981 to 0.987, and a multicut over several sections 0.988{ours}. These were "
+            "measured on other slices, so they say what is usual and not which is better."
         )
     return "What else there is. " + said
 
@@ -86,10 +93,15 @@ def _next(contents: Contents) -> str:
         event = contents.places[0].event
         said.append(f"Look at slice {event.slice} first, at x {event.x}, y {event.y}.")
     if contents.suspects:
+        number = len(contents.suspects)
         said.append(
-            f"Of the labels {len(contents.suspects)} places are in doubt; judge the first before training again."
+            f"{number} {'place' if number == 1 else 'places'} in the labels may be wrong: judge the first of the label "
+            "suspects on the app's Errors page, and correct what is wrong, before training again."
         )
-    undecided = [one for one in contents.places if not one.verdicts]
+    undecided = sum(not one.verdicts for one in contents.places)
     if undecided:
-        said.append(f"{len(undecided)} of the {len(contents.places)} places below were not judged by anybody yet.")
+        said.append(
+            f"Of the {len(contents.places)} most harmful splits and merges {undecided} "
+            f"{'was' if undecided == 1 else 'were'} not judged by anybody yet; the app's Errors page shows each."
+        )
     return "What to do next. " + (" ".join(said) or "Nothing stands out.")

@@ -21,12 +21,13 @@ from segcore.evaluation import (
     all_interior,
     compare,
     events_by_harm,
+    harm_by_slice,
     moved_boundaries,
     read_evaluation,
     verdict,
 )
 from segcore.measures import Event, Interval, Suspect, bootstrap_mean, find_suspects
-from segcore.report.pictures import event_picture, slice_picture
+from segcore.report.pictures import event_picture, plain_picture, slice_picture
 from segcore.reviews import Reviews, Verdict
 from segcore.runs import EpochRecord, Run, now
 from segcore.stacks import Truth, map_stack, open_stack, stored_page
@@ -42,12 +43,14 @@ class PicturedEvent:
 
     Attributes:
         event: itself.
-        picture: a JPEG as a data address; empty where the images are not here.
+        picture: a JPEG as a data address, with what is wrong; empty where the images are not here.
+        plain: the same place of the image, without it.
         verdicts: of all reviewers.
     """
 
     event: Event
     picture: str
+    plain: str
     verdicts: tuple[Verdict, ...]
 
 
@@ -75,7 +78,8 @@ class Contents:
         baselines: what anybody gets without a network, by name.
         history: of the training; empty where it is not known.
         places: the events of most harm.
-        worst: a slice and its picture; None where the images are not here.
+        worst: the slice of most harm, or of most wrong pixels where none is known, and its picture; None where the
+            images are not here.
         suspects: places where the label may be wrong, those on which most hangs first; None where nothing can be said.
         reviewed: verdicts on this dataset, of whatever place.
         comparison: with another run; None if there is none.
@@ -185,8 +189,8 @@ def _headlines(evaluation: Evaluation) -> tuple[Headline, ...]:
     rows: list[tuple[str, str, int, Sequence[float]]] = [
         (f"wrong pixels at the {name} threshold {thresholds[name]:.3f}", " %", 2,
          np.atleast_1d(confusion.wrong_percent).tolist()),
-        ("Dice of interior, there", "", 4, np.atleast_1d(confusion.dice("interior")).tolist()),
-        ("Dice of membrane, there", "", 4, np.atleast_1d(confusion.dice("membrane")).tolist()),
+        (f"Dice of interior at {thresholds[name]:.3f}", "", 4, np.atleast_1d(confusion.dice("interior")).tolist()),
+        (f"Dice of membrane at {thresholds[name]:.3f}", "", 4, np.atleast_1d(confusion.dice("membrane")).tolist()),
     ]  # fmt: skip
     if "topology" in evaluation.points:
         scores = evaluation.points["topology"]
@@ -249,19 +253,21 @@ def _pictured(
     slices = None if stack is None else _Slices(run, stack, evaluation, name, part)
     places = []
     for event in events_by_harm(evaluation)[:MOST_PLACES]:
-        picture = ""
+        picture = plain = ""
         if slices is not None:
             z = event.slice
             picture = event_picture(slices.image(z), slices.truth(z), slices.probability(z), shown_at, event)
+            plain = plain_picture(slices.image(z), event)
         kind = f"loop {event.kind}" if event.loop else event.kind
         key = (kind, event.slice, event.y, event.x)
         verdicts = tuple(one for one in reviewed if one.place.key == key)
-        places.append(PicturedEvent(event=event, picture=picture, verdicts=verdicts))
+        places.append(PicturedEvent(event=event, picture=picture, plain=plain, verdicts=verdicts))
     if slices is None:
         return tuple(places), None, None
     threshold = thresholds.get("pixel", next(iter(thresholds.values())))
     confusion = np.atleast_1d(evaluation.evidence.confusion(threshold).wrong_percent)
-    z = places[0].event.slice if places else evaluation.slices[int(confusion.argmax())]
+    harms = harm_by_slice(evaluation)
+    z = max(harms, key=lambda one: harms[one]) if any(harms.values()) else evaluation.slices[int(confusion.argmax())]
     worst = z, slice_picture(slices.image(z), slices.truth(z), slices.probability(z), threshold)
     # Only predictions of what was not learned from say anything of labels.
     says = facts.get("leaks") is False and part in ("test", "all") and bool(evaluation.segments)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 from segcore.config import flatten, to_dict
-from segcore.evaluation import BLOCK, MEASURES, Comparison, collapse, harm_by_slice, harm_of_first, summary
-from segcore.measures import CHALLENGE_THRESHOLDS, CLASSES, Interval, mean_over_slices, threshold_after
+from segcore.evaluation import BLOCK, collapse, harm_by_slice, summary
+from segcore.measures import (
+    CHALLENGE_THRESHOLDS,
+    CLASSES,
+    Confusion,
+    Interval,
+    Suspect,
+    mean_over_slices,
+    threshold_after,
+)
 from segcore.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, Line, bar_chart, line_chart, shares_bar
+from segcore.report.compared import comparison_section
 from segcore.report.contents import MOST_SUSPECTS, Contents, Headline, PicturedEvent
+from segcore.report.glossary import glossary
+from segcore.report.tables import table
 from segcore.runs import row_range, slice_ranges
 
 _STYLE = """
@@ -28,28 +39,38 @@ h1 { font-size: 1.9rem; margin: 0; } h2 { font-size: 1.3rem; margin: 2.2rem 0 .6
 .quiet, figcaption, small { color: var(--quiet); } small { font-size: .85rem; }
 table { border-collapse: collapse; margin: .6rem 0 1rem; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:not(:first-child):not(:last-child) { white-space: nowrap; } .words td { white-space: normal; }
 th:first-child, td:first-child, .left { text-align: left; } thead th { border-bottom: 2px solid var(--ink); }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; background: linear-gradient(90deg, #fff 1rem, transparent 2rem),
+  linear-gradient(-90deg, #fff 1rem, transparent 2rem) 100% 0, linear-gradient(90deg, #0003, transparent .8rem),
+  linear-gradient(-90deg, #0003, transparent .8rem) 100% 0; background-repeat: no-repeat;
+  background-attachment: local, local, scroll, scroll; background-size: 2rem 100%, 2rem 100%, .8rem 100%, .8rem 100%; }
+dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .3rem 1rem; margin: .6rem 0; }
+dt { font-weight: 600; } dd { margin: 0; } @media (max-width: 30rem) { dl { grid-template-columns: 1fr; }
+  dd { margin-bottom: .4rem; } table { font-size: .85rem; } }
 .words th, .words td { text-align: left; }
 .matrix td, .matrix th { text-align: center; border: 1px solid var(--line); } .matrix { width: auto; }
 .wrong-missed { background: #cfe6f5; } .wrong-false { background: #fbe0cd; } .right { background: var(--ground); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem 2rem; }
 figure { margin: 0; break-inside: avoid; } figure svg { width: 100%; height: auto; }
-svg text { font-size: 10px; fill: var(--ink); } svg .small { font-size: 9px; fill: var(--quiet); }
+svg text { font-size: 11.5px; fill: var(--ink); } svg .small { font-size: 11px; fill: var(--quiet); }
 svg .grid { stroke: var(--line); } .shares { border-radius: 4px; overflow: hidden; display: block; }
 .key { display: inline-block; margin-right: 1.2rem; } .key i { display: inline-block; width: .8em; height: .8em;
   margin-right: .4em; border-radius: 2px; }
-.places { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 1.2rem; }
+.places { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); gap: 1.2rem; }
 .places article { break-inside: avoid; border: 1px solid var(--line); border-radius: 6px; padding: .7rem; }
-.places img, .slice img { width: 100%; height: auto; border-radius: 4px; } .places p { margin: .4rem 0 0; }
+.places img, .slice img { width: 100%; height: auto; border-radius: 4px; }
+.both { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; } .places p { margin: .4rem 0 0; }
 .slice { max-width: 34rem; }
 pre { background: var(--ground); padding: .7rem .9rem; border-radius: 6px; white-space: pre-wrap; }
 details { margin: .6rem 0; }
 @page { size: A4; margin: 16mm 14mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10.5pt; } h2 { break-after: avoid; } a { color: inherit; }
-  .places { grid-template-columns: repeat(3, 1fr); } .pair { grid-template-columns: 1fr 1fr; }
+  .places { grid-template-columns: repeat(2, 1fr); } .pair { grid-template-columns: 1fr 1fr; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
+
+_NEAR_PX = 10
 
 _PARTS = {
     "thin": ("membrane too thin at a boundary", SKY),
@@ -80,13 +101,19 @@ def report_page(contents: Contents, conclusion: str) -> str:
         _head(contents),
         _notes(contents),
         f'<p class="verdict">{escape(contents.verdict[0])}</p><p>{escape(" ".join(contents.verdict[1:]))}</p>',
+        ""
+        if contents.comparison is None or not contents.comparison.unfair
+        else f'<p class="note">{escape(contents.comparison.unfair)}</p>',
         _section("Headline figures", _headlines(contents)),
+        _section("Words", glossary()),
         _section("Trained on what, judged by what", _data(contents)),
         _section("Errors", _errors(contents)),
         _section("Over all settings", _curves(contents)),
         _section(f"The {len(contents.places)} splits and merges of most harm", _places(contents.places)),
         _section("Are the labels right?", _suspects(contents)),
-        "" if contents.comparison is None else _section("Compared", _comparison(contents.comparison)),
+        ""
+        if contents.comparison is None
+        else _section("Compared with another run", comparison_section(contents.comparison)),
         _section("Conclusion", _conclusion(conclusion)),
         _section("How to repeat it", _repeat(contents)),
     ]
@@ -107,10 +134,14 @@ def _head(contents: Contents) -> str:
     about = str(contents.facts.get("dataset"))
     if info is not None:
         about = f"{info.title or info.name}, {info.height} x {info.width} pixels"
+        if info.voxel_size_nm is not None:
+            z, y, x = info.voxel_size_nm
+            about += f" of {y:g} x {x:g} nm, {z:g} nm a slice"
+    counted = f"{number} {contents.called} {'slice' if number == 1 else 'slices'} of {about}"
+    dates = f"measured {_day(contents.facts)} · report of {contents.made[:10]}"
     return (
-        f"<header><h1>{escape(contents.run.name)}</h1><p>{number} {contents.called} "
-        f"{'slice' if number == 1 else 'slices'} of {escape(about)} · measured {escape(_day(contents.facts))} · report "
-        f"of {escape(contents.made[:10])}</p></header>"
+        f"<header><h1>{escape(contents.run.name)}</h1><p>{escape(counted)} · slices, x and y are counted from 0 · "
+        f"{escape(dates)}</p></header>"
     )
 
 
@@ -133,16 +164,13 @@ def _notes(contents: Contents) -> str:
     if run.info.outside is not None:
         said.append(f"What another program predicted, from {run.info.outside.source}: {run.info.outside.read_as}.")
     if facts.get("chosen_on"):
-        said.append(f"Settings were chosen on slices {slice_ranges(facts['chosen_on'])}, which flatters.")
+        said.append(
+            f"Thresholds, the bias of segments and the epoch were chosen on slices {slice_ranges(facts['chosen_on'])}, "
+            f"which are judged here, too: their figures may be a little too good. {_without(contents)}".strip()
+        )
     if facts.get("synthetic"):
         said.append("The images were drawn by a program. Figures on them say nothing about real tissue.")
     return "".join(f'<p class="note">{escape(one)}</p>' for one in said)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _headlines(contents: Contents) -> str:
@@ -150,8 +178,8 @@ def _headlines(contents: Contents) -> str:
         (one.title, _number(one.by_slice.mean, one), _range(one.by_slice, one), _range(one.by_block, one))
         for one in contents.headlines
     ]
-    header = ("mean over slices", "", "95 % interval, by slice", f"by blocks of {BLOCK} neighbours")
-    found = _table(header, rows)
+    header = ("mean over slices", "value", "95 % interval, by slice", f"by blocks of {BLOCK} neighbours")
+    found = table(header, rows)
     if math.ceil(len(contents.evaluation.slices) / BLOCK) < 4:
         found += "<p><small>So few slices make few blocks of neighbours, which say little of another part.</small></p>"
     baselines = [
@@ -159,8 +187,28 @@ def _headlines(contents: Contents) -> str:
          _or_dash(one.v_info, 3))
         for name, one in contents.baselines.items()
     ]  # fmt: skip
-    without = ("what anybody gets without a network", "wrong pixels", "Dice of interior", "V_Rand", "V_Info")
-    return found + _table(without, baselines)
+    without = ("to compare with", "wrong pixels", "Dice of interior", "V_Rand", "V_Info")
+    return (
+        found
+        + table(without, baselines)
+        + "<p><small>A true boundary that is moved by a pixel harms no neurite, and makes so many pixels wrong all the "
+        "same: by the percentage alone a harmless result is not told from a harmful one. – is what was not measured."
+        "</small></p>"
+    )
+
+
+def _without(contents: Contents) -> str:
+    """The figures of the slices that chose nothing."""
+    evaluation = contents.evaluation
+    places = [at for at, z in enumerate(evaluation.slices) if z not in contents.facts["chosen_on"]]
+    if not places:
+        return ""
+    wrong = float(evaluation.evidence.subset(places).confusion(contents.threshold).pooled().wrong_percent)
+    of = f"On the {len(places)} others {wrong:.2f} % of the pixels are wrong"
+    if not evaluation.segments:
+        return f"{of}."
+    v_rand = mean_over_slices([evaluation.segments[at].v_rand for at in places])
+    return f"{of}, and V_Rand of segments is {_or_dash(v_rand, 3)}."
 
 
 def _number(value: float, one: Headline) -> str:
@@ -182,10 +230,14 @@ def _data(contents: Contents) -> str:
     split = run.split
     said = []
     if info is not None:
-        said.append(f"Source: {info.source or 'not stated'}. Terms: {info.terms or 'not stated'}.")
+        said.append(
+            f"Source of the images, some of which this report shows: {info.source or 'not stated'}. Terms: "
+            f"{info.terms or 'not stated'}."
+        )
     if run.info.outside is None:
         network = (
-            f"The mean of {len(run.info.members)} networks ({', '.join(run.info.members)})"
+            f"Each slice is predicted by the networks of {', '.join(run.info.members)} that had not seen it, by their "
+            "mean where these are several"
             if run.info.members
             else f"A U-Net of {run.info.parameters:,} parameters, {run.info.epochs} epochs"
         )
@@ -211,7 +263,7 @@ def _data(contents: Contents) -> str:
     )
     return (
         "".join(f"<p>{escape(one)}</p>" for one in said)
-        + _table(("part", "slices, counted from 0"), rows).replace("<table>", '<table class="words">')
+        + table(("part", "slices, counted from 0"), rows, words=True)
         + f"<p>Leak audit: {escape(leak)}. {escape(audit.near_misses)}</p>"
     )
 
@@ -232,7 +284,9 @@ def _errors(contents: Contents) -> str:
         for row, name in enumerate(CLASSES)
     )
     columns = "".join(f"<th>predicted {name}</th>" for name in CLASSES)
+    number = sum(evaluation.neurites)
     matrix = (
+        f"<p>The slices have {number:,} neurites. {escape(_area(pooled))}</p>"
         f'<div class="wide"><table class="matrix"><thead><tr><th></th>{columns}</tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
         f"<p><small>Of all labelled pixels, at threshold {threshold:.3f}. Missed membrane (blue) risks merging "
@@ -250,8 +304,8 @@ def _errors(contents: Contents) -> str:
         z, data = contents.worst
         picture = (
             f'<figure class="slice"><img src="{data}" alt="Slice {z} with its wrong pixels in colour">'
-            f"<figcaption>Slice {z}, the one of the most harmful split or merge: missed membrane blue, false membrane "
-            "orange.</figcaption></figure>"
+            f"<figcaption>Slice {z}{_why_worst(contents)}, at threshold {threshold:.3f}: missed membrane blue, false "
+            "membrane orange.</figcaption></figure>"
         )
     harms = harm_by_slice(evaluation)
     by_slice = {z: harms.get(z, 0.0) for z in evaluation.slices}
@@ -265,7 +319,25 @@ def _errors(contents: Contents) -> str:
     if len(evaluation.slices) > 1:
         wrong_by_slice = dict(zip(evaluation.slices, each, strict=True))
         charts += bar_chart("Wrong pixels of each slice", wrong_by_slice, y_title="percent", colour=GREY, marked=worst)
-    return f'{matrix}{apart}<div class="pair">{charts}</div>{picture}'
+    dark = f"<p><small>The dark bar is slice {worst}, in which splits and merges do most harm.</small></p>"
+    return f'{matrix}{apart}<div class="pair">{charts}</div>{dark if charts and worst is not None else ""}{picture}'
+
+
+def _area(pooled: Confusion) -> str:
+    """How much smaller or larger interior comes out, as measures of areas would."""
+    counts = pooled.counts
+    (_, missed), (false, interior) = ((int(one) for one in row) for row in counts)
+    labelled = false + interior
+    if not labelled:
+        return ""
+    change = 100 * (missed - false) / labelled
+    how = "larger" if change > 0 else "smaller"
+    return f"Interior comes out {abs(change):.1f} % {how} in all than it is labelled."
+
+
+def _why_worst(contents: Contents) -> str:
+    harms = harm_by_slice(contents.evaluation)
+    return ", in which splits and merges do most harm" if any(harms.values()) else ", the one with most wrong pixels"
 
 
 def _curves(contents: Contents) -> str:
@@ -289,7 +361,8 @@ def _curves(contents: Contents) -> str:
         ),
         line_chart(
             "Neurites kept apart and together, by threshold", _neurite_lines(contents),
-            x_title="threshold on the probability of interior", y_title="score, 0 to 1", y_range=(0, 1), marks=marks,
+            x_title="threshold on the probability of interior", y_title="score, 1 is perfect",
+            y_range=(_floor(contents), 1), marks=marks,
         ),
     ]  # fmt: skip
     if contents.history:
@@ -306,7 +379,29 @@ def _curves(contents: Contents) -> str:
                 x_title="epoch", y_title="Dice at 0.5",
             )
         )  # fmt: skip
-    return f'<div class="pair">{"".join(charts)}</div>'
+    chosen = contents.run.info.operating_points is not None
+    return (
+        f'<div class="pair">{"".join(charts)}</div><p><small>The left end of wrong pixels is cut off at the top. '
+        + (
+            "Marked thresholds were chosen on other slices or on some of these, so the best point of a curve may lie "
+            "elsewhere; taking it from here would flatter."
+            if chosen
+            else "Nobody chose settings for this prediction, which has usual ones."
+        )
+        + "</small></p>"
+    )
+
+
+def _floor(contents: Contents) -> float:
+    """Where the axis of scores begins: what lies between the challenge's thresholds 0.2 and 0.9 is to be seen."""
+    middle = [
+        mean_over_slices([getattr(one[at], name) for one in contents.evaluation.over_thresholds])
+        for at, threshold in enumerate(CHALLENGE_THRESHOLDS)
+        if 0.15 < threshold < 0.95
+        for name in ("v_rand", "v_info")
+    ]
+    known = [value for value in middle if math.isfinite(value)]
+    return max(0.0, math.floor(10 * min(known)) / 10) if known else 0.0
 
 
 def _neurite_lines(contents: Contents) -> list[Line]:
@@ -319,11 +414,10 @@ def _neurite_lines(contents: Contents) -> list[Line]:
         found.append(Line(name=title, x=xs, y=means, colour=PURPLE, dash=dash))
         if evaluation.segments:
             value = mean_over_slices([getattr(one, name) for one in evaluation.segments])
-            found.append(Line(name=f"of segments {value:.3f}", x=[0, 1], y=[value, value], colour=GREY, dash=dash))
+            found.append(
+                Line(name=f"{title} of segments {value:.3f}", x=[0, 1], y=[value, value], colour=GREY, dash=dash)
+            )
     return found
-
-
-_NOT_JUDGED = '<p class="quiet">Nobody judged it yet.</p>'
 
 
 def _places(places: Sequence[PicturedEvent]) -> str:
@@ -340,7 +434,12 @@ def _places(places: Sequence[PicturedEvent]) -> str:
             else f"a neurite of {event.area_px:,} px is in {len(event.segments)} segments of {parts} px{more}"
         )
         harm = "" if math.isnan(event.harm) else f" Undone, V_Rand of the slice rises by {event.harm:.4f}."
-        picture = f'<img src="{one.picture}" alt="{event.kind} in slice {event.slice}">' if one.picture else ""
+        name = f"{event.kind} in slice {event.slice}"
+        picture = (
+            f'<div class="both"><img src="{one.plain}" alt="the image"><img src="{one.picture}" alt="{name}"></div>'
+            if one.picture
+            else ""
+        )
         verdicts = "".join(
             f"<p><strong>{escape(verdict.decision)}</strong>, {escape(verdict.reviewer)}"
             + (f": {escape(verdict.note)}" if verdict.note else "")
@@ -349,9 +448,17 @@ def _places(places: Sequence[PicturedEvent]) -> str:
         )
         found.append(
             f"<article>{picture}<p><strong>{number}. {event.kind.capitalize()} in slice {event.slice}</strong>, at x "
-            f"{event.x}, y {event.y}: {what}.{harm}</p>{verdicts or _NOT_JUDGED}</article>"
+            f"{event.x}, y {event.y}: {what}.{harm}</p>{verdicts}</article>"
         )
-    return f'<div class="places">{"".join(found)}</div>'
+    about = (
+        "On the left the image, on the right the same with wrong pixels at the threshold of the splits and merges: "
+        "missed membrane blue, false membrane orange. A ring marks each place where the membrane between neurites is "
+        "open, or a false wall crosses one, eight of them at most. One slice can have a merge and a split of the same "
+        "neurites."
+    )
+    judged = sum(bool(one.verdicts) for one in places)
+    so_far = f"{judged} of these {len(places)} were judged by reviewers." if judged else "Nobody judged them yet."
+    return f'<p><small>{about} {so_far}</small></p><div class="places">{"".join(found)}</div>'
 
 
 def _suspects(contents: Contents) -> str:
@@ -366,52 +473,45 @@ def _suspects(contents: Contents) -> str:
         return said + "<p>At no place is the prediction sure that the label is wrong.</p>"
     rows = [
         (
-            f"slice {one.slice}, x {one.x}, y {one.y}",
+            *(str(at) for at in (one.slice, one.x, one.y)),
             "labelled membrane, predicted interior"
             if one.labelled_membrane
             else "labelled interior, predicted membrane",
             f"{one.pixels:,}",
             f"{one.v_rand_gain:+.4f}",
-            f"{100 * one.pixels_gain:.2f} %",
+            f"{100 * one.pixels_gain:+.2f}",
+            _event_near(one, contents),
         )
         for one in contents.suspects[:MOST_SUSPECTS]
     ]
     return (
         said
         + f"<p>At {len(contents.suspects)} places the prediction, of networks that never saw these slices, is sure "
-        "that the label is wrong, beyond the tolerance of any boundary. The first are those on which most hangs; only "
-        "a look tells who is right.</p>"
-        + _table(("place", "", "pixels", "V_Rand of the slice", "right pixels of it"), rows)
-    )
-
-
-def _comparison(found: Comparison) -> str:
-    rows = []
-    for row in found.differences():
-        measure = MEASURES[row.measure]
-
-        def number(value: float, signed: str = "", digits: int = measure.digits, unit: str = measure.unit) -> str:
-            return f"{value:{signed}.{digits}f}{unit}"
-
-        said = f"{found.second.run} is {'better' if row.better else 'worse'}" if row.sure else "not told apart"
-        rows.append(
-            (
-                measure.title,
-                number(row.first),
-                number(row.second),
-                number(row.by_slice.mean, "+"),
-                f"{number(row.by_block.low, '+')} to {number(row.by_block.high, '+')}",
-                said,
-            )
+        "that the label is wrong, beyond the tolerance of any boundary. Either can be right: only a look tells. "
+        f"{_first_suspects(len(rows), len(contents.suspects))} come first on which most of what the slice lacks hangs. "
+        "If the label said there what is predicted, V_Rand and right pixels of the slice would change by so much.</p>"
+        + table(
+            ("slice", "x", "y", "what differs", "pixels", "V_Rand", "right pixels, percentage points", "same place as"),
+            rows,
         )
-    header = ("mean over slices", found.first.run, found.second.run, "difference", f"95 %, by blocks of {BLOCK}", "")
-    notes = "".join(
-        f'<p class="note">{escape(one)}.</p>' for side in (found.first, found.second) for one in side.warnings
     )
-    return (
-        f"{notes}<p><strong>{escape(found.verdict())}</strong></p><p>{len(found.slices)} slices that both were "
-        f"measured on ({slice_ranges(found.slices)}).</p>" + _table(header, rows)
-    )
+
+
+def _first_suspects(shown: int, number: int) -> str:
+    return f"Of the {number} the {shown} below" if shown < number else "Those"
+
+
+def _event_near(suspect: Suspect, contents: Contents) -> str:
+    """Which of the pictured splits and merges it has an opening of, or lies beside one."""
+    for number, place in enumerate(contents.places, start=1):
+        event = place.event
+        if event.slice == suspect.slice and any(
+            suspect.top - _NEAR_PX <= y < suspect.bottom + _NEAR_PX
+            and suspect.left - _NEAR_PX <= x < suspect.right + _NEAR_PX
+            for y, x in event.openings
+        ):
+            return f"{event.kind} {number}"
+    return "–"
 
 
 def _conclusion(text: str) -> str:
@@ -445,17 +545,19 @@ def _repeat(contents: Contents) -> str:
     versions = ", ".join(f"{key} {value}" for key, value in run.info.versions.items())
     fingerprint = str(facts.get("dataset_fingerprint"))[:16]
     settings = ""
+    if run.has_network:
+        commands.append(f"python -m segcore predict {name} my-images --out predicted")
     if run.info.outside is None:
         flat = flatten(to_dict(run.config))
+        if run.info.members:  # each of which has a split of its own
+            flat = {key: value for key, value in flat.items() if not key.startswith("split.")}
         settings = (
             "<details><summary>All settings of the run</summary><pre>"
             + escape("\n".join(f"{key} = {json.dumps(value)}" for key, value in flat.items()))
             + "</pre></details>"
         )
-    first = harm_of_first(contents.evaluation, 3)
-    share = "" if math.isnan(first) else f" The first 3 splits and merges hold {100 * first:.0f} % of all harm."
     return (
         f"<pre>{escape(chr(10).join(commands))}</pre><p><small>{escape(versions)}. Dataset fingerprint "
         f"{escape(fingerprint)}; evaluated {escape(_day(facts))} by segcore {escape(str(facts.get('segcore', '?')))}."
-        f"{share}</small></p>{settings}"
+        f"</small></p>{settings}"
     )

@@ -15,7 +15,7 @@ from segcore.stacks import Truth
 SIDE_PX = 320
 LEAST_PX, MOST_PX = 120, 512
 MISSED, FALSE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
-_TINT = 0.75
+_TINT = 0.55
 _RING_PX = 14
 
 
@@ -24,11 +24,8 @@ def event_picture(
 ) -> str:
     """A JPEG as a data address: missed membrane blue, false membrane orange, openings and false walls ringed."""
     window = _window(event, image.shape)
-    top, bottom, left, right = window
-    shown = _errors(image, truth, probability, threshold)[top:bottom, left:right]
-    scale = SIDE_PX / max(shown.shape[:2])
-    size = round(shown.shape[1] * scale), round(shown.shape[0] * scale)
-    picture = Image.fromarray(shown).resize(size, Image.Resampling.BICUBIC)
+    top, _, left, _ = window
+    picture, scale = _enlarged(_errors(image, truth, probability, threshold), window)
     draw = ImageDraw.Draw(picture)
     for y, x in event.openings[:8]:
         middle = ((x + 0.5 - left) * scale, (y + 0.5 - top) * scale)
@@ -36,6 +33,19 @@ def event_picture(
             box = (middle[0] - radius, middle[1] - radius, middle[0] + radius, middle[1] + radius)
             draw.ellipse(box, outline=colour, width=width)
     return _jpeg(picture)
+
+
+def plain_picture(image: NDArray[np.uint8], event: Event) -> str:
+    """The image alone at the same place, as large."""
+    return _jpeg(_enlarged(image, _window(event, image.shape))[0])
+
+
+def _enlarged(picture: NDArray[np.uint8], window: tuple[int, int, int, int]) -> tuple[Image.Image, float]:
+    top, bottom, left, right = window
+    scale = SIDE_PX / max(bottom - top, right - left)
+    size = round((right - left) * scale), round((bottom - top) * scale)
+    cut = np.ascontiguousarray(picture[top:bottom, left:right])
+    return Image.fromarray(cut).resize(size, Image.Resampling.BICUBIC), scale
 
 
 def slice_picture(image: NDArray[np.uint8], truth: Truth, probability: NDArray[np.uint8], threshold: float) -> str:

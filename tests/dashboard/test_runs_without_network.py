@@ -188,9 +188,9 @@ def test_the_conclusion_of_a_report_is_drafted_and_can_be_edited(mid_grey_run, c
     test.run()
     assert not bugs(test)
     (area,) = test.text_area
-    assert area.value.startswith("What it is good for. ")
+    assert area.value.startswith("What mid-grey is good for. ")
     area.set_value("Not usable.").run()
     assert test.text_area[0].value == "Not usable."
     evaluate(mid_grey_run, cells, threshold=0.9, device="cpu")  # measured again, a draft is made again
     test.run()
-    assert test.text_area[0].value.startswith("What it is good for. ")
+    assert test.text_area[0].value.startswith("What mid-grey is good for. ")

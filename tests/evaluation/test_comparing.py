@@ -47,7 +47,7 @@ def test_a_difference_in_every_slice_is_larger_than_its_uncertainty(rooms, model
     assert (wrong.by_slice.mean, wrong.by_slice.low, wrong.by_slice.high) == pytest.approx((-1, -1, -1))
     assert wrong.sure
     assert wrong.better
-    assert "better is better by 1.00 %, which is more than the uncertainty" in found.verdict()
+    assert "better is better by 1.00 percentage points, which is more than the uncertainty" in found.verdict()
     back = compare(better, worse).difference("wrong_percent")
     assert back.by_slice.mean == pytest.approx(1)
     assert not back.better

@@ -39,7 +39,7 @@ def test_neurites_harm_and_settings():
     assert "at the pixel threshold 0.500" in first
     assert "at the topology threshold 0.750" in first
     assert harm == "There are 0 splits and 1 merges; slice 0 has the most harm."
-    assert "segments (smoothing 1 px, bias 0.5) to count neurites" in settings
+    assert "segments (smoothing 1 px, bias 0.5) to reconstruct and count neurites" in settings
     assert "% of the pixels wrong, 40) and the topology" in settings
 
 

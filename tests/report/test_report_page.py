@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -50,16 +51,16 @@ def test_it_needs_nothing_from_anywhere_else(evaluated):
     contents = gather(evaluated)
     page = report_page(contents, draft_conclusion(contents))
     assert not re.search(r"(?i)<(script|link|iframe)|\bsrc=\"(?!data:)|url\(|https?://", page)
-    assert page.count('<img src="data:image/jpeg') == min(10, len(contents.evaluation.events)) + 1
+    # Each place with and without what is wrong, and a slice.
+    assert page.count('<img src="data:image/jpeg') == 2 * min(10, len(contents.evaluation.events)) + 1
     assert len(page) < 5_000_000
 
 
 def test_the_conclusion_is_a_draft_that_can_be_replaced(evaluated):
     contents = gather(evaluated)
     draft = draft_conclusion(contents)
-    assert draft.startswith("What it is good for. ")
     assert [part.partition(".")[0] for part in draft.split("\n\n")] == [
-        "What it is good for", "Limits on this data", "What else there is", "What to do next",
+        "What mid-grey is good for", "Limits on this data", "What else there is", "What to do next",
     ]  # fmt: skip
     said = text_of(report_page(contents, f"Not usable. {MARKUP}\n\nTry again."))
     assert f"Not usable. {MARKUP} Try again." in said
@@ -111,6 +112,30 @@ def test_with_another_run(evaluated, cells, tmp_path):
     assert "Compared" in said
     assert "nobody said which slices perfect was trained on." in said
     assert "--compare perfect" in said
+
+
+def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, cells, tmp_path, models_dir):
+    labels = np.stack([cells.label(z) for z in range(12)])
+    tifffile.imwrite(tmp_path / "perfect.tif", labels, photometric="minisblack")
+    other = score_outside("perfect", tmp_path / "perfect.tif", cells, trained_on=[]).run
+    # What it was trained on is told afterwards, as an evaluation of trained slices tells it.
+    summary_file = other.evaluation("cells") / "summary.json"
+    found = json.loads(summary_file.read_text())
+    found["facts"] |= {"trained_on": [8, 9], "leaks": True}
+    summary_file.write_text(json.dumps(found))
+    contents = gather(evaluated, other=other)
+    said = text_of(report_page(contents, draft_conclusion(contents)))
+    assert "No fair comparison: perfect was trained on 2 of these 4 slices (8-9)" in said
+    assert "perfect is ahead here by" in said
+    assert "is better by" not in said
+    assert "Which run to use. Trust the figures of mid-grey, and not those of perfect" in said
+
+
+def test_every_word_that_is_used_is_explained(evaluated):
+    contents = gather(evaluated)
+    said = text_of(report_page(contents, draft_conclusion(contents)))
+    for word in ("V_Rand and V_Info how well", "Harm of a split or merge", "Segments pieces", "Dice agreement"):
+        assert word in said
 
 
 def test_of_what_another_program_predicted(cells, models_dir, tmp_path):

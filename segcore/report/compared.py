@@ -1,0 +1,81 @@
+"""The section of a report that compares two runs, and what to conclude from it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from segcore.evaluation import BLOCK, MEASURES, Comparison, Measure, Side
+from segcore.measures import Interval
+from segcore.report.tables import table
+from segcore.runs import slice_ranges
+
+
+def comparison_section(found: Comparison) -> str:
+    """HTML: whether it is fair, what each of the two is, and every measure that both have."""
+    rows = []
+    for row in found.differences():
+        measure = MEASURES[row.measure]
+        better = found.second.run if row.better else found.first.run
+        rows.append(
+            (
+                measure.title,
+                f"{row.first:.{measure.digits}f}{measure.unit}",
+                f"{row.second:.{measure.digits}f}{measure.unit}",
+                f"{row.by_slice.mean:+.{measure.digits}f}",
+                _range(row.by_slice, measure),
+                _range(row.by_block, measure),
+                better if row.sure else "–",
+            )
+        )
+    header = (
+        "mean over slices", found.first.run, found.second.run, "difference", "95 %, by slice",
+        f"95 %, by blocks of {BLOCK}", "ahead here" if found.unfair else "better",
+    )  # fmt: skip
+    sides = "".join(f"<li>{escape(_about(side))}</li>" for side in (found.first, found.second))
+    unfair = f'<p class="note"><strong>{escape(found.unfair)}</strong></p>' if found.unfair else ""
+    said = found.verdict().removeprefix(found.unfair).strip()
+    return (
+        f"{unfair}<ul>{sides}</ul><p>{escape(said)}</p><p>{len(found.slices)} slices that both were measured on "
+        f"({slice_ranges(found.slices)}). A difference is {escape(found.second.run)} less {escape(found.first.run)}, "
+        "of percentages in percentage points. One of the two is named where neither interval holds 0.</p>"
+        + table(header, rows)
+    )
+
+
+def which_of_two(found: Comparison) -> str:
+    """What follows for whoever has to choose, in plain text."""
+    one, other = found.first, found.second
+    rows = {row.measure: row for row in found.differences()}
+    row = next((rows[name] for name in ("v_rand", "v_rand_topology", "wrong_percent") if name in rows), None)
+    knew = [side.run for side in (one, other) if set(side.trained_on) & set(found.slices)]
+    if knew:
+        if len(knew) == 2:
+            return "Both learned from slices that they are compared on: nothing here says which to use on new images."
+        unseen = other.run if knew[0] == one.run else one.run
+        return (
+            f"Trust the figures of {unseen}, and not those of {knew[0]}, which learned from slices that it is judged "
+            f"by. Before {knew[0]} is used, measure both on slices that neither has seen."
+        )
+    if row is None:
+        return ""
+    measure = MEASURES[row.measure]
+    if not row.sure:
+        return f"{one.run} and {other.run} are not told apart in {measure.title}: take either."
+    better = other.run if row.better else one.run
+    return f"For a reconstruction take {better}: its {measure.title} is better by more than chance."
+
+
+def _about(side: Side) -> str:
+    """What is known of one of the two, in a line."""
+    points = ", ".join(f"{name} {value:.3f}" for name, value in side.evaluation.thresholds.items())
+    point = side.evaluation.segment_point
+    if point is not None:
+        points += f"; segments with smoothing {point.smoothing_px:g} px and bias {point.bias:g}"
+    own = [one.removeprefix(f"{side.run} ") for one in side.warnings]
+    return (
+        f"{side.run}: thresholds {points}" + (f"; {', '.join(own)}" if own else "; it saw none of these slices") + "."
+    )
+
+
+def _range(interval: Interval, measure: Measure) -> str:
+    return f"{interval.low:+.{measure.digits}f} to {interval.high:+.{measure.digits}f}"

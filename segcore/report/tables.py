@@ -1,0 +1,14 @@
+"""Tables of a report as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool = False) -> str:
+    """A table that scrolls by itself where it is wider than the page; with `words` all of it begins on the left."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    of = ' class="words"' if words else ""
+    return f'<div class="wide"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
