@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,7 @@ class Visit:
         self._lock = threading.Lock()
         self._folders: list[Path] = []
         self._works: list[Work] = []
+        self._last: list[Callable[[], None]] = []
         self._over = False
 
     def folder(self) -> Path:
@@ -51,6 +52,14 @@ class Visit:
         with self._lock, suppress(ValueError):
             self._folders.remove(folder)
 
+    def at_last(self, do: Callable[[], None]) -> None:
+        """Has something done when the visit ends."""
+        with self._lock:
+            self._last.append(do)
+            over = self._over
+        if over:
+            do()
+
     def ends(self, work: Work) -> Work:
         """Has work cancelled when the visit ends."""
         with self._lock:
@@ -64,11 +73,11 @@ class Visit:
         """The tab was closed: cancels, removes, and forgets the uploads unless the visitor comes back at once."""
         with self._lock:
             self._over = True
-            works, folders = self._works, self._folders
-            self._works, self._folders = [], []
+            works, folders, last = self._works, self._folders, self._last
+            self._works, self._folders, self._last = [], [], []
         for work in works:
             work.cancel()
-        threading.Thread(target=_clean_up, args=(works, folders), daemon=True).start()
+        threading.Thread(target=_clean_up, args=(works, folders, last), daemon=True).start()
         with suppress(RuntimeError):  # elsewhere than in the server's event loop there is no session to close
             asyncio.get_running_loop().call_later(RECONNECT_S, _close, self._session)
 
@@ -123,9 +132,11 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _clean_up(works: list[Work], folders: list[Path]) -> None:
+def _clean_up(works: list[Work], folders: list[Path], last: list[Callable[[], None]]) -> None:
     for work in works:
         work.join(30)
+    for do in last:
+        do()
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     if folders or works:

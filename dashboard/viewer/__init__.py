@@ -10,6 +10,7 @@ from dashboard.viewer.layers import EVALUATED_PARTS, open_layers
 from dashboard.viewer.previews import show_previews
 from dashboard.viewer.thumbnails import MOST_OPENINGS
 from dashboard.viewer.tiles import tile
+from dashboard.viewer.visiting import Uploaded, show_uploaded
 
 __all__ = [
     "EVALUATED_PARTS",
@@ -17,11 +18,13 @@ __all__ = [
     "OtherRun",
     "Place",
     "SliceRow",
+    "Uploaded",
     "ViewerResult",
     "open_layers",
     "place_as_data",
     "routes",
     "show_previews",
+    "show_uploaded",
     "tile",
     "viewer",
 ]

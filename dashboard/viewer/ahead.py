@@ -57,8 +57,8 @@ class Ahead:
 
     def looked(self, look: Look) -> None:
         """Somebody looks at this now."""
-        if look.layers.coarsest < 2:
-            return  # its tiles are made as fast as they are read
+        if look.layers.coarsest < 2 or look.layers.temporary:
+            return  # its tiles are made as fast as they are read, or nothing is to be kept of it
         with self._changed:
             self._look = look
             if self._thread is None:

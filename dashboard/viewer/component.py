@@ -150,7 +150,7 @@ def viewer(
 
     Args:
         key: of the component; what it shows stays as long as the key does.
-        dataset: name of an installed dataset.
+        dataset: name of an installed dataset, or of a visitor's stack.
         slices: those it can go to, in order. With a run, slices the evaluation holds; others show the image only.
         run: name of a run with an evaluation of `part` of the dataset, or None for images and labels alone.
         part: of the dataset that was evaluated.
@@ -238,9 +238,9 @@ def _data(
         "ignores": layers.ignores,
         "borders": list(layers.borders),
         "predicted": layers.probability is not None,
-        "segmented": layers.segments is not None,
+        "segmented": layers.segmented,
         # With the probability they can be cut anew.
-        "bias": _percent(layers) if layers.segments is not None and layers.probability is not None else None,
+        "bias": _percent(layers) if layers.segmented and layers.probability is not None else None,
         "most_tables": MOST_TABLES,
         "slices": [
             # The position in the tables of the evaluation, by which the browser asks for counts.

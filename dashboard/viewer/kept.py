@@ -57,6 +57,12 @@ class KeptTiles:
                     self._remember(key, found)
         return found
 
+    def forget(self, begins: str) -> None:
+        """Keeps nothing in memory whose key begins so."""
+        with self._lock:
+            for key in [key for key in self._memory if key.startswith(begins)]:
+                self._bytes -= _size(self._memory.pop(key))
+
     def has(self, key: str) -> bool:
         """Whether a tile that is kept on disk, or was of late, need not be made."""
         return self._remembered(key) is not None or _path(key).exists()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.viewer.uploaded import UPLOADED, uploaded_stack
 from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import ConfigError, DataError, RunError, StorageError
 from segcore.evaluation import SEGMENTS
@@ -89,6 +90,7 @@ class Layers:
         numbers: whose piece each pixel is, where the labels number the neurites.
         segments: the segments of the evaluated slices, in the order of `pages`; None where there are none.
         segment_point: how they were made.
+        temporary: whether it is a visitor's, of which nothing is kept.
     """
 
     images: StackFile
@@ -103,6 +105,12 @@ class Layers:
     numbers: np.memmap[Any, np.dtype[np.uint32]] | None = field(default=None, compare=False)
     segments: Path | None = None
     segment_point: SegmentPoint | None = None
+    temporary: bool = False
+
+    @property
+    def segmented(self) -> bool:
+        """Whether there are segments, or they can be made of the probability."""
+        return self.segments is not None or (self.temporary and self.segment_point is not None)
 
     @property
     def slices(self) -> int:
@@ -125,9 +133,17 @@ class Layers:
 def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     """What there is of these three, from files that are checked once and again whenever they change.
 
+    Args:
+        dataset: its name, or that of a visitor's stack.
+        run: None for the dataset alone; of no meaning for a visitor's stack, which has its prediction beside it.
+        part: of the dataset that was evaluated.
+
     Raises:
+        NotThere: the visit is over.
         SegcoreError: a dataset or an evaluation that is missing or damaged, or names that are none.
     """
+    if dataset.startswith(UPLOADED):
+        return _uploaded_layers(dataset)
     stack = _open_stack(dataset)
     slices, height, width = stack.images.slices, stack.images.height, stack.images.width
     reduced = _reduced_stacks(stack.images.path.parent, ("image", "label"), slices, height, width)
@@ -161,6 +177,21 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
         stack.images, labels, probability, pages, folder / "evidence.npz", reduced, version, ignores, stack.borders,
         stack.numbers, segments if segments.exists() else None, _segment_point(folder / "summary.json"),
     )  # fmt: skip
+
+
+def _uploaded_layers(name: str) -> Layers:
+    stack = uploaded_stack(name)
+    if stack is None:
+        raise NotThere("no such stack")
+    images, probability = stack.folder / "images.tif", stack.folder / "probability.tif"
+    shape, stamps = stack.shape, (_stamp(images), _stamp(probability))
+    if not all(stamps):
+        raise NotThere("the visit is over")
+    pages = {z: z for z in range(shape[0])}
+    files = [_stack_file(path, stamp, shape) for path, stamp in zip((images, probability), stamps, strict=True)]
+    return Layers(
+        files[0], None, files[1], pages, None, {}, _short(stamps), segment_point=stack.segment_point, temporary=True
+    )
 
 
 def _segment_point(path: Path) -> SegmentPoint | None:

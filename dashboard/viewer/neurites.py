@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ Numbers = NDArray[np.int32]
 def slice_numbers(layers: Layers, z: int, bias: float | None = None) -> tuple[Numbers | None, Numbers | None]:
     """True neurites and segments of a slice, (H, W) int32 from 1 and 0 elsewhere; None for what there is not.
 
-    With a bias the segments are cut anew with it, of the same basins; else they are those of the evaluation.
+    With a bias the segments are cut anew with it, of the same basins; else they are those of the evaluation, or of a
+    visitor's stack those of the run's own bias.
 
     Raises:
         NotThere: there is neither, or no such slice.
@@ -64,8 +66,8 @@ def slice_numbers(layers: Layers, z: int, bias: float | None = None) -> tuple[Nu
         label = layers.labels.window(z, 0, layers.height, 0, layers.width)
         truth = Truth.of(label, None if layers.numbers is None else stored_page(layers.numbers, z))
         neurites = true_neurites(truth.interior, truth.numbers)
-    if layers.segments is not None and z in layers.pages:
-        whole = _segments(layers, z) if bias is None else _cut(layers, z, bias)
+    if layers.segmented and z in layers.pages:
+        whole = _segments(layers, z) if bias is None and layers.segments is not None else _cut(layers, z, bias)
         segments = pieces_within(whole, None if truth is None else truth.counted)
     if neurites is None and segments is None:
         raise NotThere("no such layer")
@@ -82,7 +84,7 @@ def _segments(layers: Layers, z: int) -> Numbers:
         return np.asarray(stack.read(layers.pages[z]), dtype=np.int32)
 
 
-def _cut(layers: Layers, z: int, bias: float) -> Numbers:
+def _cut(layers: Layers, z: int, bias: float | None) -> Numbers:
     point, probability = layers.segment_point, layers.probability
     if point is None or probability is None:
         raise NotThere("nothing to cut anew")
@@ -93,7 +95,15 @@ def _cut(layers: Layers, z: int, bias: float) -> Numbers:
         _BASINS[key] = find_basins(page, point.smoothing_px)
         while len(_BASINS) > 1 and sum(one.labels.nbytes for one in _BASINS.values()) > MOST_BASINS:
             del _BASINS[next(iter(_BASINS))]
-    return cut(_BASINS[key], bias, point.smallest_px)
+    return cut(_BASINS[key], point.bias if bias is None else bias, point.smallest_px)
+
+
+def forget_numbers(folder: Path) -> None:
+    """Keeps nothing that was made of files in a folder."""
+    _KEPT.forget(f"{folder}/")
+    with MAKING.turn(Wish()):
+        for key in [key for key in _BASINS if key[0].startswith(f"{folder}/")]:
+            del _BASINS[key]
 
 
 def numbers_tile(
@@ -136,10 +146,10 @@ atexit.register(_BASINS.clear)
 def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> PackedSlice:
     if z >= layers.slices:
         raise NotThere("no such slice")
-    if layers.labels is None and (layers.segments is None or z not in layers.pages):
+    if layers.labels is None and not (layers.segmented and z in layers.pages):
         raise NotThere("no such layer")
     labels = None if layers.labels is None else layers.labels.path
-    key = f"{labels}|{layers.segments}|{layers.version}|{z}|{bias}"
+    key = f"{layers.images.path}|{labels}|{layers.segments}|{layers.version}|{z}|{bias}"
     found = _KEPT.get(key, lambda pause: _made(layers, z, bias, pause), wish)
     if found.problem:
         raise NotThere(found.problem)

@@ -112,6 +112,12 @@ class KeptSlices:
                 self._remember(key, found)
         return found
 
+    def forget(self, begins: str) -> None:
+        """Keeps nothing whose key begins so."""
+        with self._lock:
+            for key in [key for key in self._memory if key.startswith(begins)]:
+                self._bytes -= self._memory.pop(key).size
+
     @contextmanager
     def _wait(self, key: str) -> Iterator[None]:
         with self._lock:

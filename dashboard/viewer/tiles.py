@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -80,6 +81,11 @@ def coarsest_is_kept(layers: Layers, z: int, tolerance: int) -> bool:
     return _KEPT.has(_key(layers, "bundle", z, level, _window(layers, z, level, 0, 0), tolerance))
 
 
+def forget_tiles(folder: Path) -> None:
+    """Keeps nothing in memory that was made of files in a folder."""
+    _KEPT.forget(f"{folder}/")
+
+
 def _window(layers: Layers, z: int, level: int, ty: int, tx: int) -> pyramid.Window:
     if z >= layers.slices or level > layers.coarsest:
         raise NotThere("no such slice or level")
@@ -118,7 +124,7 @@ def _coarse(
     if kept:
         return kept
     # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
-    on_disk = level >= 2 and layer == "bundle"
+    on_disk = level >= 2 and layer == "bundle" and not layers.temporary
     make = partial(_made, layers, layer, z, level, window, tolerance, wish)
     return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
 

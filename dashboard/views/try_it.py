@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from dashboard import background, notices, scratch, uploads, words, worker
 from dashboard.background import Work
 from dashboard.clicks import pressed
-from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture, small_picture
+from dashboard.figures import mask_picture, membrane_overlay, picture_file, segments_picture
 from dashboard.state import choose_run, current, names_of_runs
+from dashboard.viewer import SliceRow, Uploaded, show_uploaded, viewer
 from segcore.evaluation import segment_rows
 from segcore.measures import predicted_interior
 from segcore.progress import Progress
@@ -38,9 +39,7 @@ from segcore.stacks import (
 )
 from segcore.storage import read_only
 
-_STATE = "try it"
-_AT_ONCE_PX = 2048 * 2048
-_POINTS = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}
+_STATE, _SHOWN = "try it", "try it shown as"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +121,7 @@ def page() -> None:
     if attempt is not None and attempt.work.state == "running":
         background.show(attempt.work, "try it")
     elif attempt is not None and attempt.work.state == "finished":
-        _show(run, attempt.folder, attempt.work.result)
+        _show(run, attempt, attempt.work.result)
     else:
         if attempt is not None:
             _why_not(attempt)
@@ -195,6 +194,9 @@ def _forget() -> None:
     attempt: Attempt | None = st.session_state.pop(_STATE, None)
     if attempt is not None:
         attempt.work.cancel()
+        shown: Uploaded | None = st.session_state.get(_SHOWN, {}).pop(attempt.folder, None)
+        if shown is not None:
+            shown.forget()
         scratch.visit().drop(attempt.folder)
 
 
@@ -231,41 +233,82 @@ def _writer(path: Path, shape: tuple[int, int, int], voxel_nm: VoxelSize | None)
     return StackWriter(path, height=height, width=width, slices=slices, voxel_size_nm=voxel_nm)
 
 
-def _show(run: Run, folder: Path, done: Tried) -> None:
-    slices = done.shape[0]
-    z = st.slider("Slice of the upload", 0, slices - 1, 0, key="try it slice") if slices > 1 else 0
-    threshold = _threshold(run)
+def _show(run: Run, attempt: Attempt, done: Tried) -> None:
+    folder, slices = attempt.folder, done.shape[0]
+    point = run.info.operating_points.segments if run.info.operating_points else None
+    points = _named_thresholds(run)
+    shown: dict[str, Any] = st.session_state.setdefault(
+        f"try it shown {attempt.folder}", {"z": 0, "threshold": next(iter(points.values()), 0.5)}
+    )
+    z = shown["z"]
     height, width = done.sizes[z]
     image, probability = (
         np.array(map_stack(folder / file, *done.shape)[z, :height, :width])
         for file in ("images.tif", "probability.tif")
     )
-    interior = predicted_interior(probability, threshold)
+    interior = predicted_interior(probability, shown["threshold"])
     called = int(interior.sum())
     share = (
         f"{words.percent(100 * called / interior.size)} ({words.count(called)} of {words.count(interior.size)} pixels)"
     )
     st.markdown(
         f"**{words.plain(done.names[z])}** ({z + 1} of {slices}), {height} × {width} pixels: {share} called interior "
-        f"at threshold {threshold:.3f}" + (f" · read from {words.plain(done.was)}" if done.was else "")
+        f"at threshold {shown['threshold']:.3f}" + (f" · read from {words.plain(done.was)}" if done.was else "")
     )
-    overlay = membrane_overlay(image, mask_picture(interior), predicted=True)
-    shown = {"Image": image, "Probability": probability, "Mask": mask_picture(interior), "Overlay": overlay}
-    point = run.info.operating_points.segments if run.info.operating_points else None
-    if point is not None and _wanted(interior.size):
-        shown["Segments"] = segments_picture(image, _segments(probability, point))
-    for column, (title, picture) in zip(st.columns(len(shown)), shown.items(), strict=True):
-        with column:
-            st.image(small_picture(picture, 700), width="stretch", caption=_CAPTIONS[title], alt=title)
+    changed = viewer(
+        key="try it viewer",
+        dataset=_uploaded(attempt, done, point),
+        slices=[SliceRow(index=at, name=name) for at, name in enumerate(done.names)],
+        z=z,
+        threshold=shown["threshold"],
+        voxel_nm=done.voxel_nm[2] if done.voxel_nm else None,
+        mode="panes",
+        points=points,
+        theme=st.context.theme.type,
+    )
+    news = {"z": changed.slice, "threshold": changed.threshold}
+    if any(value not in (None, shown[name]) for name, value in news.items()):
+        shown.update({name: value for name, value in news.items() if value is not None})
+        st.rerun()
+    _files(run, folder, done, z, shown["threshold"], point, image, probability)
+
+
+def _uploaded(attempt: Attempt, done: Tried, point: SegmentPoint | None) -> str:
+    """The name of the stack for the viewer, as long as the visit lasts."""
+    named: dict[Path, Uploaded] = st.session_state.setdefault(_SHOWN, {})
+    if attempt.folder not in named:
+        # Where smaller slices were padded, segments would be made of what is no slice.
+        whole = len({*done.sizes}) == 1
+        named[attempt.folder] = show_uploaded(attempt.folder, done.shape, point if whole else None)
+        scratch.visit().at_last(named[attempt.folder].forget)
+    return named[attempt.folder].name
+
+
+def _named_thresholds(run: Run) -> dict[str, float]:
+    points = run.info.operating_points
+    return {"pixel": round(points.pixel, 3), "topology": round(points.topology, 3)} if points else {}
+
+
+def _files(
+    run: Run, folder: Path, done: Tried, z: int, threshold: float, point: SegmentPoint | None,
+    image: NDArray[np.uint8], probability: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """What can be taken away: pictures of the slice shown, and files of all slices."""
+    mask = mask_picture(predicted_interior(probability, threshold))
+    pictures: dict[str, Callable[[], NDArray[np.uint8]]] = {
+        "Image": lambda: image,
+        "Probability": lambda: probability,
+        "Mask": lambda: mask,
+        "Overlay": lambda: membrane_overlay(image, mask, predicted=True),
+    }
+    if point is not None:
+        pictures["Segments"] = lambda: segments_picture(image, _segments(probability, point))
+    with st.container(horizontal=True):
+        for title, make in pictures.items():
             st.download_button(
-                f"{title} (PNG)", partial(picture_file, picture, "png"), f"{run.name}-{z:03d}-{title.lower()}.png",
-                "image/png", icon=":material/download:", on_click="ignore", width="stretch", key=f"try it {title}",
+                f"{title} (PNG)", partial(_as_png, make), f"{run.name}-{z:03d}-{title.lower()}.png", "image/png",
+                icon=":material/download:", on_click="ignore", key=f"try it {title}",
             )  # fmt: skip
-    st.caption(
-        "White is interior, black is membrane; grey in the probability is in between (255 times the probability, "
-        "rounded). Pictures have the size of the slice, TIFFs hold all slices"
-        + (", the smaller ones padded below and to the right." if len({*done.sizes}) > 1 else ".")
-    )
     with st.container(horizontal=True):
         made: list[tuple[str, str, Callable[[], bytes]]] = [
             ("All probabilities (TIFF)", "probability.tif", partial(_probabilities, folder)),
@@ -276,18 +319,20 @@ def _show(run: Run, folder: Path, done: Tried) -> None:
                 ("All segments (TIFF)", "segments.tif", partial(_all_segments, folder, done, point)),
                 ("Table of segments (CSV)", "segments.csv", partial(_table_of_segments, folder, done, point)),
             ]
-        for title, name, make in made:
+        for title, name, make_file in made:
             kind = "text/csv" if name.endswith("csv") else "image/tiff"
             st.download_button(
-                title, make, f"{run.name}-{name}", kind, icon=":material/download:", on_click="ignore"
+                title, make_file, f"{run.name}-{name}", kind, icon=":material/download:", on_click="ignore"
             )  # fmt: skip
+    st.caption(
+        "White is interior, black is membrane; grey in the probability is in between (255 times the probability, "
+        "rounded). Pictures have the size of the slice, TIFFs hold all slices"
+        + (", the smaller ones padded below and to the right." if len({*done.sizes}) > 1 else ".")
+    )
 
 
-def _wanted(pixels: int) -> bool:
-    """Segments of a small slice are made at once, those of a large one when they are asked for."""
-    if pixels <= _AT_ONCE_PX:
-        return True
-    return st.toggle("Segments", key="try it segments", help=words.HELP["segments"])
+def _as_png(make: Callable[[], NDArray[np.uint8]]) -> bytes:
+    return picture_file(make(), "png")
 
 
 def _segments(probability: NDArray[np.uint8], point: SegmentPoint) -> NDArray[np.int32]:
@@ -319,33 +364,6 @@ def _all_segments(folder: Path, done: Tried, point: SegmentPoint) -> bytes:
 def _table_of_segments(folder: Path, done: Tried, point: SegmentPoint) -> bytes:
     rows = [row for z, one in enumerate(_each(folder, done, point)) for row in segment_rows(one, z, done.voxel_nm)]
     return pd.DataFrame(rows).to_csv(index=False).encode()
-
-
-def _threshold(run: Run) -> float:
-    """A slider, and the run's thresholds with a name."""
-    points = run.info.operating_points
-    key = f"try it threshold {run.name}"
-    st.session_state.setdefault(key, round(points.pixel, 3) if points else 0.5)
-    left, right = st.columns(2, vertical_alignment="bottom")
-    chosen: float = left.slider("Threshold", 0.0, 1.0, step=0.001, format="%.3f", key=key, help=words.HELP["threshold"])
-    if points:
-        with right.container(horizontal=True):
-            for name, title in _POINTS.items():
-                value = round(getattr(points, name), 3)
-                st.button(
-                    f"{title} · {value:.3f}", key=f"try it point {name}", help=words.HELP[name],
-                    on_click=st.session_state.__setitem__, args=(key, value), disabled=abs(chosen - value) < 5e-4,
-                )  # fmt: skip
-    return chosen
-
-
-_CAPTIONS = {
-    "Image": "Image",
-    "Probability": "Probability of interior",
-    "Mask": "Mask at the threshold",
-    "Overlay": "Predicted membrane in pink",
-    "Segments": "Segments, each in a colour; no threshold",
-}
 
 
 def _probabilities(folder: Path) -> bytes:

@@ -57,6 +57,10 @@ MEASURES = {
 """By name. Pixels are counted at the threshold that each run chose for the fewest wrong ones, or its only one."""
 
 
+def _of_all(number: int, every: int) -> str:
+    return f"all {every} of these slices" if number == every else f"{number} of these {every} slices"
+
+
 def difference_unit(measure: Measure) -> str:
     """Behind a difference of two values: that of percentages is in percentage points."""
     return " percentage points" if measure.unit == " %" else measure.unit
@@ -179,7 +183,7 @@ class Comparison:
         if not knew:
             return ""
         told = " and ".join(
-            f"{side.run} was trained on {len(shared)} of these {len(self.slices)} slices ({slice_ranges(shared)})"
+            f"{side.run} was trained on {_of_all(len(shared), len(self.slices))} ({slice_ranges(shared)})"
             for side in knew
             if (shared := tuple(sorted(set(side.trained_on) & set(self.slices))))
         )
@@ -206,7 +210,9 @@ class Comparison:
         measure = MEASURES[found.measure]
         size = f"{abs(found.by_slice.mean):.{measure.digits}f}{difference_unit(measure)}"
         wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
-        ends = " to ".join(f"{end:+.{measure.digits}f}" for end in (wider.low, wider.high))
+        # Of how far the one that is named is ahead, so that signs do not turn round.
+        low, high = sorted((abs(wider.low), abs(wider.high))) if found.sure else (wider.low, wider.high)
+        ends = f"{low:.{measure.digits}f} to {high:.{measure.digits}f}"
         interval = f"95 %: {ends}"
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
@@ -216,8 +222,9 @@ class Comparison:
         if not found.sure:
             return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
         better = self.second.run if found.better else self.first.run
-        ahead = "is ahead here by" if self.unfair else "is better by"
-        return f"{values}; {better} {ahead} {size}, which is more than the uncertainty ({interval})."
+        if self.unfair:
+            return f"{values}; {better} is ahead here by {size} ({interval})."
+        return f"{values}; {better} is better by {size}, which is more than the uncertainty ({interval})."
 
 
 def compare(first: Run, second: Run, *, dataset: str | None = None) -> Comparison:

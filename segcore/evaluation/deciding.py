@@ -68,7 +68,7 @@ def _most_harm(evaluation: Evaluation) -> str:
     worst = max(harms, key=lambda z: harms[z])
     if len(events) <= _FIRST:
         return f"There are {counted}; slice {worst} has the most harm."
-    of_all = f"Of {counted} the first {_FIRST} do {100 * share:.0f} % of all harm"
+    of_all = f"Of {counted} the worst {_FIRST} do {100 * share:.0f} % of all harm"
     return f"{of_all}." if len(evaluation.slices) == 1 else f"{of_all}; slice {worst} has the most of it."
 
 
@@ -83,7 +83,7 @@ def _settings(evaluation: Evaluation) -> str:
         wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
         parts.append(
             f"{_threshold(evaluation, 'pixel')} to measure areas ({float(wrong.wrong_percent):.2f} % of the pixels "
-            f"wrong, {int(wrong.wrong_pixels):,})"
+            f"wrong, {int(wrong.wrong_pixels):,} px)"
         )
     if "topology" in evaluation.thresholds:
         parts.append(f"{_threshold(evaluation, 'topology')} for a mask that keeps neurites apart")

@@ -37,8 +37,8 @@ def comparison_section(found: Comparison) -> str:
     return (
         f"{unfair}<ul>{sides}</ul><p>{escape(said)}</p><p>{len(found.slices)} slices that both were measured on "
         f"({slice_ranges(found.slices)}). A difference is {escape(found.second.run)} less {escape(found.first.run)}, "
-        "of percentages in percentage points. One of the two is named where neither interval holds 0.</p>"
-        + table(header, rows)
+        "of percentages in percentage points. One of the two is named where neither interval holds 0; a dash: not "
+        "told apart.</p>" + table(header, rows)
     )
 
 

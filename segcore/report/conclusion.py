@@ -100,8 +100,13 @@ def _next(contents: Contents) -> str:
         )
     undecided = sum(not one.verdicts for one in contents.places)
     if undecided:
+        number = len(contents.places)
+        how_many = (
+            "none was"
+            if undecided == number
+            else f"{number - undecided} {'was' if number - undecided == 1 else 'were'}"
+        )
         said.append(
-            f"Of the {len(contents.places)} most harmful splits and merges {undecided} "
-            f"{'was' if undecided == 1 else 'were'} not judged by anybody yet; the app's Errors page shows each."
+            f"Of the {number} most harmful splits and merges {how_many} judged so far; the Errors page shows each."
         )
     return "What to do next. " + (" ".join(said) or "Nothing stands out.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ from segcore.evaluation import (
 from segcore.measures import Event, Interval, Suspect, bootstrap_mean, find_suspects
 from segcore.report.pictures import event_picture, plain_picture, slice_picture
 from segcore.reviews import Reviews, Verdict
-from segcore.runs import EpochRecord, Run, now
+from segcore.runs import EpochRecord, Run, now, open_run
 from segcore.stacks import Truth, map_stack, open_stack, stored_page
 
 MOST_PLACES = 10
@@ -83,6 +83,8 @@ class Contents:
         suspects: places where the label may be wrong, those on which most hangs first; None where nothing can be said.
         reviewed: verdicts on this dataset, of whatever place.
         comparison: with another run; None if there is none.
+        members: names of the networks whose predictions the run puts together, with the slices that each was trained
+            on, as far as they are here.
         made: when, UTC, ISO 8601.
     """
 
@@ -101,6 +103,7 @@ class Contents:
     suspects: tuple[Suspect, ...] | None
     reviewed: tuple[Verdict, ...]
     comparison: Comparison | None
+    members: tuple[tuple[str, tuple[int, ...]], ...]
     made: str
 
     @property
@@ -108,6 +111,16 @@ class Contents:
         """The one with the fewest wrong pixels on validation slices, or the only one."""
         thresholds = self.evaluation.thresholds
         return thresholds.get("pixel", next(iter(thresholds.values())))
+
+    @property
+    def threshold_of_places(self) -> float:
+        """That of the mask in which wrong pixels are shown at splits and merges."""
+        return _shown_at(self.evaluation)
+
+
+def _shown_at(evaluation: Evaluation) -> float:
+    """The threshold that splits and merges were found at; of segments, which have none, the first there is."""
+    return evaluation.thresholds.get(evaluation.events_at, next(iter(evaluation.thresholds.values())))
 
 
 _CALLED = {"test": "test", "validation": "validation", "train": "training", "all": "labelled"}
@@ -156,8 +169,15 @@ def gather(run: Run, *, dataset: str | None = None, part: str | None = None, oth
         suspects=suspects,
         reviewed=reviewed,
         comparison=None if other is None else compare(run, other, dataset=name),
+        members=tuple(_members(run)),
         made=now(),
     )
+
+
+def _members(run: Run) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for name in run.info.members:
+        with suppress(SegcoreError):
+            yield name, open_run(name).split.train
 
 
 def _chosen(run: Run, dataset: str | None, part: str | None) -> tuple[str, str]:
@@ -217,6 +237,7 @@ class _Slices:
 
     def __init__(self, run: Run, stack: Dataset, evaluation: Evaluation, name: str, part: str) -> None:
         info, self._stack, self._slices = stack.info, stack, evaluation.slices
+        self.pixel_nm = None if info.voxel_size_nm is None else info.voxel_size_nm[2]
         folder = run.evaluation(name, part)
         self._probability = map_stack(folder / "probability.tif", len(self._slices), info.height, info.width)
         own = folder / LABELS
@@ -248,8 +269,7 @@ def _pictured(
     part: str,
     reviewed: Sequence[Verdict],
 ) -> tuple[tuple[PicturedEvent, ...], tuple[int, str] | None, tuple[Suspect, ...] | None]:
-    thresholds = evaluation.thresholds
-    shown_at = thresholds.get(evaluation.events_at, next(iter(thresholds.values())))
+    shown_at = _shown_at(evaluation)
     slices = None if stack is None else _Slices(run, stack, evaluation, name, part)
     places = []
     for event in events_by_harm(evaluation)[:MOST_PLACES]:
@@ -257,14 +277,14 @@ def _pictured(
         if slices is not None:
             z = event.slice
             picture = event_picture(slices.image(z), slices.truth(z), slices.probability(z), shown_at, event)
-            plain = plain_picture(slices.image(z), event)
+            plain = plain_picture(slices.image(z), event, slices.pixel_nm)
         kind = f"loop {event.kind}" if event.loop else event.kind
         key = (kind, event.slice, event.y, event.x)
         verdicts = tuple(one for one in reviewed if one.place.key == key)
         places.append(PicturedEvent(event=event, picture=picture, plain=plain, verdicts=verdicts))
     if slices is None:
         return tuple(places), None, None
-    threshold = thresholds.get("pixel", next(iter(thresholds.values())))
+    threshold = evaluation.thresholds.get("pixel", next(iter(evaluation.thresholds.values())))
     confusion = np.atleast_1d(evaluation.evidence.confusion(threshold).wrong_percent)
     harms = harm_by_slice(evaluation)
     z = max(harms, key=lambda one: harms[one]) if any(harms.values()) else evaluation.slices[int(confusion.argmax())]

@@ -9,8 +9,8 @@ _WORDS = {
     "False membrane is interior called membrane: it may split one.",
     "Neurite": "a connected piece of labelled interior in one slice; nothing is followed from slice to slice.",
     "Threshold": "the network gives each pixel a probability of interior, and what lies above the threshold is called "
-    "interior. The pixel threshold has the fewest wrong pixels and the topology threshold the highest V_Rand, both on "
-    "the slices that settings were chosen on.",
+    "interior. The pixel threshold has the fewest wrong pixels and the topology threshold a V_Rand near the "
+    "highest, both on the slices that settings were chosen on.",
     "Segments": "pieces made of the whole probability and not of a threshold, by joining small basins that no membrane "
     "parts. Smoothing, in pixels, is how coarsely basins are found; bias, 0 to 1, is how much counts as membrane "
     "between them: higher makes more segments.",

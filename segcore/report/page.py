@@ -47,6 +47,7 @@ th:first-child, td:first-child, .left { text-align: left; } thead th { border-bo
   background-attachment: local, local, scroll, scroll; background-size: 2rem 100%, 2rem 100%, .8rem 100%, .8rem 100%; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .3rem 1rem; margin: .6rem 0; }
 dt { font-weight: 600; } dd { margin: 0; } @media (max-width: 30rem) { dl { grid-template-columns: 1fr; }
+  .many::before { content: "More columns to the right."; color: var(--quiet); font-size: .85rem; }
   dd { margin-bottom: .4rem; } table { font-size: .85rem; } }
 .words th, .words td { text-align: left; }
 .matrix td, .matrix th { text-align: center; border: 1px solid var(--line); } .matrix { width: auto; }
@@ -109,7 +110,10 @@ def report_page(contents: Contents, conclusion: str) -> str:
         _section("Trained on what, judged by what", _data(contents)),
         _section("Errors", _errors(contents)),
         _section("Over all settings", _curves(contents)),
-        _section(f"The {len(contents.places)} splits and merges of most harm", _places(contents.places)),
+        _section(
+            f"The {len(contents.places)} splits and merges of most harm",
+            _places(contents.places, contents.threshold_of_places),
+        ),
         _section("Are the labels right?", _suspects(contents)),
         ""
         if contents.comparison is None
@@ -192,7 +196,7 @@ def _headlines(contents: Contents) -> str:
         found
         + table(without, baselines)
         + "<p><small>A true boundary that is moved by a pixel harms no neurite, and makes so many pixels wrong all the "
-        "same: by the percentage alone a harmless result is not told from a harmful one. – is what was not measured."
+        "same: by the percentage alone a harmless result is not told from a harmful one. A dash: not measured."
         "</small></p>"
     )
 
@@ -236,8 +240,8 @@ def _data(contents: Contents) -> str:
         )
     if run.info.outside is None:
         network = (
-            f"Each slice is predicted by the networks of {', '.join(run.info.members)} that had not seen it, by their "
-            "mean where these are several"
+            f"Each slice is predicted by the network, of {', '.join(run.info.members)}, that had not seen it (by the "
+            "mean of several, where several had not)"
             if run.info.members
             else f"A U-Net of {run.info.parameters:,} parameters, {run.info.epochs} epochs"
         )
@@ -253,6 +257,7 @@ def _data(contents: Contents) -> str:
         )
         if indices
     ]
+    rows += [(f"training of {name}", slice_ranges(trained)) for name, trained in contents.members]
     audit = run.audit_split()
     leak = (
         "unknown, as nobody said what was trained on"
@@ -381,10 +386,10 @@ def _curves(contents: Contents) -> str:
         )  # fmt: skip
     chosen = contents.run.info.operating_points is not None
     return (
-        f'<div class="pair">{"".join(charts)}</div><p><small>The left end of wrong pixels is cut off at the top. '
+        f'<div class="pair">{"".join(charts)}</div><p><small>Curves that leave a chart are cut off at its edge. '
         + (
-            "Marked thresholds were chosen on other slices or on some of these, so the best point of a curve may lie "
-            "elsewhere; taking it from here would flatter."
+            "The marked thresholds were chosen on slices set aside for that and not on these curves, so a curve can be "
+            "higher elsewhere; to choose by it would be to judge by the slices that one chose on."
             if chosen
             else "Nobody chose settings for this prediction, which has usual ones."
         )
@@ -420,7 +425,7 @@ def _neurite_lines(contents: Contents) -> list[Line]:
     return found
 
 
-def _places(places: Sequence[PicturedEvent]) -> str:
+def _places(places: Sequence[PicturedEvent], threshold: float) -> str:
     if not places:
         return "<p>No neurite was split or merged.</p>"
     found = []
@@ -429,9 +434,9 @@ def _places(places: Sequence[PicturedEvent]) -> str:
         parts = " and ".join(f"{pixels:,}" for pixels in event.overlaps_px[:3])
         more = f" and {len(event.overlaps_px) - 3} more" if len(event.overlaps_px) > 3 else ""
         what = (
-            f"one segment holds neurites of {parts} px{more}"
+            f"one segment holds {parts} px{more} of {len(event.neurites)} neurites"
             if event.kind == "merge"
-            else f"a neurite of {event.area_px:,} px is in {len(event.segments)} segments of {parts} px{more}"
+            else f"a neurite of {event.area_px:,} px lies in {len(event.segments)} segments, with {parts} px{more}"
         )
         harm = "" if math.isnan(event.harm) else f" Undone, V_Rand of the slice rises by {event.harm:.4f}."
         name = f"{event.kind} in slice {event.slice}"
@@ -451,10 +456,10 @@ def _places(places: Sequence[PicturedEvent]) -> str:
             f"{event.x}, y {event.y}: {what}.{harm}</p>{verdicts}</article>"
         )
     about = (
-        "On the left the image, on the right the same with wrong pixels at the threshold of the splits and merges: "
-        "missed membrane blue, false membrane orange. A ring marks each place where the membrane between neurites is "
-        "open, or a false wall crosses one, eight of them at most. One slice can have a merge and a split of the same "
-        "neurites."
+        f"On the left the image, on the right the same with the wrong pixels of the mask at threshold {threshold:.3f}: "
+        "missed membrane blue, false membrane orange. Rings mark where the membrane between neurites is open (blue) or "
+        "where a false wall cuts one (orange); at most eight are drawn. The same neurite can be part of a merge and of "
+        "a split."
     )
     judged = sum(bool(one.verdicts) for one in places)
     so_far = f"{judged} of these {len(places)} were judged by reviewers." if judged else "Nobody judged them yet."
@@ -478,6 +483,7 @@ def _suspects(contents: Contents) -> str:
             if one.labelled_membrane
             else "labelled interior, predicted membrane",
             f"{one.pixels:,}",
+            f"{one.gain:.2f}",
             f"{one.v_rand_gain:+.4f}",
             f"{100 * one.pixels_gain:+.2f}",
             _event_near(one, contents),
@@ -487,18 +493,29 @@ def _suspects(contents: Contents) -> str:
     return (
         said
         + f"<p>At {len(contents.suspects)} places the prediction, of networks that never saw these slices, is sure "
-        "that the label is wrong, beyond the tolerance of any boundary. Either can be right: only a look tells. "
-        f"{_first_suspects(len(rows), len(contents.suspects))} come first on which most of what the slice lacks hangs. "
-        "If the label said there what is predicted, V_Rand and right pixels of the slice would change by so much.</p>"
+        "of the opposite of the label, farther from any boundary than a line can be misplaced. Either can be right: "
+        f"only a look tells. {_first_suspects(len(rows), len(contents.suspects))}V_Rand and right pixels are what the "
+        "slice would gain if the label said there what is predicted. They are ordered by weight: the share of what "
+        "V_Rand lacks of 1 that would be gained, and the share of the slice's wrong pixels, added up.</p>"
         + table(
-            ("slice", "x", "y", "what differs", "pixels", "V_Rand", "right pixels, percentage points", "same place as"),
+            (
+                "slice",
+                "x",
+                "y",
+                "what differs",
+                "pixels",
+                "weight",
+                "V_Rand",
+                "right pixels, percentage points",
+                "same place as",
+            ),
             rows,
         )
     )
 
 
 def _first_suspects(shown: int, number: int) -> str:
-    return f"Of the {number} the {shown} below" if shown < number else "Those"
+    return f"The first {shown} are listed. " if shown < number else ""
 
 
 def _event_near(suspect: Suspect, contents: Contents) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,20 @@ def event_picture(
     return _jpeg(picture)
 
 
-def plain_picture(image: NDArray[np.uint8], event: Event) -> str:
-    """The image alone at the same place, as large."""
-    return _jpeg(_enlarged(image, _window(event, image.shape))[0])
+def plain_picture(image: NDArray[np.uint8], event: Event, pixel_nm: float | None) -> str:
+    """The image alone at the same place, as large, with a scale bar: of nanometres, or pixels where nobody said."""
+    grey, scale = _enlarged(image, _window(event, image.shape))
+    picture = grey.convert("RGB")
+    unit_px = 1.0 if pixel_nm is None else 1 / pixel_nm
+    longest = SIDE_PX / 3 / scale / unit_px
+    power = 10 ** math.floor(math.log10(longest))
+    length = next(factor * power for factor in (5, 2, 1) if factor * power <= longest)
+    draw, width = ImageDraw.Draw(picture), length * unit_px * scale
+    bottom = picture.height - 10
+    draw.rectangle((8, bottom - 22, 20 + max(width, 52), bottom + 5), fill=(0, 0, 0))
+    draw.rectangle((14, bottom - 3, 14 + width, bottom), fill=(255, 255, 255))
+    draw.text((14, bottom - 19), f"{length:g} {'px' if pixel_nm is None else 'nm'}", fill=(255, 255, 255))
+    return _jpeg(picture)
 
 
 def _enlarged(picture: NDArray[np.uint8], window: tuple[int, int, int, int]) -> tuple[Image.Image, float]:

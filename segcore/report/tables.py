@@ -11,4 +11,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool =
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     of = ' class="words"' if words else ""
-    return f'<div class="wide"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    many = " many" if len(header) > 3 and not words else ""
+    return f'<div class="wide{many}"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

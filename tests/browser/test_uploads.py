@@ -8,6 +8,8 @@ import os
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -305,10 +307,39 @@ def test_thresholds_with_a_name_are_one_click_away(app, browse, tmp_path, cell_s
     tifffile.imwrite(tmp_path / "one.tif", cell_stack[0][0])
     page = browse(f"{app.address}/try_it")
     try_it(page, tmp_path / "one.tif")
-    page.get_by_role("button", name="Neurites kept apart").click()
-    page.get_by_role("button", name="Neurites kept apart").and_(page.locator(":disabled")).wait_for()
-    value = page.get_by_role("button", name="Neurites kept apart").inner_text().split()[-1]
-    assert page.get_by_text(f"at threshold {value}").is_visible()
+    button = page.locator(".viewer").get_by_role("button", name="topology")
+    button.click()
+    value = button.inner_text().split()[-1]
+    page.get_by_text(f"at threshold {value}").wait_for()
+    masks = tifffile.imread(io.BytesIO(download(page, "All masks (TIFF)")))
+    probability = tifffile.imread(io.BytesIO(download(page, "All probabilities (TIFF)")))
+    np.testing.assert_array_equal(masks > 0, probability > 255 * float(value))
+
+
+def test_what_was_brought_is_seen_in_the_viewer_and_by_nobody_afterwards(app, browse, tmp_path, cell_stack):
+    tifffile.imwrite(tmp_path / "stack.tif", cell_stack[0][:3], photometric="minisblack")
+    page = browse(f"{app.address}/try_it")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    try_it(page, tmp_path / "stack.tif")
+    viewer = page.locator('.viewer[data-complete="true"]')
+    viewer.wait_for()
+    viewer.focus()
+    page.keyboard.press("7")  # segments, of which no evaluation kept any
+    page.locator(".viewer .legend", has_text="one neurite each").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("(2 of 3)").wait_for()
+    (tile, *_) = [url for url in asked if "/bundle/1/" in url]
+    with urllib.request.urlopen(tile) as answer:
+        height, width = map(int, answer.headers["X-Shape"].split(","))
+        planes = np.frombuffer(answer.read(), np.uint8).reshape(-1, height, width)
+    np.testing.assert_array_equal(planes[0], cell_stack[0][1])
+    page.locator('[data-testid="stFileUploader"]').get_by_role("button", name="Remove").first.click()
+    viewer.wait_for(state="detached")
+    for url in (tile, tile.replace("/~", "/~x")):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url)
+        assert refused.value.code == 404
 
 
 def test_what_cannot_be_tried_gets_one_sentence(app, browse, tmp_path):

@@ -40,7 +40,7 @@ def test_neurites_harm_and_settings():
     assert "at the topology threshold 0.750" in first
     assert harm == "There are 0 splits and 1 merges; slice 0 has the most harm."
     assert "segments (smoothing 1 px, bias 0.5) to reconstruct and count neurites" in settings
-    assert "% of the pixels wrong, 40) and the topology" in settings
+    assert "% of the pixels wrong, 40 px) and the topology" in settings
 
 
 def test_a_perfect_prediction():
@@ -51,7 +51,7 @@ def test_a_perfect_prediction():
         "perfect, 0.400 is one segment for everything)."
     )
     assert said[1] == "No neurite was split or merged."
-    assert "(0.00 % of the pixels wrong, 0)" in said[2]
+    assert "(0.00 % of the pixels wrong, 0 px)" in said[2]
 
 
 def test_nothing_that_is_not_known_is_said():

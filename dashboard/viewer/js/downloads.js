@@ -58,7 +58,9 @@ async function download(viewer, kind) {
     const blob =
       kind === "png" ? await new Promise((done) => canvas.toBlob(done, "image/png")) : tiffBlob(context, canvas);
     const part = panes.length > 1 ? layers.mode : [...layers.shown].join("-") || "blank";
-    const name = `${data.stack.split("/")[0]}-${row.index}-${part}-threshold-${thresholdAfter(last).toFixed(3)}.${kind === "png" ? "png" : "tif"}`;
+    const [dataset] = data.stack.split("/");
+    // Of a visitor's stack the name is a secret.
+    const name = `${dataset.startsWith("~") ? "upload" : dataset}-${row.index}-${part}-threshold-${thresholdAfter(last).toFixed(3)}.${kind === "png" ? "png" : "tif"}`;
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

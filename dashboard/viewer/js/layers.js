@@ -65,6 +65,7 @@ class Layers {
     if (!this.available(name)) return;
     if (this.mode !== "single") {
       this.mode = "single";
+      this.shown.add(name);
     } else if (!this.shown.delete(name)) this.shown.add(name);
     this.restyle();
   }
