@@ -15,7 +15,7 @@ import numpy as np
 
 from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import ConfigError, DataError, RunError, StorageError
-from segcore.evaluation import SEGMENTS
+from segcore.evaluation import SEGMENTS, stored_segment_points
 from segcore.measures import PixelEvidence
 from segcore.runs import SegmentPoint, evaluation_folder, models_root
 from segcore.stacks import REDUCED, Plane, is_kept_reduced, map_stack, reduced_shape
@@ -88,7 +88,7 @@ class Layers:
         borders: the first slice of each volume but the first, where there are several.
         numbers: whose piece each pixel is, where the labels number the neurites.
         segments: the segments of the evaluated slices, in the order of `pages`; None where there are none.
-        segment_point: how they were made.
+        segment_points: how they were made, by slice; empty where nobody knows.
     """
 
     images: StackFile
@@ -102,7 +102,7 @@ class Layers:
     borders: tuple[int, ...] = ()
     numbers: np.memmap[Any, np.dtype[np.uint32]] | None = field(default=None, compare=False)
     segments: Path | None = None
-    segment_point: SegmentPoint | None = None
+    segment_points: Mapping[int, SegmentPoint] = field(default_factory=dict)
 
     @property
     def slices(self) -> int:
@@ -159,22 +159,21 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     version = f"{stack.version}{_short(stamp)}"
     return Layers(
         stack.images, labels, probability, pages, folder / "evidence.npz", reduced, version, ignores, stack.borders,
-        stack.numbers, segments if segments.exists() else None, _segment_point(folder / "summary.json"),
+        stack.numbers, segments if segments.exists() else None, _segment_points(folder / "summary.json"),
     )  # fmt: skip
 
 
-def _segment_point(path: Path) -> SegmentPoint | None:
-    return _read_segment_point(path, _stamp(path))
+def _segment_points(path: Path) -> Mapping[int, SegmentPoint]:
+    return _read_segment_points(path, _stamp(path))
 
 
 @lru_cache(maxsize=16)
-def _read_segment_point(path: Path, stamp: tuple[int, ...]) -> SegmentPoint | None:
+def _read_segment_points(path: Path, stamp: tuple[int, ...]) -> Mapping[int, SegmentPoint]:
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))["segments"]
-        return SegmentPoint(**{name: made[name] for name in ("smoothing_px", "bias", "smallest_px")})
-    except (OSError, ValueError, KeyError, TypeError, ConfigError):
+        return stored_segment_points(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError):
         # Pages say what is wrong with an evaluation; without this there is only no other bias to be tried.
-        return None
+        return {}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from segcore.evaluation.baselines import Baseline, all_interior, moved_boundarie
 from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, Side, compare
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
-from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
+from segcore.evaluation.folder import SEGMENTS, read_evaluation, stored_segment_points, write_evaluation
 from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
 from segcore.evaluation.model_package import ModelPackage, export_model
 from segcore.evaluation.outside import Scored, score_outside
@@ -55,6 +55,7 @@ __all__ = [
     "scores_with",
     "segment_rows",
     "stored_scores",
+    "stored_segment_points",
     "summary",
     "verdict",
     "write_card",

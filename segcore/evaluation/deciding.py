@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from segcore.evaluation.baselines import all_interior
-from segcore.evaluation.measured import Evaluation, harm_by_slice, harm_of_first
+from segcore.evaluation.measured import Evaluation, harm_by_slice, harm_of_first, how_made
 from segcore.measures import mean_over_slices
 
 _FIRST = 3
@@ -73,10 +73,9 @@ def _most_harm(evaluation: Evaluation) -> str:
 
 
 def _settings(evaluation: Evaluation) -> str:
-    point = evaluation.segment_point
     parts = []
-    if evaluation.segments and point is not None:
-        parts.append(f"segments (smoothing {point.smoothing_px:g} px, bias {point.bias:g}) to count neurites")
+    if evaluation.segment_points:
+        parts.append(f"segments ({how_made(evaluation)}) to count neurites")
     if "pixel" in evaluation.thresholds:
         wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
         parts.append(

@@ -35,7 +35,7 @@ from segcore.measures import (
     notebook_percent,
     pixel_measures,
 )
-from segcore.runs import SegmentPoint
+from segcore.runs import SegmentPoint, by_point, slice_ranges
 from segcore.segments import BIASES
 
 FORMAT_VERSION = 1
@@ -68,7 +68,7 @@ class Evaluation:
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
         events: splits and merges at `events_at`, those that do most harm first within a slice.
         events_at: `segments`, or the operating point whose prediction they are of.
-        segment_point: how segments were made; None where none were, or somebody else made them.
+        segment_points: how the segments of each slice were made; empty where none were, or somebody else made them.
         segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
         over_biases: those of segments made with each of `segcore.segments.BIASES`; empty where there are none.
         error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
@@ -88,7 +88,7 @@ class Evaluation:
     over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
     events: tuple[Event, ...]
     events_at: str
-    segment_point: SegmentPoint | None = None
+    segment_points: tuple[SegmentPoint, ...] = ()
     segments: tuple[SegmentationScore, ...] = ()
     over_biases: tuple[tuple[SegmentationScore, ...], ...] = ()
     error_parts: dict[str, ErrorParts] = field(default_factory=dict)
@@ -136,16 +136,35 @@ def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks
     return found
 
 
-def _segments_object(evaluation: Evaluation) -> dict[str, float | None] | None:
-    """Means over slices, and how the segments were made; that is null where somebody else made them."""
+def _segments_object(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Means over slices, and how the segments were made.
+
+    That is null where it is not the same for all slices, which are listed by it then, and where somebody else made
+    them.
+    """
     if not evaluation.segments:
         return None
-    made = evaluation.segment_point
+    made = by_point(evaluation.slices, evaluation.segment_points) if evaluation.segment_points else ()
     means = {
         score.name: mean_over_slices([getattr(one, score.name) for one in evaluation.segments])
         for score in fields(SegmentationScore)
     }
-    return means | (dict.fromkeys(field.name for field in fields(SegmentPoint)) if made is None else asdict(made))
+    if len(made) == 1:
+        return means | asdict(made[0].point)
+    unknown = dict.fromkeys(field.name for field in fields(SegmentPoint))
+    return means | unknown | ({"of_slices": [asdict(one) for one in made]} if made else {})
+
+
+def how_made(evaluation: Evaluation) -> str:
+    """With which settings segments were made, as text: of all slices, or which slices with which."""
+    if not evaluation.segment_points:
+        return "as they were given"
+    made = by_point(evaluation.slices, evaluation.segment_points)
+    texts = [f"smoothing {one.point.smoothing_px:g} px, bias {one.point.bias:g}" for one in made]
+    if len(made) == 1:
+        return texts[0]
+    ranges = (slice_ranges(one.slices) for one in made)
+    return "; ".join(f"{text} in slices {which}" for text, which in zip(texts, ranges, strict=True))
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
