@@ -60,7 +60,7 @@ def steps(run: Run) -> dict[str, float]:
     listed = reviewing.event_items(result, reviewing.Filter())
     at.append(time.perf_counter())
     known = reviewing.judged(result, (one.judged_at for one in listed))
-    said, rows = reviewing.progress(listed, known), reviewing.rows_of(listed, known)
+    said, rows = reviewing.progress((listed, known)), reviewing.rows_of(listed, known)
     at.append(time.perf_counter())
     assert said.startswith(f"0 of {len(result.evaluation.events):,}")
     assert rows[0].harm == max(event.harm for event in result.evaluation.events)
