@@ -8,7 +8,15 @@ from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, stored_segment_points, write_evaluation
-from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
+from segcore.evaluation.measured import (
+    Evaluation,
+    events_by_harm,
+    events_by_slice,
+    harm_by_slice,
+    harm_is_known,
+    harm_of_first,
+    summary,
+)
 from segcore.evaluation.model_package import ModelPackage, export_model
 from segcore.evaluation.outside import Scored, score_outside
 from segcore.evaluation.outside_values import PredictionKind, PredictionPolarity
@@ -42,8 +50,10 @@ __all__ = [
     "evaluation_json",
     "evaluation_text",
     "events_by_harm",
+    "events_by_slice",
     "export_model",
     "harm_by_slice",
+    "harm_is_known",
     "harm_of_first",
     "moved_boundaries",
     "predict_stack",

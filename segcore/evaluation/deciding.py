@@ -59,7 +59,7 @@ def _most_harm(evaluation: Evaluation) -> str:
     events = evaluation.events
     if not events:
         return "No neurite was split or merged."
-    splits = sum(event.kind == "split" for event in events)
+    splits = events.column("kind").count("split")
     counted = f"{splits:,} splits and {len(events) - splits:,} merges"
     harms = harm_by_slice(evaluation)
     share = harm_of_first(evaluation, _FIRST)

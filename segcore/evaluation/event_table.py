@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from segcore.evaluation.tables import read_table, write_table
-from segcore.measures import Event
+from segcore.measures import EVENT_COLUMNS, Event, Events
 
 EVENTS_FILE = "events.csv"
 
 _Columns = Mapping[str, Sequence[str]]
-_COLUMNS = tuple(field.name for field in fields(Event))
 _TUPLES = ("neurites", "segments", "overlaps_px")
 _KINDS: dict[str, Literal["split", "merge"]] = {"split": "split", "merge": "merge"}
 
@@ -23,31 +21,24 @@ def write_events(folder: Path, events: Sequence[Event]) -> None:
     """Writes the table. Cells with several numbers have spaces between them, openings are `y:x`."""
     rows = []
     for event in events:
-        row = {name: getattr(event, name) for name in _COLUMNS}
+        row = {name: getattr(event, name) for name in EVENT_COLUMNS}
         row |= {name: " ".join(map(str, row[name])) for name in _TUPLES}
         row["openings"] = " ".join(f"{y}:{x}" for y, x in event.openings)
         rows.append(row | {"loop": int(event.loop)})
-    write_table(folder / EVENTS_FILE, rows, _COLUMNS)
+    write_table(folder / EVENTS_FILE, rows, EVENT_COLUMNS)
 
 
-def read_events(folder: Path) -> tuple[Event, ...]:
+def read_events(folder: Path) -> Events:
     """The events of the table.
 
     Raises:
         RunError: it is missing or damaged, or a row is not an event.
     """
-    return tuple(read_table(folder / EVENTS_FILE).each(_events, "an event"))
+    return read_table(folder / EVENTS_FILE).made(_events, "an event")
 
 
-def _events(columns: _Columns) -> Iterator[Event]:
-    if not columns:
-        return
-    values = [_VALUES[name](columns, name) for name in _COLUMNS]
-    for row in zip(*values, strict=True):
-        # As `Event(...)` would, which sets one attribute after another: a third of the time of opening an evaluation.
-        event = object.__new__(Event)
-        event.__dict__.update(zip(_COLUMNS, row, strict=True))
-        yield event
+def _events(columns: _Columns) -> Events:
+    return Events({name: [*_VALUES[name](columns, name)] for name in EVENT_COLUMNS})
 
 
 def _kinds(columns: _Columns, name: str) -> Iterable[Any]:

@@ -39,7 +39,7 @@ from segcore.evaluation.event_table import read_events, write_events
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
 from segcore.evaluation.neurite_table import read_neurites, write_neurites
 from segcore.evaluation.tables import EVALUATE_AGAIN, read_table, write_table
-from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, NeuriteSizes, PixelEvidence, SegmentationScore
+from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Events, NeuriteSizes, PixelEvidence, SegmentationScore
 from segcore.runs import SegmentPoint
 from segcore.segments import BIASES
 from segcore.stacks import write_reduced_prediction
@@ -166,7 +166,7 @@ def _evaluation(
     stored: dict[str, Any],
     evidence: PixelEvidence,
     rows: Sequence[dict[str, str]],
-    events: tuple[Event, ...],
+    events: Events,
     error_parts: dict[str, ErrorParts],
     neurite_sizes: NeuriteSizes | None,
 ) -> Evaluation:

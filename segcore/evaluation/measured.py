@@ -10,6 +10,7 @@ prediction without a wrong pixel, are None in what is made for JSON, which has n
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from segcore.measures import (
     LARGEST_TOLERANCE_PX,
     Confusion,
     ErrorParts,
-    Event,
+    Events,
     NeuriteSizes,
     PixelEvidence,
     SegmentationScore,
@@ -86,7 +87,7 @@ class Evaluation:
     neurites: tuple[int, ...]
     points: dict[str, tuple[PointScore, ...]]
     over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
-    events: tuple[Event, ...]
+    events: Events
     events_at: str
     segment_points: tuple[SegmentPoint, ...] = ()
     segments: tuple[SegmentationScore, ...] = ()
@@ -186,10 +187,10 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             },
             "events": {
                 "operating_point": evaluation.events_at,
-                "splits": sum(event.kind == "split" for event in evaluation.events),
-                "merges": sum(event.kind == "merge" for event in evaluation.events),
-                "loops": sum(event.loop for event in evaluation.events),
-                "harm": _sum([max(event.harm, 0.0) for event in evaluation.events]),
+                "splits": evaluation.events.column("kind").count("split"),
+                "merges": evaluation.events.column("kind").count("merge"),
+                "loops": sum(evaluation.events.column("loop")),
+                "harm": _sum([max(harm, 0.0) for harm in evaluation.events.column("harm")]),
             },
         }
     )
@@ -238,7 +239,7 @@ def _scores(confusion: Confusion, scores: PointScore) -> dict[str, float]:
 def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The measures of every slice, a row a slice; nan where not defined."""
     confusions = {name: evaluation.evidence.confusion(t) for name, t in evaluation.thresholds.items()}
-    counts = Counter((event.kind, event.slice) for event in evaluation.events)
+    counts = events_by_slice(evaluation)
     harms = harm_by_slice(evaluation)
     rows = []
     for i, (z, name) in enumerate(zip(evaluation.slices, evaluation.names, strict=True)):
@@ -254,7 +255,7 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
                 row |= {f"{point}_{part}_pixels": int(wrong[part][i]) for part in ERROR_PARTS}
         if evaluation.segments:
             row |= {f"segments_{key}": value for key, value in asdict(evaluation.segments[i]).items()}
-        row |= {"splits": counts["split", z], "merges": counts["merge", z], "harm": harms.get(z, 0.0)}
+        row |= {"splits": counts[z, "split"], "merges": counts[z, "merge"], "harm": harms.get(z, 0.0)}
         for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
             row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}
         if evaluation.over_biases:
@@ -267,16 +268,30 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def harm_by_slice(evaluation: Evaluation) -> dict[int, float]:
     """The harm of all events of a slice together, of those slices that have any; nan where it was not measured."""
     found: dict[int, list[float]] = {}
-    for event in evaluation.events:
-        found.setdefault(event.slice, []).append(event.harm)
+    events = evaluation.events
+    for z, harm in zip(events.column("slice"), events.column("harm"), strict=True):
+        found.setdefault(z, []).append(harm)
     return {z: _sum([max(harm, 0.0) for harm in harms]) for z, harms in found.items()}
 
 
-def events_by_harm(evaluation: Evaluation) -> list[Event]:
+def events_by_slice(evaluation: Evaluation) -> Counter[tuple[int, str]]:
+    """How many splits and merges each slice has, by slice and kind."""
+    return Counter(zip(evaluation.events.column("slice"), evaluation.events.column("kind"), strict=True))
+
+
+def harm_is_known(evaluation: Evaluation) -> bool:
+    """Whether the harm of an event was measured, which an older evaluation did not do."""
+    return not all(map(math.isnan, evaluation.events.column("harm")))
+
+
+def events_by_harm(evaluation: Evaluation) -> Events:
     """The events of all slices, those that do most harm first; where it was not measured, by their stray pixels."""
-    return sorted(
-        evaluation.events, key=lambda event: (-event.harm if event.harm == event.harm else 0.0, -event.stray_px)
-    )
+    events = evaluation.events
+    keys = [
+        (0.0 if math.isnan(harm) else -harm, -stray_px)
+        for harm, stray_px in zip(events.column("harm"), events.column("stray_px"), strict=True)
+    ]
+    return events.ordered(sorted(range(len(keys)), key=keys.__getitem__))
 
 
 def harm_of_first(evaluation: Evaluation, number: int) -> float:
@@ -284,9 +299,9 @@ def harm_of_first(evaluation: Evaluation, number: int) -> float:
 
     Splits that are not worth undoing alone do none.
     """
-    harms = [max(event.harm, 0.0) for event in events_by_harm(evaluation)]
+    harms = [max(harm, 0.0) for harm in evaluation.events.column("harm")]
     total = _sum(harms)
-    return _sum(harms[:number]) / total if total > 0 else math.nan
+    return _sum(heapq.nlargest(number, harms)) / total if total > 0 else math.nan
 
 
 def _sum(values: list[float]) -> float:
