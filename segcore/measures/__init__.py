@@ -12,7 +12,7 @@ from segcore.measures.error_parts import (
     count_error_parts,
     error_part_of_pixels,
 )
-from segcore.measures.event_columns import EVENT_COLUMNS, Events
+from segcore.measures.event_columns import EVENT_COLUMNS, Column, Events
 from segcore.measures.events import MIN_OVERLAP_FRACTION, MIN_OVERLAP_PX, Event, belonging, find_events
 from segcore.measures.evidence import (
     DISTANCE_BINS,
@@ -66,6 +66,7 @@ __all__ = [
     "PROBABILITY_VALUES",
     "Calibration",
     "ClassName",
+    "Column",
     "Confusion",
     "ErrorPart",
     "ErrorParts",

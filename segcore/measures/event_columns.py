@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from operator import itemgetter
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 from segcore.measures.events import Event
 
 EVENT_COLUMNS = tuple(field.name for field in fields(Event))
+
+
+class Column(Protocol):
+    """A value for each event: a list, or what makes one when somebody comes to it."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, at: int, /) -> Any: ...
 
 
 class Events(Sequence[Event]):
@@ -20,18 +26,20 @@ class Events(Sequence[Event]):
     events.
     """
 
-    __slots__ = ("_columns",)
+    __slots__ = ("_columns", "_rows")
 
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        """Values by the names of all attributes of `Event`, in one order.
+    def __init__(self, columns: Mapping[str, Column], rows: Sequence[int] | None = None) -> None:
+        """Values by the names of all attributes of `Event`, and which of them these events have; all by default.
 
         Raises:
             KeyError: an attribute has no column.
             ValueError: columns have different lengths.
         """
         self._columns = {name: columns[name] for name in EVENT_COLUMNS}
-        if len(lengths := {*map(len, self._columns.values())}) > 1:
+        lengths = {*map(len, self._columns.values())}
+        if len(lengths) > 1:
             raise ValueError(f"columns of {' and '.join(map(str, sorted(lengths)))} events")
+        self._rows: Sequence[int] = range(*lengths) if rows is None else rows
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Events:
@@ -41,31 +49,31 @@ class Events(Sequence[Event]):
         every = list(events)
         return cls({name: [getattr(event, name) for event in every] for name in EVENT_COLUMNS})
 
-    def column(self, name: str) -> Sequence[Any]:
+    def column(self, name: str) -> list[Any]:
         """An attribute of all events, in their order."""
-        return self._columns[name]
+        column = self._columns[name]
+        return [column[row] for row in self._rows]
 
-    def ordered(self, order: Sequence[int]) -> Events:
+    def cell(self, name: str, at: int) -> Any:
+        """An attribute of one event, which is not made for it."""
+        return self._columns[name][self._rows[at]]
+
+    def ordered(self, order: Iterable[int]) -> Events:
         """These of the events, in this order."""
-        if len(order) < 2:  # of which `itemgetter` makes no tuple
-            return Events({name: [column[at] for at in order] for name, column in self._columns.items()})
-        pick = itemgetter(*order)
-        return Events({name: pick(column) for name, column in self._columns.items()})
+        return Events(self._columns, [self._rows[at] for at in order])
 
     def __len__(self) -> int:
-        return len(self._columns["kind"])
+        return len(self._rows)
 
     @overload
     def __getitem__(self, at: int) -> Event: ...
     @overload
     def __getitem__(self, at: slice) -> Events: ...
     def __getitem__(self, at: int | slice) -> Event | Events:
-        found: dict[str, Any] = {name: column[at] for name, column in self._columns.items()}
-        return Events(found) if isinstance(at, slice) else Event(**found)
-
-    def __iter__(self) -> Iterator[Event]:
-        for row in zip(*self._columns.values(), strict=True):
-            yield Event(**dict(zip(EVENT_COLUMNS, row, strict=True)))
+        if isinstance(at, slice):
+            return Events(self._columns, self._rows[at])
+        row = self._rows[at]
+        return Event(**{name: column[row] for name, column in self._columns.items()})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):

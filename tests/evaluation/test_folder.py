@@ -417,7 +417,13 @@ def test_slice_tables_edited_by_hand(folder, column, value):
         read_evaluation(folder)
 
 
-@pytest.mark.parametrize(("column", "value"), [("kind", "loop"), ("y", "far"), ("neurites", "1 x"), ("slice", "")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("kind", "loop"), ("y", "far"), ("neurites", "1 x"), ("slice", ""), ("overlaps_px", "1  2"), ("harm", "much"),
+        ("openings", "5:"), ("openings", "5:6 7"),
+    ],
+)  # fmt: skip
 def test_event_tables_edited_by_hand(folder, column, value):
     change_cell(folder / "events.csv", column, lambda _: value)
     with pytest.raises(RunError, match=r"events\.csv: line 3"):

@@ -71,7 +71,7 @@ class ListedEvent:
 
     @property
     def harm(self) -> float:
-        return float(self._cell("harm"))
+        return float(self._events.cell("harm", self._number - 1))
 
     @property
     def key(self) -> tuple[str, int, int, int]:
@@ -79,7 +79,7 @@ class ListedEvent:
         return (f"loop {kind}" if self._cell("loop") else kind, z, y, x)
 
     def _cell(self, name: str) -> Any:
-        return self._events.column(name)[self._number - 1]
+        return self._events.cell(name, self._number - 1)
 
     @property
     def judged_at(self) -> reviews.Place:
