@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from segcore.evaluation import read_evaluation, write_evaluation
-from segcore.measures import Event
+from segcore.measures import Event, Events
 from segcore.runs import Run, open_run
 
 RUN = "isbi2012-standard"
@@ -43,7 +43,7 @@ def with_many_events(folder: Path, number: int) -> None:
         harm = event.harm * float(generator.random())
         events.append(dataclasses.replace(event, openings=openings, harm=harm, **moved))
     events.sort(key=lambda one: (one.slice, -one.harm, -one.stray_px))
-    write_evaluation(folder, dataclasses.replace(evaluation, events=tuple(events)), facts)
+    write_evaluation(folder, dataclasses.replace(evaluation, events=Events.of(events)), facts)
 
 
 def steps(run: Run) -> dict[str, float]:
@@ -60,10 +60,10 @@ def steps(run: Run) -> dict[str, float]:
     listed = reviewing.event_items(result, reviewing.Filter())
     at.append(time.perf_counter())
     known = reviewing.judged(result, (one.judged_at for one in listed))
-    said, rows = reviewing.progress(listed, known), reviewing.rows_of(listed, known)
+    said, rows = reviewing.progress((listed, known)), reviewing.rows_of(listed, known)
     at.append(time.perf_counter())
     assert said.startswith(f"0 of {len(result.evaluation.events):,}")
-    assert rows[0].harm == max(event.harm for event in result.evaluation.events)
+    assert rows[0].harm == max(result.evaluation.events.column("harm"))
     names = ("reading and checking the evaluation", "ordering by harm", "progress and the first rows")
     return dict(zip(names, np.diff(at).tolist(), strict=True))
 

@@ -34,7 +34,7 @@ from scipy import ndimage
 from segcore.config import RunConfig, SplitConfig
 from segcore.data import FORMAT_VERSION, IMAGES, INFO, LABELS, DatasetInfo, make_stack
 from segcore.evaluation import Evaluation, score, write_evaluation
-from segcore.measures import PixelEvidence
+from segcore.measures import Events, PixelEvidence
 from segcore.presets import standard
 from segcore.runs import (
     EpochRecord,
@@ -241,7 +241,9 @@ def _evaluation(stack: Stack, info: DatasetInfo, tiles: Tiles) -> Evaluation:
         neurites=tuple(measured.neurites[z] for z in source),
         points={name: tuple(scores[z] for z in source) for name, scores in measured.points.items()},
         over_thresholds=tuple(measured.over_thresholds[z] for z in source),
-        events=tuple(dataclasses.replace(event, slice=z) for z in range(stack.slices) for event in events[z % TILES]),
+        events=Events.of(
+            dataclasses.replace(event, slice=z) for z in range(stack.slices) for event in events[z % TILES]
+        ),
     )
 
 

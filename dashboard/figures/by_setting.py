@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,12 @@ class ScoreCurve:
     values: Sequence[float]
 
 
-def setting_chart(curves: Sequence[ScoreCurve], chosen: Mapping[str, tuple[str, float]]) -> go.Figure:
+def setting_chart(curves: Sequence[ScoreCurve], chosen: Sequence[tuple[str, str, float]]) -> go.Figure:
     """Scores over threshold and bias, which both go from 0 to 1, with what the run chose as dots.
 
     Args:
         curves: those over the threshold in one colour and those over the bias in another.
-        chosen: by name of a choice, its setting and value.
+        chosen: of each choice its name, its setting and its value.
     """
     figure = plotly().Figure()
     colours = {"threshold": BLUE, "bias": VERMILION}
@@ -46,7 +46,7 @@ def setting_chart(curves: Sequence[ScoreCurve], chosen: Mapping[str, tuple[str, 
             marker={"size": 5},
             hovertemplate=f"{curve.setting} %{{x:.2f}}: %{{y:.4f}}<extra>{curve.name}</extra>",
         )  # fmt: skip
-    for row, (name, (setting, value)) in enumerate(chosen.items()):
+    for row, (name, setting, value) in enumerate(chosen):
         figure.add_vline(
             x=value, line={"dash": "dash", "width": 1.5, "color": colours.get(setting, GREY)},
             annotation_text=f"{name} {value:.2f}", annotation_position="top right", annotation_yanchor="bottom",

@@ -239,12 +239,16 @@ def _data(
         "borders": list(layers.borders),
         "predicted": layers.probability is not None,
         "segmented": layers.segmented,
-        # With the probability they can be cut anew.
-        "bias": _percent(layers) if layers.segmented and layers.probability is not None else None,
         "most_tables": MOST_TABLES,
         "slices": [
-            # The position in the tables of the evaluation, by which the browser asks for counts.
-            [row.index, slice_name(row.index, row.name), _finite(row.wrong_percent), layers.pages.get(row.index)]
+            [
+                row.index,
+                slice_name(row.index, row.name),
+                _finite(row.wrong_percent),
+                # The position in the tables of the evaluation, by which the browser asks for counts.
+                layers.pages.get(row.index),
+                _percent(layers, row.index),
+            ]
             for row in slices
         ],
         "evaluated": len(layers.pages) if layers.evidence is not None and layers.labels is not None else 0,
@@ -287,9 +291,11 @@ def place_as_data(place: Place | None) -> dict[str, Any] | None:
     }
 
 
-def _percent(layers: Layers) -> int | None:
-    """The bias of the segments, in percent."""
-    return None if layers.segment_point is None else round(100 * layers.segment_point.bias)
+def _percent(layers: Layers, z: int) -> int | None:
+    """The bias of a slice's segments, in percent; None where they cannot be cut anew."""
+    if layers.segments is None or layers.probability is None or z not in layers.segment_points:
+        return None
+    return round(100 * layers.segment_points[z].bias)
 
 
 def _finite(value: float | None) -> float | None:

@@ -16,7 +16,7 @@ import numpy as np
 from dashboard.viewer.uploaded import UPLOADED, uploaded_stack
 from segcore.data import IMAGES, INFO, LABELS, data_root, open_dataset
 from segcore.errors import ConfigError, DataError, RunError, StorageError
-from segcore.evaluation import SEGMENTS
+from segcore.evaluation import SEGMENTS, stored_segment_points
 from segcore.measures import PixelEvidence
 from segcore.runs import SegmentPoint, evaluation_folder, models_root
 from segcore.stacks import REDUCED, Plane, is_kept_reduced, map_stack, reduced_shape
@@ -89,7 +89,7 @@ class Layers:
         borders: the first slice of each volume but the first, where there are several.
         numbers: whose piece each pixel is, where the labels number the neurites.
         segments: the segments of the evaluated slices, in the order of `pages`; None where there are none.
-        segment_point: how they were made.
+        segment_points: how they were made, by slice; empty where nobody knows.
         temporary: whether it is a visitor's, of which nothing is kept.
     """
 
@@ -104,13 +104,13 @@ class Layers:
     borders: tuple[int, ...] = ()
     numbers: np.memmap[Any, np.dtype[np.uint32]] | None = field(default=None, compare=False)
     segments: Path | None = None
-    segment_point: SegmentPoint | None = None
+    segment_points: Mapping[int, SegmentPoint] = field(default_factory=dict)
     temporary: bool = False
 
     @property
     def segmented(self) -> bool:
         """Whether there are segments, or they can be made of the probability."""
-        return self.segments is not None or (self.temporary and self.segment_point is not None)
+        return self.segments is not None or (self.temporary and bool(self.segment_points))
 
     @property
     def slices(self) -> int:
@@ -175,7 +175,7 @@ def open_layers(dataset: str, run: str | None, part: str) -> Layers:
     version = f"{stack.version}{_short(stamp)}"
     return Layers(
         stack.images, labels, probability, pages, folder / "evidence.npz", reduced, version, ignores, stack.borders,
-        stack.numbers, segments if segments.exists() else None, _segment_point(folder / "summary.json"),
+        stack.numbers, segments if segments.exists() else None, _segment_points(folder / "summary.json"),
     )  # fmt: skip
 
 
@@ -189,23 +189,21 @@ def _uploaded_layers(name: str) -> Layers:
         raise NotThere("the visit is over")
     pages = {z: z for z in range(shape[0])}
     files = [_stack_file(path, stamp, shape) for path, stamp in zip((images, probability), stamps, strict=True)]
-    return Layers(
-        files[0], None, files[1], pages, None, {}, _short(stamps), segment_point=stack.segment_point, temporary=True
-    )
+    made = {} if stack.segment_point is None else dict.fromkeys(pages, stack.segment_point)
+    return Layers(files[0], None, files[1], pages, None, {}, _short(stamps), segment_points=made, temporary=True)
 
 
-def _segment_point(path: Path) -> SegmentPoint | None:
-    return _read_segment_point(path, _stamp(path))
+def _segment_points(path: Path) -> Mapping[int, SegmentPoint]:
+    return _read_segment_points(path, _stamp(path))
 
 
 @lru_cache(maxsize=16)
-def _read_segment_point(path: Path, stamp: tuple[int, ...]) -> SegmentPoint | None:
+def _read_segment_points(path: Path, stamp: tuple[int, ...]) -> Mapping[int, SegmentPoint]:
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))["segments"]
-        return SegmentPoint(**{name: made[name] for name in ("smoothing_px", "bias", "smallest_px")})
-    except (OSError, ValueError, KeyError, TypeError, ConfigError):
+        return stored_segment_points(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError):
         # Pages say what is wrong with an evaluation; without this there is only no other bias to be tried.
-        return None
+        return {}
 
 
 @dataclass(frozen=True)

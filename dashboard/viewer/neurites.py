@@ -85,7 +85,7 @@ def _segments(layers: Layers, z: int) -> Numbers:
 
 
 def _cut(layers: Layers, z: int, bias: float | None) -> Numbers:
-    point, probability = layers.segment_point, layers.probability
+    point, probability = layers.segment_points.get(z), layers.probability
     if point is None or probability is None:
         raise NotThere("nothing to cut anew")
     key = (f"{probability.path}|{layers.version}", z)

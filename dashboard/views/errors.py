@@ -109,7 +109,7 @@ def _headline(result: Result, found: MeasuresAt, tolerance: int) -> None:
     if evaluation.segments:
         v_rand = mean_over_slices([one.v_rand for one in evaluation.segments])
         parts.append(f"V_Rand of segments **{words.decimal(v_rand)}**")
-    splits = sum(event.kind == "split" for event in evaluation.events)
+    splits = evaluation.events.column("kind").count("split")
     merges = len(evaluation.events) - splits
     at = "" if evaluation.events_at == "segments" else f" at the {evaluation.events_at} threshold"
     parts.append(f"{words.count(splits)} splits and {words.count(merges)} merges{at}")

@@ -238,7 +238,7 @@ def _neurites(result: Result) -> None:
 def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, tolerance: int) -> None:
     wrong = found.each.wrong_percent
     harms = harm_by_slice(result.evaluation)
-    known = bool(harms) and not any(math.isnan(event.harm) for event in result.evaluation.events)
+    known = bool(harms) and not any(map(math.isnan, result.evaluation.events.column("harm")))
     by = np.array([harms.get(z, 0.0) for z in result.evaluation.slices]) if known else wrong
     places = {"Worst slice": int(by.argmax()), "Best slice": int(by.argmin())}
     st.caption(

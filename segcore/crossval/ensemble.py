@@ -24,6 +24,7 @@ from segcore.runs import (
     Seen,
     SegmentPoint,
     Split,
+    by_point,
     create_run,
     now,
     open_run,
@@ -39,9 +40,13 @@ def ensemble_of(
 ) -> tuple[Run, Evaluated, CrossValidation]:
     """Makes the run of all predictions, or makes it anew, evaluates it and keeps the results beside it.
 
-    For each slice the probabilities of the networks whose test part it is in are averaged. Its thresholds are the mean
-    of those that the networks chose, and its segments are made with the median of their settings. A setting thus
-    depends a little on slices that one of the networks validated with, which the leak audit of the run says.
+    For each slice the probabilities of the networks whose test part it is in are averaged, and its segments are made
+    with what these chose on their validation slices, the mean where they are several: networks differ in what they
+    call probable, and nobody chose on a slice that is judged so.
+
+    An operating point is one number in every table and on every page, so all slices have the same thresholds, the mean
+    of those that the networks chose. These thus depend a little on slices that one of the networks validated with,
+    which the leak audit of the run says.
 
     Args:
         plan: of the cross-validation.
@@ -81,7 +86,7 @@ def _run(plan: Plan, runs: Sequence[Run], dataset: Dataset, results: CrossValida
         versions=versions(),
         parameters=first.info.parameters,
         train_seconds=sum(run.info.train_seconds for run in runs),
-        operating_points=_points(runs),
+        operating_points=_points(runs, results.slices),
         members=tuple(run.name for run in runs),
     )
     if plan.ensemble in run_names():
@@ -112,23 +117,35 @@ def _run(plan: Plan, runs: Sequence[Run], dataset: Dataset, results: CrossValida
 _RENEWED = ("started", "ended", "versions", "train_seconds", "operating_points", "members")
 
 
-def _points(runs: Sequence[Run]) -> OperatingPoints:
+def _points(runs: Sequence[Run], slices: Sequence[int]) -> OperatingPoints:
     points = [run.info.operating_points for run in runs]
     known = [one for one in points if one is not None]
     if len(known) < len(runs):
         missing = next(run for run, one in zip(runs, points, strict=True) if one is None)
         raise RunError("the run has no thresholds yet", path=missing.folder, expected="a run trained to its end")
-    of_segments = [one.segments for one in known if one.segments is not None]
+    made = by_point(slices, _segment_points(runs, slices))
     return OperatingPoints(
         pixel=_between([one.pixel for one in known]),
         topology=_between([one.topology for one in known]),
-        segments=SegmentPoint(
-            smoothing_px=statistics.median_low([one.smoothing_px for one in of_segments]),
-            bias=statistics.median_low([one.bias for one in of_segments]),
-            smallest_px=statistics.median_low([one.smallest_px for one in of_segments]),
-        )
-        if of_segments
-        else None,
+        segments=made[0].point if len(made) == 1 else None,
+        segments_of_slices=made if len(made) > 1 else (),
+    )
+
+
+def _segment_points(runs: Sequence[Run], slices: Sequence[int]) -> list[SegmentPoint]:
+    """What the runs chose whose test slice each is; where none of these could choose, what the others did."""
+    chosen = [(run.split.test, run.info.operating_points and run.info.operating_points.segments) for run in runs]
+    known = [(test, point) for test, point in chosen if point]
+    every = [point for _, point in known]
+    return [_mean_point([point for test, point in known if z in test] or every) for z in slices] if every else []
+
+
+def _mean_point(points: Sequence[SegmentPoint]) -> SegmentPoint:
+    """The mean of each setting; of the bias in whole percent, as it is shown and can be set."""
+    return SegmentPoint(
+        smoothing_px=statistics.fmean(one.smoothing_px for one in points),
+        bias=round(statistics.fmean(one.bias for one in points), 2),
+        smallest_px=round(statistics.fmean(one.smallest_px for one in points)),
     )
 
 

@@ -7,8 +7,17 @@ from segcore.evaluation.baselines import Baseline, all_interior, moved_boundarie
 from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, Side, compare
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
-from segcore.evaluation.folder import SEGMENTS, read_evaluation, write_evaluation
-from segcore.evaluation.measured import Evaluation, events_by_harm, harm_by_slice, harm_of_first, summary
+from segcore.evaluation.folder import SEGMENTS, read_evaluation, stored_segment_points, write_evaluation
+from segcore.evaluation.measured import (
+    Evaluation,
+    events_by_harm,
+    events_by_slice,
+    harm_by_slice,
+    harm_is_known,
+    harm_of_first,
+    how_made,
+    summary,
+)
 from segcore.evaluation.model_package import ModelPackage, export_model
 from segcore.evaluation.outside import Scored, score_outside
 from segcore.evaluation.outside_values import PredictionKind, PredictionPolarity
@@ -42,9 +51,12 @@ __all__ = [
     "evaluation_json",
     "evaluation_text",
     "events_by_harm",
+    "events_by_slice",
     "export_model",
     "harm_by_slice",
+    "harm_is_known",
     "harm_of_first",
+    "how_made",
     "moved_boundaries",
     "predict_stack",
     "predict_to_files",
@@ -55,6 +67,7 @@ __all__ = [
     "scores_with",
     "segment_rows",
     "stored_scores",
+    "stored_segment_points",
     "summary",
     "verdict",
     "write_card",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from segcore.errors import ConfigError, RunError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.measured import Evaluation, harm_by_slice
+from segcore.evaluation.measured import Evaluation, events_by_slice, harm_by_slice
 from segcore.measures import Event, EventChanges, Interval, SegmentationScore, bootstrap_mean, event_changes
 from segcore.runs import Run, slice_ranges
 
@@ -359,8 +358,8 @@ def _scores(point: str, name: str) -> Callable[[Evaluation], Sequence[float]]:
 
 def _events(kind: str) -> Callable[[Evaluation], Sequence[float]]:
     def found(evaluation: Evaluation) -> Sequence[float]:
-        counts = Counter(event.slice for event in evaluation.events if event.kind == kind)
-        return [counts[z] for z in evaluation.slices]
+        counts = events_by_slice(evaluation)
+        return [counts[z, kind] for z in evaluation.slices]
 
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from segcore.evaluation.baselines import all_interior
-from segcore.evaluation.measured import Evaluation, harm_by_slice, harm_of_first
+from segcore.evaluation.measured import Evaluation, harm_by_slice, harm_of_first, how_made
 from segcore.measures import mean_over_slices
 
 _FIRST = 3
@@ -59,7 +59,7 @@ def _most_harm(evaluation: Evaluation) -> str:
     events = evaluation.events
     if not events:
         return "No neurite was split or merged."
-    splits = sum(event.kind == "split" for event in events)
+    splits = events.column("kind").count("split")
     counted = f"{splits:,} splits and {len(events) - splits:,} merges"
     harms = harm_by_slice(evaluation)
     share = harm_of_first(evaluation, _FIRST)
@@ -73,12 +73,9 @@ def _most_harm(evaluation: Evaluation) -> str:
 
 
 def _settings(evaluation: Evaluation) -> str:
-    point = evaluation.segment_point
     parts = []
-    if evaluation.segments and point is not None:
-        parts.append(
-            f"segments (smoothing {point.smoothing_px:g} px, bias {point.bias:g}) to reconstruct and count neurites"
-        )
+    if evaluation.segment_points:
+        parts.append(f"segments ({how_made(evaluation)}) to reconstruct and count neurites")
     if "pixel" in evaluation.thresholds:
         wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
         parts.append(

@@ -144,6 +144,7 @@ def evaluate_prediction(
     value = threshold_value(run, threshold)
     points = run.info.operating_points
     thresholds = {"chosen": value} if points is None else {"pixel": points.pixel, "topology": points.topology}
+    usual = () if segment_point is None else (segment_point,) * len(slices)
     rows = None if part == "all" else run.split.rows(part)
     audit = run.audit_slices(
         slices,
@@ -163,7 +164,7 @@ def evaluate_prediction(
             names=[dataset.info.slice_names[index] for index in slices],
             thresholds=thresholds,
             numbers=dataset.numbers,
-            segment_point=segment_point if points is None else points.segments,
+            segment_points=usual if points is None else points.segment_points(slices),
             given_segments=given_segments,
             keep_segments=kept.keep,
             notebook_confusion=run.config.evaluation.notebook_confusion,

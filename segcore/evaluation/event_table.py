@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from segcore.evaluation.tables import read_table, write_table
-from segcore.measures import Event
+from segcore.measures import EVENT_COLUMNS, Column, Event, Events
 
 EVENTS_FILE = "events.csv"
 
 _Columns = Mapping[str, Sequence[str]]
-_COLUMNS = tuple(field.name for field in fields(Event))
 _TUPLES = ("neurites", "segments", "overlaps_px")
 _KINDS: dict[str, Literal["split", "merge"]] = {"split": "split", "merge": "merge"}
 
@@ -23,74 +22,84 @@ def write_events(folder: Path, events: Sequence[Event]) -> None:
     """Writes the table. Cells with several numbers have spaces between them, openings are `y:x`."""
     rows = []
     for event in events:
-        row = {name: getattr(event, name) for name in _COLUMNS}
+        row = {name: getattr(event, name) for name in EVENT_COLUMNS}
         row |= {name: " ".join(map(str, row[name])) for name in _TUPLES}
         row["openings"] = " ".join(f"{y}:{x}" for y, x in event.openings)
         rows.append(row | {"loop": int(event.loop)})
-    write_table(folder / EVENTS_FILE, rows, _COLUMNS)
+    write_table(folder / EVENTS_FILE, rows, EVENT_COLUMNS)
 
 
-def read_events(folder: Path) -> tuple[Event, ...]:
+def read_events(folder: Path) -> Events:
     """The events of the table.
 
     Raises:
         RunError: it is missing or damaged, or a row is not an event.
     """
-    return tuple(read_table(folder / EVENTS_FILE).each(_events, "an event"))
+    return read_table(folder / EVENTS_FILE).made(_events, "an event")
 
 
-def _events(columns: _Columns) -> Iterator[Event]:
-    if not columns:
-        return
-    values = [_VALUES[name](columns, name) for name in _COLUMNS]
-    for row in zip(*values, strict=True):
-        # As `Event(...)` would, which sets one attribute after another: a third of the time of opening an evaluation.
-        event = object.__new__(Event)
-        event.__dict__.update(zip(_COLUMNS, row, strict=True))
-        yield event
+def _events(columns: _Columns) -> Events:
+    return Events({name: _VALUES[name](columns, name) for name in EVENT_COLUMNS})
 
 
-def _kinds(columns: _Columns, name: str) -> Iterable[Any]:
-    return map(_KINDS.__getitem__, columns[name])
+class _Checked:
+    """A column with several numbers in a cell, which are read when somebody comes to them."""
+
+    def __init__(self, cells: Sequence[str], of: re.Pattern[str], read: Callable[[str], Any]) -> None:
+        """Raises ValueError if a cell is not of that form."""
+        self._cells, self._read = cells, read
+        if not all(map(of.fullmatch, cells)):
+            raise ValueError(f"not numbers: {next(cell for cell in cells if not of.fullmatch(cell))!r}")
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __getitem__(self, at: int) -> Any:
+        return self._read(self._cells[at])
 
 
-def _wholes(columns: _Columns, name: str) -> Iterable[Any]:
-    return map(int, columns[name])
+_NUMBER = "[0-9]{1,18}"
+_NUMBERS = re.compile(f"({_NUMBER}( {_NUMBER})*)?")
+_PLACES = re.compile(f"{_NUMBER}:{_NUMBER}( {_NUMBER}:{_NUMBER})*")
 
 
-def _several(columns: _Columns, name: str) -> Iterable[Any]:
-    return (tuple(map(int, cell.split())) if " " in cell else _one(cell) for cell in columns[name])
+def _kinds(columns: _Columns, name: str) -> Column:
+    return [*map(_KINDS.__getitem__, columns[name])]
 
 
-def _one(cell: str) -> tuple[int, ...]:
-    return (int(cell),) if cell else ()
+def _wholes(columns: _Columns, name: str) -> Column:
+    return [*map(int, columns[name])]
+
+
+def _several(columns: _Columns, name: str) -> Column:
+    return _Checked(columns[name], _NUMBERS, lambda cell: tuple(map(int, cell.split())))
 
 
 # Of the following nothing was written before there were any: no loop, a harm that nobody measured, and one opening.
 
 
-def _loops(columns: _Columns, name: str) -> Iterable[Any]:
-    return (cell == "1" for cell in _cells(columns, name))
+def _loops(columns: _Columns, name: str) -> Column:
+    return [cell == "1" for cell in _cells(columns, name)]
 
 
-def _harms(columns: _Columns, name: str) -> Iterable[Any]:
-    return (float(cell) if cell else math.nan for cell in _cells(columns, name))
+def _harms(columns: _Columns, name: str) -> Column:
+    return [float(cell) if cell else math.nan for cell in _cells(columns, name)]
 
 
-def _openings(columns: _Columns, name: str) -> Iterable[Any]:
-    for y, x, cell in zip(columns["y"], columns["x"], _cells(columns, name), strict=True):
-        if " " in cell:
-            yield tuple([(int(down), int(across)) for down, across in [one.split(":") for one in cell.split()]])
-        else:
-            down, across = cell.split(":") if cell else (y, x)
-            yield ((int(down), int(across)),)
+def _openings(columns: _Columns, name: str) -> Column:
+    written = zip(_cells(columns, name), columns["y"], columns["x"], strict=True)
+    return _Checked([cell or f"{y}:{x}" for cell, y, x in written], _PLACES, _places)
+
+
+def _places(cell: str) -> tuple[tuple[int, int], ...]:
+    return tuple([(int(y), int(x)) for y, x in (one.split(":") for one in cell.split())])
 
 
 def _cells(columns: _Columns, name: str) -> Sequence[str]:
     return columns.get(name) or [""] * len(columns["kind"])
 
 
-_VALUES: dict[str, Callable[[_Columns, str], Iterable[Any]]] = {
+_VALUES: Mapping[str, Callable[[_Columns, str], Column]] = {
     "kind": _kinds,
     "loop": _loops,
     "neurites": _several,

@@ -39,7 +39,7 @@ from segcore.evaluation.event_table import read_events, write_events
 from segcore.evaluation.measured import FORMAT_VERSION, Evaluation, PointScore, finite, slice_rows, summary
 from segcore.evaluation.neurite_table import read_neurites, write_neurites
 from segcore.evaluation.tables import EVALUATE_AGAIN, read_table, write_table
-from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Event, NeuriteSizes, PixelEvidence, SegmentationScore
+from segcore.measures import CHALLENGE_THRESHOLDS, ErrorParts, Events, NeuriteSizes, PixelEvidence, SegmentationScore
 from segcore.runs import SegmentPoint
 from segcore.segments import BIASES
 from segcore.stacks import write_reduced_prediction
@@ -166,7 +166,7 @@ def _evaluation(
     stored: dict[str, Any],
     evidence: PixelEvidence,
     rows: Sequence[dict[str, str]],
-    events: tuple[Event, ...],
+    events: Events,
     error_parts: dict[str, ErrorParts],
     neurite_sizes: NeuriteSizes | None,
 ) -> Evaluation:
@@ -198,9 +198,7 @@ def _evaluation(
         ),
         events=events,
         events_at=str(stored["events"]["operating_point"]),
-        segment_point=None
-        if made is None or made["bias"] is None
-        else SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}),
+        segment_points=tuple(own[int(row["slice"])] for row in rows) if (own := stored_segment_points(stored)) else (),
         segments=()
         if made is None
         else tuple(SegmentationScore(**_scores(SegmentationScore, "segments", row)) for row in rows),
@@ -209,6 +207,22 @@ def _evaluation(
         neurite_sizes=neurite_sizes,
         notebook_sums=None if notebook is None else np.array(notebook["index_sums"], dtype=np.int64).reshape(2, 2),
     )
+
+
+def stored_segment_points(stored: Mapping[str, Any]) -> dict[int, SegmentPoint]:
+    """How the segments of each slice were made, by slice, as a `summary.json` has it; empty where it says nothing.
+
+    Raises:
+        KeyError, TypeError, ConfigError: it is damaged.
+    """
+    made = stored.get("segments")
+    if made is None:
+        return {}
+    if "of_slices" in made:
+        return {z: SegmentPoint(**one["point"]) for one in made["of_slices"] for z in one["slices"]}
+    if made["bias"] is None:
+        return {}
+    return dict.fromkeys(stored["slices"], SegmentPoint(**{key: made[key] for key in _OF_SEGMENTS}))
 
 
 def _check_neurites(

@@ -10,6 +10,7 @@ prediction without a wrong pixel, are None in what is made for JSON, which has n
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ from segcore.measures import (
     LARGEST_TOLERANCE_PX,
     Confusion,
     ErrorParts,
-    Event,
+    Events,
     NeuriteSizes,
     PixelEvidence,
     SegmentationScore,
@@ -35,7 +36,7 @@ from segcore.measures import (
     notebook_percent,
     pixel_measures,
 )
-from segcore.runs import SegmentPoint
+from segcore.runs import SegmentPoint, by_point, slice_ranges
 from segcore.segments import BIASES
 
 FORMAT_VERSION = 1
@@ -68,7 +69,7 @@ class Evaluation:
         over_thresholds: V_Rand and V_Info at the challenge's eleven thresholds, 0.0 to 1.0.
         events: splits and merges at `events_at`, those that do most harm first within a slice.
         events_at: `segments`, or the operating point whose prediction they are of.
-        segment_point: how segments were made; None where none were, or somebody else made them.
+        segment_points: how the segments of each slice were made; empty where none were, or somebody else made them.
         segments: V_Rand and V_Info of the segments of each slice; empty where there are none.
         over_biases: those of segments made with each of `segcore.segments.BIASES`; empty where there are none.
         error_parts: wrong pixels by what they are part of, by name of the operating point; empty for an evaluation
@@ -86,9 +87,9 @@ class Evaluation:
     neurites: tuple[int, ...]
     points: dict[str, tuple[PointScore, ...]]
     over_thresholds: tuple[tuple[SegmentationScore, ...], ...]
-    events: tuple[Event, ...]
+    events: Events
     events_at: str
-    segment_point: SegmentPoint | None = None
+    segment_points: tuple[SegmentPoint, ...] = ()
     segments: tuple[SegmentationScore, ...] = ()
     over_biases: tuple[tuple[SegmentationScore, ...], ...] = ()
     error_parts: dict[str, ErrorParts] = field(default_factory=dict)
@@ -136,16 +137,35 @@ def evaluation_object(evaluation: Evaluation, point: str, *, dataset: str, leaks
     return found
 
 
-def _segments_object(evaluation: Evaluation) -> dict[str, float | None] | None:
-    """Means over slices, and how the segments were made; that is null where somebody else made them."""
+def _segments_object(evaluation: Evaluation) -> dict[str, Any] | None:
+    """Means over slices, and how the segments were made.
+
+    That is null where it is not the same for all slices, which are listed by it then, and where somebody else made
+    them.
+    """
     if not evaluation.segments:
         return None
-    made = evaluation.segment_point
+    made = by_point(evaluation.slices, evaluation.segment_points) if evaluation.segment_points else ()
     means = {
         score.name: mean_over_slices([getattr(one, score.name) for one in evaluation.segments])
         for score in fields(SegmentationScore)
     }
-    return means | (dict.fromkeys(field.name for field in fields(SegmentPoint)) if made is None else asdict(made))
+    if len(made) == 1:
+        return means | asdict(made[0].point)
+    unknown = dict.fromkeys(field.name for field in fields(SegmentPoint))
+    return means | unknown | ({"of_slices": [asdict(one) for one in made]} if made else {})
+
+
+def how_made(evaluation: Evaluation) -> str:
+    """With which settings segments were made, as text: of all slices, or which slices with which."""
+    if not evaluation.segment_points:
+        return "as they were given"
+    made = by_point(evaluation.slices, evaluation.segment_points)
+    texts = [f"smoothing {one.point.smoothing_px:g} px, bias {one.point.bias:g}" for one in made]
+    if len(made) == 1:
+        return texts[0]
+    ranges = (slice_ranges(one.slices) for one in made)
+    return "; ".join(f"{text} in slices {which}" for text, which in zip(texts, ranges, strict=True))
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
@@ -167,10 +187,10 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
             },
             "events": {
                 "operating_point": evaluation.events_at,
-                "splits": sum(event.kind == "split" for event in evaluation.events),
-                "merges": sum(event.kind == "merge" for event in evaluation.events),
-                "loops": sum(event.loop for event in evaluation.events),
-                "harm": _sum([max(event.harm, 0.0) for event in evaluation.events]),
+                "splits": evaluation.events.column("kind").count("split"),
+                "merges": evaluation.events.column("kind").count("merge"),
+                "loops": sum(evaluation.events.column("loop")),
+                "harm": _sum([max(harm, 0.0) for harm in evaluation.events.column("harm")]),
             },
         }
     )
@@ -219,7 +239,7 @@ def _scores(confusion: Confusion, scores: PointScore) -> dict[str, float]:
 def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """The measures of every slice, a row a slice; nan where not defined."""
     confusions = {name: evaluation.evidence.confusion(t) for name, t in evaluation.thresholds.items()}
-    counts = Counter((event.kind, event.slice) for event in evaluation.events)
+    counts = events_by_slice(evaluation)
     harms = harm_by_slice(evaluation)
     rows = []
     for i, (z, name) in enumerate(zip(evaluation.slices, evaluation.names, strict=True)):
@@ -235,7 +255,7 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
                 row |= {f"{point}_{part}_pixels": int(wrong[part][i]) for part in ERROR_PARTS}
         if evaluation.segments:
             row |= {f"segments_{key}": value for key, value in asdict(evaluation.segments[i]).items()}
-        row |= {"splits": counts["split", z], "merges": counts["merge", z], "harm": harms.get(z, 0.0)}
+        row |= {"splits": counts[z, "split"], "merges": counts[z, "merge"], "harm": harms.get(z, 0.0)}
         for threshold, found in zip(CHALLENGE_THRESHOLDS, evaluation.over_thresholds[i], strict=True):
             row |= {f"at_{threshold}_{key}": value for key, value in asdict(found).items()}
         if evaluation.over_biases:
@@ -248,16 +268,30 @@ def slice_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def harm_by_slice(evaluation: Evaluation) -> dict[int, float]:
     """The harm of all events of a slice together, of those slices that have any; nan where it was not measured."""
     found: dict[int, list[float]] = {}
-    for event in evaluation.events:
-        found.setdefault(event.slice, []).append(event.harm)
+    events = evaluation.events
+    for z, harm in zip(events.column("slice"), events.column("harm"), strict=True):
+        found.setdefault(z, []).append(harm)
     return {z: _sum([max(harm, 0.0) for harm in harms]) for z, harms in found.items()}
 
 
-def events_by_harm(evaluation: Evaluation) -> list[Event]:
+def events_by_slice(evaluation: Evaluation) -> Counter[tuple[int, str]]:
+    """How many splits and merges each slice has, by slice and kind."""
+    return Counter(zip(evaluation.events.column("slice"), evaluation.events.column("kind"), strict=True))
+
+
+def harm_is_known(evaluation: Evaluation) -> bool:
+    """Whether the harm of an event was measured, which an older evaluation did not do."""
+    return not all(map(math.isnan, evaluation.events.column("harm")))
+
+
+def events_by_harm(evaluation: Evaluation) -> Events:
     """The events of all slices, those that do most harm first; where it was not measured, by their stray pixels."""
-    return sorted(
-        evaluation.events, key=lambda event: (-event.harm if event.harm == event.harm else 0.0, -event.stray_px)
-    )
+    events = evaluation.events
+    keys = [
+        (0.0 if math.isnan(harm) else -harm, -stray_px)
+        for harm, stray_px in zip(events.column("harm"), events.column("stray_px"), strict=True)
+    ]
+    return events.ordered(sorted(range(len(keys)), key=keys.__getitem__))
 
 
 def harm_of_first(evaluation: Evaluation, number: int) -> float:
@@ -265,9 +299,9 @@ def harm_of_first(evaluation: Evaluation, number: int) -> float:
 
     Splits that are not worth undoing alone do none.
     """
-    harms = [max(event.harm, 0.0) for event in events_by_harm(evaluation)]
+    harms = [max(harm, 0.0) for harm in evaluation.events.column("harm")]
     total = _sum(harms)
-    return _sum(harms[:number]) / total if total > 0 else math.nan
+    return _sum(heapq.nlargest(number, harms)) / total if total > 0 else math.nan
 
 
 def _sum(values: list[float]) -> float:

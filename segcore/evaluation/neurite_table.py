@@ -13,7 +13,7 @@ split_off_px     pixels in its segments other than the one with most of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,12 +53,12 @@ def read_neurites(folder: Path) -> NeuriteSizes | None:
     points = [name for name in table.names if name.endswith(_WRONG)]
     named = [*_COLUMNS, *points]
 
-    def whole(columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[int, ...]]:
-        return zip(*(map(int, columns[name]) for name in named), strict=True) if columns else iter(())
+    def whole(columns: Mapping[str, Sequence[str]]) -> list[list[int]]:
+        return [[*map(int, columns[name])] for name in named]
 
     try:
-        numbers = np.array(table.each(whole, "a neurite"), np.int64).reshape(-1, len(named))
-        found = dict(zip(named, numbers.T, strict=True))
+        numbers = np.array(table.made(whole, "a neurite"), np.int64)
+        found = dict(zip(named, numbers, strict=True))
         if any((found[name] >> 1).any() for name in _FLAGS):
             raise ValueError(f"other than 0 and 1 in {' or '.join(_FLAGS)}")
         return NeuriteSizes(

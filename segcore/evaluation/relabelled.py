@@ -18,6 +18,7 @@ from segcore.evaluation.folder import SEGMENTS
 from segcore.evaluation.measured import Evaluation
 from segcore.measures import (
     Event,
+    Events,
     PixelEvidence,
     SegmentationScore,
     count_evidence,
@@ -45,7 +46,7 @@ class LabelScores:
 
     evidence: PixelEvidence
     scores: tuple[SegmentationScore, ...]
-    events: tuple[Event, ...]
+    events: Events
 
 
 def stored_scores(evaluation: Evaluation) -> LabelScores:
@@ -107,14 +108,14 @@ def scores_with(
     counts = evaluation.evidence.counts.copy()
     for at, (table, _, _) in found.items():
         counts[at] = table
+    events: dict[int, list[Event]] = {z: [] for z in evaluation.slices}
+    for event in stored.events:
+        events[event.slice].append(event)
+    events |= {evaluation.slices[at]: of_slice for at, (_, _, of_slice) in found.items()}
     return LabelScores(
         evidence=PixelEvidence(counts),
         scores=tuple(found[at][1] if at in found else one for at, one in enumerate(stored.scores)),
-        events=tuple(
-            event
-            for at, z in enumerate(evaluation.slices)
-            for event in (found[at][2] if at in found else [one for one in stored.events if one.slice == z])
-        ),
+        events=Events.of(event for z in evaluation.slices for event in events[z]),
     )
 
 

@@ -12,7 +12,14 @@ from segcore.config import flatten, to_dict
 from segcore.data import Dataset
 from segcore.errors import ConfigError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.measured import Evaluation, evaluation_object, events_by_harm, harm_of_first, summary
+from segcore.evaluation.measured import (
+    Evaluation,
+    evaluation_object,
+    events_by_harm,
+    harm_of_first,
+    how_made,
+    summary,
+)
 from segcore.measures import Confusion, mean_over_slices
 from segcore.presets import preset
 from segcore.runs import LeakAudit, Run, row_range, slice_ranges
@@ -127,11 +134,9 @@ def evaluation_text(found: Evaluated) -> str:
         f"SSIM, PSNR         {_text(means['ssim'])} (mean over slices), {_text(pooled['psnr_db'], 2)} dB (pooled)",
     ]
     if (segments := values.get("segments")) is not None:
-        made = found.evaluation.segment_point
-        how = "as they were given" if made is None else f"smoothing {made.smoothing_px:g} px, bias {made.bias:g}"
         lines.append(
             f"segments           V_Rand {_text(segments['v_rand'])}, V_Info {_text(segments['v_info'])} (mean over "
-            f"slices; {how})"
+            f"slices; {how_made(found.evaluation)})"
         )
     if (by_part := point.get("wrong_pixels_by_part_and_tolerance_px")) and pooled["wrong_pixels"]:
         share = {name: 100 * pixels_of / pooled["wrong_pixels"] for name, pixels_of in by_part[0].items()}
@@ -272,7 +277,7 @@ def _card(run: Run, dataset: Dataset, found: Evaluated) -> list[str]:
 def _how_chosen(run: Run) -> str:
     if run.info.outside is not None:
         return "Nothing was chosen on any slice. Interior is what lies above the threshold."
-    whose = " of each network and averaged" if run.info.members else ""
+    whose = " of each network and averaged, so that all slices have the same two" if run.info.members else ""
     return f"Both thresholds were chosen on the validation slices{whose}. Interior is what lies above the threshold."
 
 
@@ -352,7 +357,7 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
     if (segments := values.get("segments")) is not None:
         lines += [
             "",
-            f"Segments ({_how_made(found.evaluation)}): V_Rand {_text(segments['v_rand'])}, V_Info "
+            f"Segments ({_segments_chosen(found.evaluation)}): V_Rand {_text(segments['v_rand'])}, V_Info "
             f"{_text(segments['v_info'])}, mean over slices.",
         ]
     if best is not None:
@@ -364,12 +369,15 @@ def _results(found: Evaluated, values: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _how_made(evaluation: Evaluation) -> str:
-    made = evaluation.segment_point
-    if made is None:
-        return "as they were given"
-    whence = "chosen by nobody" if "chosen" in evaluation.thresholds else "both from the validation slices"
-    return f"smoothing {made.smoothing_px:g} px, bias {made.bias:g}, {whence}"
+def _segments_chosen(evaluation: Evaluation) -> str:
+    """How segments were made, and on which slices that was chosen."""
+    made = how_made(evaluation)
+    points = {*evaluation.segment_points}
+    if not points:
+        return made
+    if len(points) > 1:
+        return f"{made}; each as the networks chose that predicted these slices, on their validation slices"
+    return f"{made}, {'chosen by nobody' if 'chosen' in evaluation.thresholds else 'both from the validation slices'}"
 
 
 def _leak_sentence(run: Run) -> str:

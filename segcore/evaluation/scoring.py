@@ -21,6 +21,7 @@ from segcore.measures import (
     PROBABILITY_VALUES,
     ErrorParts,
     Event,
+    Events,
     NeuriteSizes,
     PixelEvidence,
     SegmentationScore,
@@ -59,7 +60,7 @@ def score(
     names: Sequence[str],
     thresholds: Mapping[str, float],
     numbers: Numbers | None = None,
-    segment_point: SegmentPoint | None = None,
+    segment_points: Sequence[SegmentPoint] = (),
     given_segments: ReadSegments | None = None,
     keep_segments: KeepSegments | None = None,
     notebook_confusion: bool = False,
@@ -76,8 +77,8 @@ def score(
         thresholds: operating points by name, such as `{"pixel": 0.5, "topology": 0.7}`; a
             threshold from a user is one more of them.
         numbers: of the neurites, of all slices of the dataset, if somebody numbered them.
-        segment_point: how segments are made and measured too, if they are. Splits and merges are those of the
-            segments then, else of the prediction at `topology`, or the last threshold.
+        segment_points: how the segments of each slice are made and measured too, if they are. Splits and merges are
+            those of the segments then, else of the prediction at `topology`, or the last threshold.
         given_segments: gives the numbered segments of a page, by its position and to any thread, where somebody else
             made them; then none are made.
         keep_segments: given the segments of each page, by its position, in any order and from any thread.
@@ -87,7 +88,7 @@ def score(
 
     Raises:
         DataError: numbers of pages or sizes do not fit, or a page cannot be read.
-        ConfigError: no slices or thresholds, or a threshold out of range.
+        ConfigError: no slices or thresholds, a threshold out of range, or settings of segments for some slices only.
     """
     slices, thresholds = tuple(int(z) for z in slices), {name: float(t) for name, t in thresholds.items()}
     if not slices:
@@ -98,7 +99,9 @@ def score(
         raise ConfigError("there are no thresholds to evaluate at", expected="at least one")
     for threshold in thresholds.values():
         last_membrane_value(threshold)
-    has_segments = segment_point is not None or given_segments is not None
+    if segment_points and len(segment_points) != len(slices):
+        raise ConfigError("settings of segments for other slices", found=len(segment_points), expected=len(slices))
+    has_segments = bool(segment_points) or given_segments is not None
     events_at = "segments" if has_segments else "topology" if "topology" in thresholds else list(thresholds)[-1]
     first = next(iter(thresholds.values()))
     counts = np.zeros((len(slices), 2, PROBABILITY_VALUES, DISTANCE_BINS), np.int64)
@@ -111,8 +114,8 @@ def score(
             segments = None
             if given_segments is not None:
                 segments = _score_of_given(truth, neurites, given_segments(position))
-            elif segment_point is not None:
-                segments = _score_of_segments(truth, neurites, page, segment_point)
+            elif segment_points:
+                segments = _score_of_segments(truth, neurites, page, segment_points[position])
             if segments is not None and keep_segments is not None:
                 keep_segments(position, segments.labels)
             one = _score_slice(truth, neurites, page, thresholds, events_at, segments, slices[position])
@@ -130,9 +133,9 @@ def score(
         neurites=tuple(one.neurites for one in scores),
         points={name: tuple(one.points[name] for one in scores) for name in thresholds},
         over_thresholds=tuple(one.over_thresholds for one in scores),
-        events=tuple(event for one in scores for event in one.events),
+        events=Events.of(event for one in scores for event in one.events),
         events_at=events_at,
-        segment_point=None if given_segments is not None else segment_point,
+        segment_points=() if given_segments is not None else tuple(segment_points),
         segments=tuple(one.segments for one in scores if one.segments is not None),
         over_biases=tuple(one.over_biases for one in scores if one.over_biases),
         error_parts={name: ErrorParts(np.stack([one.error_parts[name] for one in scores])) for name in thresholds},

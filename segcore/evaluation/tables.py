@@ -39,11 +39,11 @@ class Table:
         """Each row by the names of its columns."""
         return [dict(zip(self.names, cells, strict=True)) for cells in self.cells]
 
-    def each(self, make: Callable[[Mapping[str, Sequence[str]]], Iterable[_Found]], what: str) -> list[_Found]:
+    def made(self, make: Callable[[Mapping[str, Sequence[str]]], _Found], what: str) -> _Found:
         """What is made of the columns, by name: all rows at a time, for a hundred thousand of them take their time.
 
         Args:
-            make: makes something of each row; a KeyError or ValueError says that one cannot be read.
+            make: makes something of rows; a KeyError or ValueError says that one cannot be read.
             what: what a row that cannot be read is none of.
 
         Raises:
@@ -51,17 +51,15 @@ class Table:
         """
         try:
             with _no_search_for_cycles():
-                columns = zip(self.names, zip(*self.cells, strict=True), strict=True) if self.cells else ()
-                return list(make(dict(columns)))
+                columns = zip(*self.cells, strict=True) if self.cells else [()] * len(self.names)
+                return make(dict(zip(self.names, columns, strict=True)))
         except (KeyError, ValueError) as error:
             self._refuse(make, what, error)
 
-    def _refuse(
-        self, make: Callable[[Mapping[str, Sequence[str]]], Iterable[_Found]], what: str, error: Exception
-    ) -> NoReturn:
+    def _refuse(self, make: Callable[[Mapping[str, Sequence[str]]], _Found], what: str, error: Exception) -> NoReturn:
         for at, cells in enumerate(self.cells):
             try:
-                list(make({name: (cell,) for name, cell in zip(self.names, cells, strict=True)}))
+                make({name: (cell,) for name, cell in zip(self.names, cells, strict=True)})
             except (KeyError, ValueError) as found:
                 line = _line(self.text, at + 1)
                 raise RunError(

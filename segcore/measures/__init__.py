@@ -12,6 +12,7 @@ from segcore.measures.error_parts import (
     count_error_parts,
     error_part_of_pixels,
 )
+from segcore.measures.event_columns import EVENT_COLUMNS, Column, Events
 from segcore.measures.events import MIN_OVERLAP_FRACTION, MIN_OVERLAP_PX, Event, belonging, find_events
 from segcore.measures.evidence import (
     DISTANCE_BINS,
@@ -57,6 +58,7 @@ __all__ = [
     "CLASSES",
     "DISTANCE_BINS",
     "ERROR_PARTS",
+    "EVENT_COLUMNS",
     "LARGEST_TOLERANCE_PX",
     "MIN_OVERLAP_FRACTION",
     "MIN_OVERLAP_PX",
@@ -64,11 +66,13 @@ __all__ = [
     "PROBABILITY_VALUES",
     "Calibration",
     "ClassName",
+    "Column",
     "Confusion",
     "ErrorPart",
     "ErrorParts",
     "Event",
     "EventChanges",
+    "Events",
     "Interval",
     "NeuriteFate",
     "NeuriteSizes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from segcore.evaluation import BLOCK, MEASURES, Comparison, Measure, Side
+from segcore.evaluation import BLOCK, MEASURES, Comparison, Measure, Side, how_made
 from segcore.measures import Interval
 from segcore.report.tables import table
 from segcore.runs import slice_ranges
@@ -68,9 +68,8 @@ def which_of_two(found: Comparison) -> str:
 def _about(side: Side) -> str:
     """What is known of one of the two, in a line."""
     points = ", ".join(f"{name} {value:.3f}" for name, value in side.evaluation.thresholds.items())
-    point = side.evaluation.segment_point
-    if point is not None:
-        points += f"; segments with smoothing {point.smoothing_px:g} px and bias {point.bias:g}"
+    if side.evaluation.segments:
+        points += f"; segments: {how_made(side.evaluation)}"
     own = [one.removeprefix(f"{side.run} ") for one in side.warnings]
     return (
         f"{side.run}: thresholds {points}" + (f"; {', '.join(own)}" if own else "; it saw none of these slices") + "."

@@ -9,7 +9,7 @@ from segcore.runs.history import EpochRecord, append_history, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
 from segcore.runs.outside import Outside, OutsideKind
 from segcore.runs.parts import NetworkPart, describe
-from segcore.runs.points import OperatingPoints, SegmentPoint
+from segcore.runs.points import OperatingPoints, PointOfSlices, SegmentPoint, by_point
 from segcore.runs.previews import Previews
 from segcore.runs.run import (
     Run,
@@ -45,6 +45,7 @@ __all__ = [
     "Outside",
     "OutsideKind",
     "Overlap",
+    "PointOfSlices",
     "Previews",
     "Rows",
     "Run",
@@ -56,6 +57,7 @@ __all__ = [
     "TrainingStatus",
     "append_history",
     "audit_split",
+    "by_point",
     "check_free",
     "create_run",
     "describe",

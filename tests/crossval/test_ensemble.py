@@ -12,9 +12,16 @@ from segcore.config import override
 from segcore.crossval import ensemble_of, make_plan, read_results
 from segcore.data import Correction, correct, install, runs_of
 from segcore.errors import RunError
-from segcore.evaluation import evaluate, predict_to_files, read_evaluation
+from segcore.evaluation import (
+    evaluate,
+    evaluation_json,
+    evaluation_text,
+    predict_to_files,
+    read_evaluation,
+)
 from segcore.reviews import Place
-from segcore.runs import SegmentPoint, open_run
+from segcore.runs import OperatingPoints, PointOfSlices, SegmentPoint, open_run
+from segcore.segments import segments_of
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def made(cells, models_dir, cell_stack):
     images, _ = cell_stack
     runs = members(
         plan, cells, lambda member, z: np.maximum(images[z], 3) - 3 * (member.seed > 0),
-        [(0.4, 0.6, 0.3), (0.5, 0.7, 0.5), (0.6, 0.8, 0.7)] * 2,
+        [(0.4, 0.6, 0.3), (0.5, 0.7, 0.5), (0.6, 0.8, 0.7), (0.4, 0.6, 0.4), (0.5, 0.7, 0.5), (0.6, 0.8, 0.84)],
     )  # fmt: skip
     return plan, runs, ensemble_of(plan, runs, cells)
 
@@ -49,13 +56,90 @@ def test_every_slice_has_the_mean_of_those_that_never_saw_it(made, cells, cell_s
     )
 
 
-def test_its_settings_are_between_those_of_the_networks(made):
+def test_its_thresholds_are_between_those_of_the_networks(made):
     run = made[2][0]
     points = run.info.operating_points
     # 255 times a half is 127.5: between the values 127 and 128.
     assert points.pixel == 127.5 / 255
     assert points.topology == pytest.approx(178.5 / 255)
-    assert points.segments == SegmentPoint(smoothing_px=1.0, bias=0.5, smallest_px=5)
+
+
+def test_segments_of_a_slice_have_the_settings_of_those_that_never_saw_it(made):
+    run, found, _ = made[2]
+    # The mean of the two seeds of each fold.
+    folds = ((range(4), 0.35), (range(4, 8), 0.5), (range(8, 12), 0.77))
+    bias_of = {z: bias for slices, bias in folds for z in slices}
+    points = run.info.operating_points
+    assert points.segments is None
+    assert points.segments_of_slices == tuple(
+        PointOfSlices(slices=tuple(slices), point=SegmentPoint(smoothing_px=1.0, bias=bias, smallest_px=5))
+        for slices, bias in folds
+    )
+    pages = tifffile.imread(found.folder / "probability.tif")
+    kept = tifffile.imread(found.folder / "segments.tif")
+    for z, bias in bias_of.items():
+        np.testing.assert_array_equal(kept[z], segments_of(pages[z], 1.0, bias, 5))
+    again, _ = read_evaluation(found.folder)
+    assert [one.bias for one in again.segment_points] == [*bias_of.values()]
+    said = (
+        "smoothing 1 px, bias 0.35 in slices 0-3; smoothing 1 px, bias 0.5 in slices 4-7; smoothing 1 px, bias 0.77 in "
+        "slices 8-11"
+    )
+    assert f"Segments ({said}; each as the networks chose that predicted these slices" in run.card.read_text()
+    assert f"mean over slices; {said})" in evaluation_text(found)
+    printed = evaluation_json(found)["segments"]
+    assert (printed["bias"], printed["smoothing_px"]) == (None, None)
+    assert [(one["slices"], one["point"]["bias"]) for one in printed["of_slices"]] == [
+        ([0, 1, 2, 3], 0.35), ([4, 5, 6, 7], 0.5), ([8, 9, 10, 11], 0.77),
+    ]  # fmt: skip
+
+
+def test_with_one_seed_its_segments_are_those_of_the_networks(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=2)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.4, 0.6, 0.3), (0.5, 0.7, 0.6)])
+    _, found, _ = ensemble_of(plan, runs, cells)
+    own = [read_evaluation(run.evaluation("cells"))[0] for run in runs]
+    assert found.evaluation.segments == own[0].segments + own[1].segments
+    assert found.evaluation.over_biases == own[0].over_biases + own[1].over_biases
+
+
+def test_settings_that_are_the_same_in_all_networks_are_one(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=2)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.5, 0.4)] * 2)
+    run, found, _ = ensemble_of(plan, runs, cells)
+    point = SegmentPoint(smoothing_px=1.0, bias=0.4, smallest_px=5)
+    assert (run.info.operating_points.segments, run.info.operating_points.segments_of_slices) == (point, ())
+    assert evaluation_json(found)["segments"]["bias"] == 0.4
+
+
+def test_a_network_without_neurites_to_choose_on_has_the_settings_of_the_others(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.5, 0.3), (0.5, 0.5, 0.5), (0.5, 0.5, 0.7)])
+    runs[1] = runs[1].update(operating_points=OperatingPoints(pixel=0.5, topology=0.5))
+    run, _, _ = ensemble_of(plan, runs, cells)
+    assert [one.bias for one in run.info.operating_points.segment_points(range(0, 12, 4))] == [0.3, 0.5, 0.7]
+
+
+def test_one_from_before_slices_had_their_own_settings_is_measured_as_it_was(made, cells):
+    run = made[2][0]
+    values = json.loads((run.folder / "run.json").read_text())
+    del values["operating_points"]["segments_of_slices"]
+    values["operating_points"]["segments"] = {"smoothing_px": 1.0, "bias": 0.5, "smallest_px": 5}
+    (run.folder / "run.json").write_text(json.dumps(values))
+    found = evaluate(open_run(run.name), cells)
+    assert evaluation_json(found)["segments"]["bias"] == 0.5
+    kept = tifffile.imread(found.folder / "segments.tif")
+    pages = tifffile.imread(found.folder / "probability.tif")
+    np.testing.assert_array_equal(kept[0], segments_of(pages[0], 1.0, 0.5, 5))
+
+
+def test_settings_of_a_slice_that_is_missing_are_said(made):
+    folder = made[2][1].folder
+    values = json.loads((folder / "summary.json").read_text())
+    values["segments"]["of_slices"][1]["slices"].remove(5)
+    (folder / "summary.json").write_text(json.dumps(values))
+    with pytest.raises(RunError, match="do not fit together"):
+        read_evaluation(folder)
 
 
 def test_its_audit_says_which_slices_helped_to_choose(made):

@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import uploads, words
 from dashboard.figures import pictures
 from dashboard.state import selection
-from segcore.measures import boundary_distance
+from segcore.measures import Events, boundary_distance
 
 PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
@@ -164,7 +164,7 @@ def evaluated_again(run, cells):
         points={name: scores[kept] for name, scores in evaluation.points.items()},
         over_thresholds=evaluation.over_thresholds[kept],
         over_biases=evaluation.over_biases[kept],
-        events=tuple(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
+        events=Events.of(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
         neurite_sizes=sizes.rows(np.isin(sizes.slice, evaluation.slices[kept])),
         error_parts={name: ErrorParts(parts.counts[kept]) for name, parts in evaluation.error_parts.items()},
         notebook_sums=None,

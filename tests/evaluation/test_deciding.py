@@ -9,12 +9,12 @@ from segcore.runs import SegmentPoint
 from segcore.stacks import array_stack
 
 
-def evaluated(labels, predictions, point=None, **thresholds):
+def evaluated(labels, predictions, points=(), **thresholds):
     labels, predictions = (np.asarray(one, np.uint8) for one in (labels, predictions))
     return score(
         array_stack(predictions), array_stack(labels), slices=range(4, 4 + len(labels)) if len(labels) > 9 else
         range(len(labels)), names=[str(z) for z in range(len(labels))], thresholds=thresholds or {"pixel": 0.5},
-        segment_point=point, workers=1,
+        segment_points=points, workers=1,
     )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ POINT = SegmentPoint(smoothing_px=1.0, bias=0.5, smallest_px=25)
 
 def test_neurites_harm_and_settings():
     label, prediction = rooms()
-    found = evaluated([label, label], [prediction, label], POINT, pixel=0.5, topology=0.75)
+    found = evaluated([label, label], [prediction, label], [POINT] * 2, pixel=0.5, topology=0.75)
     first, harm, settings = verdict(found, which="test")
     assert first.startswith("V_Rand of its segments is 0.")
     assert "mean over 2 test slices (1 is perfect, 0.4" in first  # 2 x 1/4 / (1/4 + 1)
@@ -41,6 +41,13 @@ def test_neurites_harm_and_settings():
     assert harm == "There are 0 splits and 1 merges; slice 0 has the most harm."
     assert "segments (smoothing 1 px, bias 0.5) to reconstruct and count neurites" in settings
     assert "% of the pixels wrong, 40 px) and the topology" in settings
+
+
+def test_slices_with_their_own_settings_are_named():
+    label, prediction = rooms()
+    other = SegmentPoint(smoothing_px=2.0, bias=0.35, smallest_px=25)
+    *_, settings = verdict(evaluated([label] * 3, [prediction] * 3, [POINT, other, POINT]), which="test")
+    assert "segments (smoothing 1 px, bias 0.5 in slices 0, 2; smoothing 2 px, bias 0.35 in slices 1) to" in settings
 
 
 def test_a_perfect_prediction():

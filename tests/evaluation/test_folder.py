@@ -17,6 +17,7 @@ from segcore.evaluation import folder as evaluation_folder
 from segcore.evaluation.folder import read_evaluation, write_evaluation
 from segcore.evaluation.measured import evaluation_object, events_by_harm, harm_of_first, slice_rows, summary
 from segcore.evaluation.scoring import add_point
+from segcore.measures import Events
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -137,13 +138,13 @@ def test_damaged_tables_of_neurites(folder, damage, message):
 
 
 def test_how_much_of_the_harm_the_first_events_hold(evaluation):
-    events = tuple(
+    events = Events.of(
         dataclasses.replace(evaluation.events[0], slice=z, harm=harm) for z, harm in enumerate((0.1, 0.5, 0.3, 0.1))
     )
     evaluation = dataclasses.replace(evaluation, events=events)
     assert [event.harm for event in events_by_harm(evaluation)] == [0.5, 0.3, 0.1, 0.1]
     assert [harm_of_first(evaluation, number) for number in (1, 2, 4, 9)] == pytest.approx([0.5, 0.8, 1, 1])
-    assert math.isnan(harm_of_first(dataclasses.replace(evaluation, events=()), 1))
+    assert math.isnan(harm_of_first(dataclasses.replace(evaluation, events=Events.of([])), 1))
     assert [row["harm"] for row in slice_rows(evaluation)] == [0.1, 0.5, 0.3, 0.1]
 
 
@@ -416,7 +417,13 @@ def test_slice_tables_edited_by_hand(folder, column, value):
         read_evaluation(folder)
 
 
-@pytest.mark.parametrize(("column", "value"), [("kind", "loop"), ("y", "far"), ("neurites", "1 x"), ("slice", "")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("kind", "loop"), ("y", "far"), ("neurites", "1 x"), ("slice", ""), ("overlaps_px", "1  2"), ("harm", "much"),
+        ("openings", "5:"), ("openings", "5:6 7"),
+    ],
+)  # fmt: skip
 def test_event_tables_edited_by_hand(folder, column, value):
     change_cell(folder / "events.csv", column, lambda _: value)
     with pytest.raises(RunError, match=r"events\.csv: line 3"):

@@ -128,7 +128,7 @@ def test_numbered_segments_are_measured_as_they_are(rooms, models_dir, tmp_path)
     found = score_outside("cellpose", tmp_path / "segments.tif", rooms)
     about, evaluation = found.run.info.outside, found.evaluated.evaluation
     assert about.kind == "segments"
-    assert evaluation.segment_point is None
+    assert evaluation.segment_points == ()
     assert evaluation.over_biases == ()
     assert [(event.kind, event.slice) for event in evaluation.events] == [("merge", z) for z in range(6)]
     # By hand: rooms of 19, 19 and 19 columns of 40; the segments are the left one, and the two others together.
@@ -140,7 +140,7 @@ def test_numbered_segments_are_measured_as_they_are(rooms, models_dir, tmp_path)
     assert evaluation.segments[0].v_rand == pytest.approx(2 * both / (true + said))
     again, _ = read_evaluation(found.run.evaluation("rooms"))
     assert again.segments == evaluation.segments
-    assert again.segment_point is None
+    assert again.segment_points == ()
     kept = tifffile.imread(found.run.evaluation("rooms") / "segments.tif")
     assert np.array_equal(np.unique(kept), [0, 1, 2])
 

@@ -82,7 +82,10 @@ def same_neurites(one, other):
 
 def test_neurites_are_measured_at_what_the_events_are_of():
     probability, labels = rooms()
-    plain, segmented = evaluate(probability, labels), evaluate(probability, labels, segment_point=POINT)
+    plain, segmented = (
+        evaluate(probability, labels),
+        evaluate(probability, labels, segment_points=(POINT,) * len(labels)),
+    )
     for found in (plain, segmented):
         sizes = found.neurite_sizes
         assert sizes.slice[sizes.neurite == 0].tolist() == [0, 1, 2, 3]
@@ -119,7 +122,9 @@ def test_a_segment_ends_where_the_label_is_ignored():
     """Two halves of a room on the two sides of what nobody labelled are two neurites and no merge."""
     labels = np.full((1, 40, 60), 255, np.uint8)
     labels[:, :, 28:32] = IGNORE
-    found = evaluate(np.full(labels.shape, 250, np.uint8), labels, segment_point=POINT, thresholds={"pixel": 0.5})
+    found = evaluate(
+        np.full(labels.shape, 250, np.uint8), labels, segment_points=(POINT,) * len(labels), thresholds={"pixel": 0.5}
+    )
     assert found.neurites == (2,)
     assert found.segments[0].v_rand == found.points["pixel"][0].v_rand == 1
 
@@ -127,7 +132,7 @@ def test_a_segment_ends_where_the_label_is_ignored():
 def test_splits_and_merges_are_those_of_the_segments_where_there_are_any():
     probability, labels = rooms()
     kept = {}
-    found = evaluate(probability, labels, segment_point=POINT, keep_segments=kept.setdefault)
+    found = evaluate(probability, labels, segment_points=(POINT,) * len(labels), keep_segments=kept.setdefault)
     assert found.events_at == "segments"
     for z, label in enumerate(labels > 0):
         neurites = true_neurites(label)
@@ -140,7 +145,7 @@ def test_splits_and_merges_are_those_of_the_segments_where_there_are_any():
 def test_segments_with_other_biases():
     probability, labels = rooms()
     at = len(BIASES) // 2
-    found = evaluate(probability, labels, segment_point=dataclasses.replace(POINT, bias=BIASES[at]))
+    found = evaluate(probability, labels, segment_points=(dataclasses.replace(POINT, bias=BIASES[at]),) * 4)
     assert [len(one) for one in found.over_biases] == [len(BIASES)] * 4
     assert tuple(one[at] for one in found.over_biases) == found.segments
     assert evaluate(probability, labels).over_biases == ()

@@ -34,7 +34,7 @@ def test_kept_measured_and_read_again(run, cells):
         neurites = true_neurites(np.asarray(cells.labels[z]) > 0)
         assert found.evaluation.segments[position] == score_segments(neurites, expected)
     again, _ = read_evaluation(found.folder)
-    assert again.segment_point == POINT
+    assert again.segment_points == (POINT,) * len(again.slices)
     assert again.segments == found.evaluation.segments
     printed = evaluation_object(again, "pixel", dataset="cells", leaks=False)["segments"]
     assert printed == summary(again)["segments"]

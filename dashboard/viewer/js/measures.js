@@ -24,15 +24,20 @@ class Measures {
     // Two runs are compared each at its own threshold.
     this.at["threshold-control"].hidden = this.at.points.hidden = Boolean(other);
     this.at["tolerance-control"].hidden = this.at.forgiven.hidden = !tested || Boolean(other);
-    this.at["bias-control"].hidden = this.viewer.data.bias == null || Boolean(other);
+    this.at["bias-control"].hidden = !this.viewer.cuttable || Boolean(other);
   }
 
   /** The bias of segments, and what V_Rand of the slice is with it, once that is known. */
   showBias() {
     const { at, viewer } = this;
-    const { data, neurites, row } = viewer;
-    if (data.bias == null || !row) return;
-    const bias = neurites.bias ?? data.bias;
+    const { neurites, row } = viewer;
+    if (!viewer.cuttable || !row) return;
+    at.bias.disabled = row.bias == null; // a slice that was not evaluated
+    if (at.bias.disabled) {
+      at["bias-text"].textContent = "";
+      return;
+    }
+    const bias = neurites.bias ?? row.bias; // slices may have their own
     if (Number(at.bias.value) !== bias) at.bias.value = bias;
     const scores = neurites.facts.get(neurites.factsKey(row.index))?.scores;
     const known = scores

@@ -89,8 +89,8 @@ class Viewer {
     if (!before || `${before.keys} ${before.other?.run}` !== `${data.keys} ${data.other?.run}`) {
       this.at.help.replaceChildren(keyList(data.keys, data.other));
     }
-    this.rows = data.slices.map(([index, name, percent, page]) => {
-      return { index, name, percent, page, title: name ? `${index}, ${name}` : `${index}` };
+    this.rows = data.slices.map(([index, name, percent, page, bias]) => {
+      return { index, name, percent, page, bias, title: name ? `${index}, ${name}` : `${index}` };
     });
     // Where another volume begins between a slice and the one before it.
     this.starts = [...this.rows.keys()].filter((at) =>
@@ -98,6 +98,7 @@ class Viewer {
     );
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
+    this.cuttable = this.rows.some(({ bias }) => bias != null); // into segments, with another bias
     this.view.open(data);
     this.layers.open(data, this.tested);
     if (!before) this.openLink();
@@ -124,7 +125,7 @@ class Viewer {
     this.layers.shown = new Set(layers.filter((name) => this.layers.available(name)));
     this.layers.mode = mode === "both" && !this.data.other ? "single" : mode;
     this.layers.other = other && Boolean(this.data.other);
-    if (bias != null && this.data.bias != null && bias !== this.data.bias) this.neurites.cut(bias);
+    if (bias != null && this.cuttable) this.neurites.cut(bias);
   }
 
   /** As long as a link was just opened, it says what is in view. */
@@ -239,7 +240,7 @@ class Viewer {
 
   /** Has segments cut with another bias, in percent, and shows them. */
   setBias(bias) {
-    this.neurites.cut(bias === this.data.bias ? null : bias);
+    this.neurites.cut(bias === this.row?.bias ? null : bias);
     if (!this.neurites.shown.includes("segment")) this.layers.toggle("segments");
     this.invalidate();
   }

@@ -31,7 +31,7 @@ class EventCard:
 
 
 def _of_kind(one: EventCard, *, kind: str) -> bool:
-    return Filter(kind=kind).holds(one.event)
+    return one.event.loop if kind == "loop" else one.event.kind == kind and not one.event.loop
 
 
 def _decided(one: EventCard, *, decision: Decision) -> bool:

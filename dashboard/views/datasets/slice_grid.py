@@ -129,7 +129,7 @@ def slice_cards(selection: Selection, info: DatasetInfo, result: Result | None) 
 def _measured(cards: list[SliceCard], selection: Selection, result: Result) -> list[SliceCard]:
     evaluation = result.evaluation
     wrong = measures_at(result, selection.threshold, selection.tolerance).each.wrong_percent
-    harms, events = harm_by_slice(evaluation), Counter(event.slice for event in evaluation.events)
+    harms, events = harm_by_slice(evaluation), Counter(evaluation.events.column("slice"))
     reviews = Reviews.of_evaluation(result.run.folder, result.facts)
     verdicts: dict[int, list[Verdict]] = defaultdict(list)
     for verdict in reviews.latest():

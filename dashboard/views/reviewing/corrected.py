@@ -175,7 +175,7 @@ def _table(result: Result, before: LabelScores, after: LabelScores, threshold: f
 
 
 def _events(scores: LabelScores, kind: str) -> int:
-    return sum(event.kind == kind for event in scores.events)
+    return scores.events.column("kind").count(kind)
 
 
 def _what_to_do_with_them(result: Result, at: Bench) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from dashboard.views.reviewing.items import Item
 from segcore import reviews
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm
-from segcore.measures import Event
+from segcore.measures import Event, Events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,52 +36,59 @@ class Filter:
     least_harm: float = 0.0
     slice: int | None = None
 
-    def holds(self, event: Event) -> bool:
-        """Whether an event is shown."""
-        if self.kind == "loop":
-            of_kind = event.loop
-        else:
-            of_kind = self.kind == "all" or (event.kind == self.kind and not event.loop)
-        large = event.stray_px >= self.least_px and not (self.least_harm and event.harm < self.least_harm)
-        return of_kind and large and self.slice in (None, event.slice)
+    def numbers_in(self, events: Events) -> list[int]:
+        """The numbers, from 1, of the events that are shown."""
+        columns = (events.column(name) for name in ("kind", "loop", "stray_px", "harm", "slice"))
+        return [number for number, cells in enumerate(zip(*columns, strict=True), 1) if self._holds(*cells)]
+
+    def _holds(self, kind: str, loop: bool, stray_px: int, harm: float, z: int) -> bool:
+        of_kind = loop if self.kind == "loop" else self.kind == "all" or (kind == self.kind and not loop)
+        large = stray_px >= self.least_px and not (self.least_harm and harm < self.least_harm)
+        return of_kind and large and self.slice in (None, z)
 
 
 class ListedEvent:
-    """A split or merge in the list.
+    """A split or merge in the list."""
 
-    Attributes:
-        event: itself.
-    """
+    __slots__ = ("_events", "_kept", "_number", "_places")
 
-    __slots__ = ("_kept", "_number", "_places", "event")
+    def __init__(self, events: Events, number: int, kept: bool, places: dict[int, reviews.Place]) -> None:
+        """All events and its number among them, whether segments are those of the evaluation, and places made so far.
 
-    def __init__(self, event: Event, number: int, kept: bool, places: dict[int, reviews.Place]) -> None:
-        """Its number among all, whether its segments are those of the evaluation, and the places made so far."""
-        self.event = event
-        self._number, self._kept, self._places = number, kept, places
+        What is asked of each in a list is taken from the columns; the event itself takes longer to make.
+        """
+        self._events, self._number, self._kept, self._places = events, number, kept, places
+
+    @property
+    def event(self) -> Event:
+        """Itself."""
+        return self._events[self._number - 1]
 
     @property
     def id(self) -> str:
-        return event_id(self.event)
+        kind, z, y, x = self.key
+        return f"{kind.replace(' ', '-')}-{z}-{y}-{x}"
 
     @property
     def harm(self) -> float:
-        return self.event.harm
+        return float(self._events.cell("harm", self._number - 1))
 
     @property
     def key(self) -> tuple[str, int, int, int]:
-        event = self.event
-        return (f"loop {event.kind}" if event.loop else event.kind, event.slice, event.y, event.x)
+        kind, z, y, x = map(self._cell, ("kind", "slice", "y", "x"))
+        return (f"loop {kind}" if self._cell("loop") else kind, z, y, x)
+
+    def _cell(self, name: str) -> Any:
+        return self._events.cell(name, self._number - 1)
 
     @property
     def judged_at(self) -> reviews.Place:
         # A place checks itself, which takes longer than all the rest.
         found = self._places.get(self._number)
         if found is None:
-            event, (kind, z, y, x) = self.event, self.key
-            found = self._places[self._number] = reviews.Place(
-                kind=kind, slice=z, y=y, x=x, top=event.top, left=event.left, bottom=event.bottom, right=event.right
-            )
+            kind, z, y, x = self.key
+            box = {name: self._cell(name) for name in ("top", "left", "bottom", "right")}
+            found = self._places[self._number] = reviews.Place(kind=kind, slice=z, y=y, x=x, **box)
         return found
 
     def item(self) -> Item:
@@ -116,18 +123,15 @@ class ListedEvents(Sequence[ListedEvent]):
     A hundred thousand small objects would take a tenth of a second, and Python's search for cycles among them longer.
     """
 
-    def __init__(
-        self, events: Sequence[Event], numbers: Sequence[int], kept: bool, places: dict[int, reviews.Place]
-    ) -> None:
+    def __init__(self, events: Events, numbers: Sequence[int], kept: bool, places: dict[int, reviews.Place]) -> None:
         """All of them, the numbers from 1 of those that are listed, and what `ListedEvent` takes."""
         self._events, self._numbers, self._kept, self._places = events, numbers, kept, places
 
     def that_pass(self, wanted: Filter) -> ListedEvents:
-        """Those that pass a filter."""
+        """All those that pass a filter."""
         if wanted == Filter():
             return self
-        numbers = [number for number in self._numbers if wanted.holds(self._events[number - 1])]
-        return ListedEvents(self._events, numbers, self._kept, self._places)
+        return ListedEvents(self._events, wanted.numbers_in(self._events), self._kept, self._places)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -145,7 +149,7 @@ class ListedEvents(Sequence[ListedEvent]):
         return map(self._made, self._numbers)
 
     def _made(self, number: int) -> ListedEvent:
-        return ListedEvent(self._events[number - 1], number, self._kept, self._places)
+        return ListedEvent(self._events, number, self._kept, self._places)
 
 
 def event_items(result: Result, wanted: Filter) -> ListedEvents:

@@ -106,12 +106,12 @@ def rows_of(listed: Sequence[Listed], judged: Judged) -> list[QueueRow]:
 
 def progress(*of: tuple[Sequence[Listed], Judged]) -> str:
     """How many of what is listed, with its verdicts, were judged by anybody, and how much of all harm."""
-    listed = [one for some, _ in of for one in some]
     done = [one for some, judged in of if judged.of_places for one in some if one.key in judged.of_places]
-    harm, total = (sum([max(0.0, harm) for harm in harms if not isnan(harm)]) for harms in map(_harms, (done, listed)))
-    text = f"{words.count(len(done))} of {words.count(len(listed))} reviewed"
+    number = sum(len(some) for some, _ in of)
+    harm, total = _harm(done), _harm(one for some, _ in of for one in some)
+    text = f"{words.count(len(done))} of {words.count(number)} reviewed"
     return f"{text}, {100 * harm / total:.0f} % of the harm" if total else text
 
 
-def _harms(listed: Iterable[Listed]) -> list[float]:
-    return [one.harm for one in listed]
+def _harm(listed: Iterable[Listed]) -> float:
+    return sum([max(0.0, harm) for harm in (one.harm for one in listed) if not isnan(harm)])

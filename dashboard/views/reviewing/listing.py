@@ -15,6 +15,7 @@ from dashboard.views.reviewing.items import Listed
 from dashboard.views.reviewing.regions import MOST_PIXELS, number_of_regions, region_items
 from dashboard.views.reviewing.slices import slice_items
 from dashboard.views.reviewing.suspects import suspect_items, why_no_suspects
+from segcore.evaluation import harm_is_known
 
 KINDS = {
     "all": "Splits and merges, by harm",
@@ -99,7 +100,7 @@ def _limits(kind: str, result: Result) -> _Limits:
         help="Of a split or merge the stray pixels count: those outside of its largest part. Of a slice, all that are "
         "wrong in it.",
     )  # fmt: skip
-    known = any(event.harm == event.harm for event in result.evaluation.events)
+    known = harm_is_known(result.evaluation)
     least_harm = st.number_input(
         "Hide those with less harm than", 0.0, 1.0, 0.0, step=0.001, format="%.4f", key="queue least harm",
         disabled=kind in ("region", "suspect") or not known,

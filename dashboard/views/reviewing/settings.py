@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import streamlit as st
 
+from dashboard import words
 from dashboard.figures import ScoreCurve, setting_chart, show_chart
 from dashboard.state import Result
+from segcore.evaluation import Evaluation
 from segcore.measures import CHALLENGE_THRESHOLDS, SegmentationScore, mean_over_slices
 from segcore.segments import BIASES
 
@@ -26,9 +30,6 @@ def settings_section(result: Result) -> None:
                 ScoreCurve(name=f"{text} {named}", setting=setting, at=at, values=_means(scores, measure))
                 for text, measure in (("V_Rand", "v_rand"), ("V_Info", "v_info"))
             ]
-    chosen = {f"{name} threshold": ("threshold", value) for name, value in evaluation.thresholds.items()}
-    if evaluation.segment_point is not None:
-        chosen["bias"] = ("bias", evaluation.segment_point.bias)
     st.caption(
         "Mean over the evaluated slices. "
         + ("The run chose its settings on validation slices" if result.run.info.operating_points else _NOBODY_CHOSE)
@@ -40,7 +41,7 @@ def settings_section(result: Result) -> None:
         )
     )
     show_chart(
-        setting_chart(curves, chosen),
+        setting_chart(curves, _chosen(evaluation)),
         key="scores by setting",
         name=f"{result.run.name}-{result.dataset}-settings",
         description="V_Rand and V_Info over the threshold, and those of segments over their bias.",
@@ -49,3 +50,15 @@ def settings_section(result: Result) -> None:
 
 def _means(scores: tuple[tuple[SegmentationScore, ...], ...], measure: str) -> list[float]:
     return [mean_over_slices([getattr(one, measure) for one in column]) for column in zip(*scores, strict=True)]
+
+
+def _chosen(evaluation: Evaluation) -> list[tuple[str, str, float]]:
+    """What is marked: its name, the setting and its value. Slices may have biases of their own."""
+    biases = Counter(point.bias for point in evaluation.segment_points)
+    return [
+        *((f"{name} threshold", "threshold", value) for name, value in evaluation.thresholds.items()),
+        *(
+            ("bias" if len(biases) == 1 else f"bias of {words.counted(slices, 'slice', 'slices')}", "bias", bias)
+            for bias, slices in sorted(biases.items())
+        ),
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 
 from dashboard import words
 from dashboard.state import MeasuresAt, Result
@@ -11,7 +10,7 @@ from dashboard.viewer import Place
 from dashboard.views.reviewing.items import Item
 from segcore import reviews
 from segcore.data import DatasetInfo
-from segcore.evaluation import harm_by_slice
+from segcore.evaluation import events_by_slice, harm_by_slice
 
 
 def slice_items(result: Result, found: MeasuresAt, info: DatasetInfo) -> list[Item]:
@@ -24,7 +23,7 @@ def slice_items(result: Result, found: MeasuresAt, info: DatasetInfo) -> list[It
     """
     evaluation = result.evaluation
     harms = harm_by_slice(evaluation)
-    counts = Counter((event.slice, event.kind) for event in evaluation.events)
+    counts = events_by_slice(evaluation)
     items = []
     for place, z in enumerate(evaluation.slices):
         wrong, percent = int(found.each.wrong_pixels[place]), float(found.each.wrong_percent[place])

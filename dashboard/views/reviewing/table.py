@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.state import MeasuresAt, Result, Selection, choose, range_of_slices
 from dashboard.tables import csv_button
-from segcore.evaluation import harm_by_slice
+from segcore.evaluation import harm_by_slice, harm_is_known
 
 _PICKED = "errors slice picked"
 
@@ -29,7 +29,7 @@ def slices_table(selection: Selection, result: Result, found: MeasuresAt) -> Non
         "Dice membrane": each.dice("membrane"),
         "neurites": evaluation.neurites,
     }
-    if any(event.harm == event.harm for event in evaluation.events):
+    if harm_is_known(evaluation):
         harms = harm_by_slice(evaluation)
         columns["harm"] = [harms.get(z, 0.0) for z in evaluation.slices]
     for name, threshold in evaluation.thresholds.items():

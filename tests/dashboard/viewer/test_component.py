@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folds import CONFIG, members
 from streamlit.testing.v1 import AppTest
 
-from dashboard.viewer import Place, ViewerResult, place_as_data
-from dashboard.viewer.component import _together
+from dashboard.viewer import Place, SliceRow, ViewerResult, place_as_data
+from dashboard.viewer.component import _data, _together
+from dashboard.viewer.layers import open_layers
+from segcore.crossval import ensemble_of, make_plan
 from segcore.data import install
 from segcore.stacks import array_stack
 
@@ -29,6 +32,23 @@ def page() -> None:
 def app(data_dir) -> AppTest:
     install("small", array_stack(np.zeros((3, 20, 30), np.uint8)))
     return AppTest.from_function(page).run()
+
+
+def test_the_browser_hears_the_bias_of_each_slice(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    runs = members(
+        plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.5, 0.35), (0.5, 0.5, 0.5), (0.5, 0.5, 0.7)]
+    )
+    name = ensemble_of(plan, runs, cells)[0].name
+    rows = [SliceRow(index=z, name="") for z in range(12)]
+
+    def biases(run: str | None) -> list[int | None]:
+        layers = open_layers("cells", run, "test")
+        return [row[-1] for row in _data(layers, "cells", run, "test", rows, {})["slices"]]
+
+    assert biases(name) == [35] * 4 + [50] * 4 + [70] * 4
+    assert biases("net-fold-1") == [None] * 4 + [50] * 4 + [None] * 4
+    assert biases(None) == [None] * 12
 
 
 def test_every_report_is_given_back_once(app):

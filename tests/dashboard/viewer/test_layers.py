@@ -22,7 +22,7 @@ from dashboard.viewer.turns import LOOKED_AT, SOME_DAY, SOON, Dropped, Turns, Wi
 from segcore.data import install, installed, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import read_evaluation, score, write_evaluation
-from segcore.measures import boundary_distance
+from segcore.measures import Events, boundary_distance
 from segcore.stacks import IGNORE, StackWriter, Truth, array_stack, reduced
 
 SLICES, HEIGHT, WIDTH = 4, 700, 1300
@@ -186,7 +186,7 @@ def deep(roots: Path) -> Path:
     # Its numbers are those of another one; only pixels matter here.
     one = dataclasses.replace(
         measured, slices=(1,), names=("1",), evidence=measured.evidence.subset([0]), neurites=measured.neurites[:1],
-        events=(), points={name: scores[:1] for name, scores in measured.points.items()},
+        events=Events.of([]), points={name: scores[:1] for name, scores in measured.points.items()},
         over_thresholds=measured.over_thresholds[:1],
     )  # fmt: skip
     folder = roots / "models/net/evaluation/deep"

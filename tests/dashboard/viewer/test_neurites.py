@@ -23,7 +23,8 @@ from segcore.data import fetch, install, open_dataset
 from segcore.errors import SegcoreError
 from segcore.evaluation import SEGMENTS, score, write_evaluation
 from segcore.measures import pieces_within, score_segments, true_neurites
-from segcore.segments import cut, find_basins
+from segcore.runs import SegmentPoint
+from segcore.segments import cut, find_basins, segments_of
 from segcore.stacks import IGNORE, StackWriter, Truth, array_stack, only_rows
 
 HEIGHT, WIDTH = 701, 1303
@@ -357,7 +358,7 @@ def test_work_goes_on_while_another_tile_of_the_slice_is_wanted(root, monkeypatc
 def test_segments_are_cut_anew_with_another_bias(shipped, ask):
     layers = open_layers("sample", "shipped", "test")
     z = next(iter(layers.pages))
-    point = layers.segment_point
+    point = layers.segment_points[z]
     page = tifffile.imread(layers.probability.path)[layers.pages[z]]
     interior = open_dataset("sample").labels[z] > 0
     at = f"sample/shipped/test/numbers/{z}/0/0/0"
@@ -380,8 +381,22 @@ def test_segments_are_cut_anew_with_another_bias(shipped, ask):
         assert ask(f"/segcore/tiles/{at}?bias={bias}").status == status, bias
 
 
+def test_each_slice_is_cut_anew_of_its_own_basins(shipped):
+    layers = open_layers("sample", "shipped", "test")
+    one, other, *_ = layers.pages
+    points = {
+        one: SegmentPoint(smoothing_px=1.0, bias=0.3, smallest_px=25),
+        other: SegmentPoint(smoothing_px=3.0, bias=0.6, smallest_px=400),
+    }
+    layers = dataclasses.replace(layers, segment_points=points, version="own")
+    pages = tifffile.imread(layers.probability.path)
+    for z, point in points.items():
+        expected = segments_of(pages[layers.pages[z]], point.smoothing_px, 0.45, point.smallest_px)
+        np.testing.assert_array_equal(module.slice_numbers(layers, z, 0.45)[1], expected)
+
+
 def test_nothing_is_cut_anew_without_a_probability(root, ask):
-    layers = dataclasses.replace(open_layers("odd", "net", "test"), segment_point=None, version="no point")
+    layers = dataclasses.replace(open_layers("odd", "net", "test"), segment_points={}, version="no point")
     with pytest.raises(NotThere):
         numbers_tile(layers, 0, 0, 0, 0, bias=0.5)
 

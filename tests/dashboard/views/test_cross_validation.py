@@ -6,7 +6,9 @@ import pytest
 from folds import CONFIG, members
 from reading import bugs, opened, text_of
 
+from dashboard.views.reviewing.settings import _chosen
 from segcore.crossval import ensemble_of, make_plan
+from segcore.evaluation import read_evaluation
 
 PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
@@ -33,6 +35,27 @@ def test_the_overview_says_how_sure_its_means_are(ensemble):
     assert "12 slices in 3 folds." in text
     assert "predictions of **3** U-Nets" in text
     assert "not trained on it: 3 runs" in text
+
+
+def test_pages_name_the_settings_that_slices_have(cells, models_dir, cell_stack):
+    plan = make_plan("own", "cells", CONFIG, folds=3)
+    runs = members(
+        plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.6, 0.35), (0.5, 0.6, 0.5), (0.5, 0.6, 0.35)]
+    )
+    run = ensemble_of(plan, runs, cells)[0]
+    text = text_of(opened("overview", run=run.name))
+    assert "bias 0.35 in slices 0-3, 8-11; smoothing 1 px, bias 0.5 in slices 4-7" in text
+    assert "The thresholds lie between" in text
+    assert "at the same thresholds for all slices." in text
+    assert _chosen(read_evaluation(run.evaluation("cells"))[0])[2:] == [
+        ("bias of 8 slices", "bias", 0.35), ("bias of 4 slices", "bias", 0.5),
+    ]  # fmt: skip
+
+
+def test_one_setting_for_all_slices_is_said_too(ensemble):
+    text = text_of(opened("overview", run=ensemble.name))
+    assert "The thresholds and the bias of segments lie between" in text
+    assert "and with the same settings of segments." in text
 
 
 def test_training_shows_the_curves_of_its_networks_as_far_as_they_are_here(ensemble, models_dir):

@@ -32,7 +32,7 @@ from dashboard.views.reviewing.events import event_title, said
 from dashboard.views.reviewing.regions import wrong_regions
 from segcore.data import open_dataset
 from segcore.evaluation import events_by_harm, harm_by_slice
-from segcore.measures import Event
+from segcore.measures import Event, Events
 from segcore.reviews import Place, Reviews, Verdict
 from segcore.stacks import IGNORE
 
@@ -61,11 +61,11 @@ def test_a_filter():
         (Filter(least_harm=0.25), every),
         (Filter(least_harm=0.2501), []),
     ):
-        assert [one for one in every if wanted.holds(one)] == shown, wanted
+        assert [every[number - 1] for number in wanted.numbers_in(Events.of(every))] == shown, wanted
     # What nobody measured is not hidden, and what is worse than useless to undo is.
     unknown, below = event(harm=float("nan")), event(harm=-0.1)
-    assert [one for one in (unknown, below) if Filter(least_harm=0.001).holds(one)] == [unknown]
-    assert [one for one in (unknown, below) if Filter().holds(one)] == [unknown, below]
+    assert Filter(least_harm=0.001).numbers_in(Events.of([unknown, below])) == [1]
+    assert Filter().numbers_in(Events.of([unknown, below])) == [1, 2]
 
 
 def test_what_is_said_of_an_event():
@@ -135,7 +135,7 @@ def test_slices_are_in_the_order_of_their_harm(result):
     ]
     # Where harm was not measured the pixels decide.
     older = replace(
-        result.evaluation, events=tuple(replace(one, harm=float("nan")) for one in result.evaluation.events)
+        result.evaluation, events=Events.of(replace(one, harm=float("nan")) for one in result.evaluation.events)
     )
     items = slice_items(replace(result, evaluation=older), found, open_dataset("sample").info)
     assert [item.size_px for item in items] == sorted(found.each.wrong_pixels.tolist(), reverse=True)
