@@ -77,7 +77,7 @@ async def first_epoch(browser: Browser, root: Path, stacks: list[Stack]) -> Asyn
                     )
                     # Not the curve of the one before, which ended early and has no epochs to come.
                     await page.get_by_text("1 of 20 epochs").wait_for()
-                    await page.wait_for_selector(".st-key-curve-loss .js-plotly-plot .scatterlayer .trace")
+                    await page.wait_for_selector(".st-key-learning-curves .js-plotly-plot .scatterlayer .trace")
                     took.append(time.perf_counter() - began)
                 queue.stop(number)
                 await _until(lambda number=number: not queue.job(number).open)
