@@ -6,16 +6,20 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from dashboard import words
 from dashboard.state import latest_run, load_run, names_of_runs
 from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
+from segcore.config import SETTINGS as CONFIG_SETTINGS
 from segcore.config import RunConfig, flatten, to_dict
 from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
 from segcore.presets import PRESETS, preset
 
-MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
-"""Settings that are asked for only where more is wanted."""
-SETTINGS = ("train.epochs", *MORE, *RANGES)
+LEARNING = ("train.epochs", "train.batch_size", "train.learning_rate", "train.seed")
+NETWORK = ("model.width",)
+SETTINGS = (*LEARNING, *NETWORK, *RANGES)
 """Those that are typed."""
+_UNITS = {"train.batch_size": "patches", "augment.noise_level": "0 to 1"}
+"""Where neither the title nor the setting itself says one."""
 _NAMED = "train: named"
 _RUN = "run "
 
@@ -51,12 +55,31 @@ def bases(run: str | None) -> list[str]:
 
 
 def base_title(base: str) -> str:
-    return f"as {base.removeprefix(_RUN)}" if base.startswith(_RUN) else f"preset {base}"
+    return f"as {words.plain(base.removeprefix(_RUN))}" if base.startswith(_RUN) else base
+
+
+def label(setting: str) -> str:
+    """What a field is called, with its unit."""
+    field = CONFIG_SETTINGS[setting]
+    extra = field.json_schema_extra
+    unit = _UNITS.get(setting) or (extra.get("unit") if isinstance(extra, dict) else None)
+    title = str(field.title)
+    return f"{title} ({unit})" if unit and not {"px", "±°"} & set(title.split()) else title
+
+
+def config_of(base: str) -> RunConfig:
+    """The settings of a preset or of a run."""
+    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else preset(base)
 
 
 def _base() -> RunConfig:
-    base: str = st.session_state[key("base")]
-    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else preset(base)
+    return config_of(st.session_state[key("base")])
+
+
+def choose_base(base: str) -> None:
+    """Fills in the settings of a preset or of a run, as the callback of a button."""
+    st.session_state[key("base")] = base
+    take_over()
 
 
 def take_over() -> None:
@@ -107,7 +130,7 @@ def planned() -> Draft:
     state = st.session_state
     mode = state[key("augment")]
     ranges = RANGES if mode != "off" else ()
-    names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *MORE, *ranges)
+    names = (*LEARNING, "split.protocol", "split.fold", "loss.kind", *NETWORK, *ranges)
     if state[key("split.protocol")] != "kfold":
         names = tuple(name for name in names if name != "split.fold")
     return draft(

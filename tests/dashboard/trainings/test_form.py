@@ -12,7 +12,7 @@ from reading import APP, bugs, text_of
 from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
-from dashboard.trainings.form import OPEN
+from dashboard.trainings.starting import OPEN
 from segcore.config import AugmentConfig, RunConfig
 from segcore.jobs import JobQueue
 from segcore.locking import locked
@@ -40,16 +40,16 @@ def opened(page="errors", **address):
     return test.switch_page(f"views/{page}.py").run()
 
 
-def more(test):
-    return test.toggle(key="train more").set_value(True).run()
-
-
 def field(test, name):
     return test.text_input(key=f"train {name}")
 
 
 def choose(test, name, value):
     return test.selectbox(key=f"train {name}").set_value(value).run()
+
+
+def fill_in_with(test, base):
+    return test.button(key=f"train base {base}").click().run()
 
 
 def start_button(test):
@@ -89,7 +89,7 @@ def test_a_second_click_on_the_same_button_starts_nothing(queue):
 
 
 def test_each_value_is_checked_by_the_settings_own_rules(queue):
-    test = more(opened())
+    test = opened()
     for name, text, expected in (
         ("train.epochs", "0", "0 does not fit: 1 to 100000"),
         ("train.epochs", "many", "'many' does not fit: a whole number"),
@@ -109,12 +109,14 @@ def test_each_value_is_checked_by_the_settings_own_rules(queue):
         assert not start_button(test).disabled
 
 
-def test_what_is_wrong_is_said_also_when_its_field_is_folded_away(queue):
-    test = more(opened())
+def test_what_is_wrong_is_said_beside_the_button_too(queue):
+    """Its field may be out of sight."""
+    test = opened()
     field(test, "model.width").set_value("0").run()
-    test.toggle(key="train more").set_value(False).run()
+    field(test, "name").set_value("").run()
     assert "1 to 256 features" in problems(test)
-    assert "Width" in text_of(test)
+    assert "Does not fit yet: Width and Name of the run." in problems(test)
+    assert "being measured" not in text_of(test)
     assert start_button(test).disabled
 
 
@@ -142,12 +144,12 @@ def test_a_click_right_after_the_last_letter_starts_nothing_wrong(queue):
 
 
 def test_presets_and_the_chosen_run_fill_in_the_form(queue, mid_grey_run):
-    test = more(opened())
-    choose(test, "base", "notebook")
+    test = opened()
+    fill_in_with(test, "notebook")
     assert field(test, "train.epochs").value == "50"
     assert field(test, "name").value == "cells-notebook-1"
     assert test.selectbox(key="train loss.kind").value == "dice"
-    choose(test, "base", "run mid-grey")
+    fill_in_with(test, "run mid-grey")
     assert field(test, "model.width").value == "1"
     assert field(test, "train.epochs").value == "60"
     field(test, "train.epochs").set_value("2").run()
@@ -160,13 +162,13 @@ def test_presets_and_the_chosen_run_fill_in_the_form(queue, mid_grey_run):
 def test_a_name_that_was_typed_stays_when_the_preset_changes(queue):
     test = opened()
     field(test, "name").set_value("my-own").run()
-    choose(test, "base", "standard")
+    fill_in_with(test, "standard")
     assert field(test, "name").value == "my-own"
     assert field(test, "train.epochs").value == "75"
 
 
 def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
-    test = more(opened())
+    test = opened()
     choose(test, "augment", "notebook")
     assert field(test, "augment.rotation_deg").value == "25"
     field(test, "augment.rotation_deg").set_value("10").run()
@@ -182,8 +184,8 @@ def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
 
 
 def test_a_loss_without_pixels_goes_without_their_weights(queue):
-    test = more(opened())
-    choose(test, "base", "standard")
+    test = opened()
+    fill_in_with(test, "standard")
     choose(test, "loss.kind", "jaccard")
     assert not problems(test)
     start_button(test).click().run()
@@ -191,7 +193,7 @@ def test_a_loss_without_pixels_goes_without_their_weights(queue):
 
 
 def test_folds_are_named_by_the_slices_they_hold_out(queue):
-    test = more(opened())
+    test = opened()
     choose(test, "split.protocol", "kfold")
     assert test.selectbox(key="train split.fold").options == [
         "1 of 3: slices 0-3", "2 of 3: slices 4-7", "3 of 3: slices 8-11",
@@ -211,7 +213,7 @@ def warnings(test):
 def test_the_notebooks_protocol_is_called_leaking_before_it_starts(queue):
     test = opened()
     assert "leak" not in warnings(test)
-    choose(test, "base", "notebook")
+    fill_in_with(test, "notebook")
     assert "This would leak" in warnings(test)
     assert "both learned from and validated with" in warnings(test)
     assert not start_button(test).disabled  # it is a warning, not a prohibition
@@ -219,8 +221,8 @@ def test_the_notebooks_protocol_is_called_leaking_before_it_starts(queue):
 
 def test_weights_that_have_seen_the_test_slices_leak(queue, mid_grey_run):
     """The run has learned from slices 0 to 5; the first of three folds holds out 0 to 3."""
-    test = more(opened())
-    choose(test, "base", "run mid-grey")
+    test = opened()
+    fill_in_with(test, "run mid-grey")
     choose(test, "from", "mid-grey")
     assert "leak" not in warnings(test)
     choose(test, "split.protocol", "kfold")
@@ -255,7 +257,7 @@ def test_what_the_weights_have_seen_is_told(trained, validated, told, queue, mid
 
 
 def test_weights_of_another_network_do_not_fit(queue, mid_grey_run):
-    test = more(opened())
+    test = opened()
     assert "mid-grey (another network)" in test.selectbox(key="train from").options
     choose(test, "from", "mid-grey")
     assert "another architecture" in problems(test)
@@ -284,15 +286,15 @@ def test_a_closed_form_offers_nothing_and_costs_nothing(queue):
 def test_read_only_has_no_form(queue, monkeypatch):
     monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     test = opened()
-    assert not [one for one in test.expander if one.label == "Train a model"]
+    assert not [one for one in test.button if one.label == "Train a model"]
     assert not [one for one in test.button if one.label == "Start training"]
 
 
 def test_a_cluster_that_is_set_up_is_offered(queue):
-    assert "train device" not in [one.key for one in more(opened()).selectbox]
+    assert "train device" not in [one.key for one in opened().selectbox]
     (queue.models / "slurm.toml").write_text('executor = "local"\n')
     with locked(queue.lane_lock("slurm")):
-        test = choose(more(opened()), "device", "slurm")
+        test = choose(opened(), "device", "slurm")
         assert "Sent to the cluster" in text_of(test)
         start_button(test).click().run()
         assert [job.lane for job in queue.jobs()] == ["slurm"]
