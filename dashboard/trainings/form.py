@@ -7,6 +7,7 @@ session says so; whatever draws the page anew opens it again with all that was t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import streamlit as st
@@ -16,12 +17,13 @@ from dashboard.state import corrections, dataset_info, latest_run, names_of_data
 from dashboard.trainings import prefill
 from dashboard.trainings.base_cards import CARDS_STYLE, base_cards
 from dashboard.trainings.draft import RANGES, Draft
-from dashboard.trainings.starting import OPEN, START_STYLE, before_starting, watch_the_time
+from dashboard.trainings.starting import OPEN, START_STYLE, before_starting, is_open
 from segcore.config import SETTINGS, RunConfig, SplitConfig
 from segcore.data import copy_name
 from segcore.jobs import ARCHITECTURE
 from segcore.runs import Run, slice_ranges, split_of
 
+_CHOSEN = "train: chosen"
 _CALLED = {
     "bce+dice": "cross-entropy + Dice",
     "bce": "cross-entropy",
@@ -42,6 +44,14 @@ grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}}
 </style>"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What the page shows: a run, and a dataset if it has labels."""
+
+    run: str | None
+    dataset: str | None
+
+
 def open_form(dataset: str | None = None) -> None:
     """Opens the form, with a dataset chosen if one is given, as the callback of a button."""
     if dataset is not None:
@@ -53,27 +63,36 @@ def _close() -> None:
     st.session_state[OPEN] = False
 
 
-def show_form(run: str | None, dataset: str | None) -> None:
-    """Draws the button that opens the form, and the form where it is open.
+def form_button(run: str | None, dataset: str | None) -> None:
+    """Draws the button that opens the form.
 
     Args:
         run: the chosen one, whose settings can be taken over.
         dataset: the chosen one, if it has labels.
     """
+    st.session_state[_CHOSEN] = _Chosen(run=run, dataset=dataset)
     st.button(
         "Train a model", key="open training form", icon=":material/model_training:", width="stretch", on_click=open_form
     )
-    if st.session_state.get(OPEN):
-        _dialog(run, dataset)
-        watch_the_time()
+
+
+def show_form() -> None:
+    """Draws the form where it is open.
+
+    This comes first of all that a page draws: until a dialog is drawn anew the browser takes it off the page, and with
+    it the cursor of who is typing.
+    """
+    if is_open():
+        _dialog()
 
 
 @st.dialog("Train a model", width="large", icon=":material/model_training:", on_dismiss=_close)
-def _dialog(run: str | None, dataset: str | None) -> None:
-    if not st.session_state.get(OPEN):
+def _dialog() -> None:
+    if not is_open():
         st.rerun()  # It was sent: the page as a whole, for the queue has grown.
+    chosen: _Chosen = st.session_state.get(_CHOSEN, _Chosen(run=None, dataset=None))
     with st.container(key="train form"), notices.guarded():
-        _form(run, dataset)
+        _form(chosen.run, chosen.dataset)
 
 
 def _form(run: str | None, dataset: str | None) -> None:

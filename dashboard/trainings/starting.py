@@ -9,10 +9,11 @@ import secrets
 
 import streamlit as st
 
-from dashboard import notices, words
+from dashboard import words
 from dashboard.state import dataset_info, load_run
 from dashboard.trainings import prefill
 from dashboard.trainings.draft import Draft, leak
+from dashboard.trainings.keeping import keep_up
 from segcore.config import SETTINGS, RunConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
@@ -20,16 +21,22 @@ from segcore.jobs import JobQueue, device_lane, start_measuring, train_seconds
 from segcore.progress import duration
 
 OPEN = "train open"
-SECONDS_BETWEEN_LOOKS = 2.0
 _TOKEN, _MISTAKE = "train: token", "train: mistake"
-_UNKNOWN = "train: time is not known"
-# A box that hides what overflows would be the one that the foot sticks to, and it is as high as the form.
+# A box that hides what overflows would be the one that the foot sticks to, and it is as high as the form. A dialog lies
+# outside the page, so it does not know whether that is light or dark.
 START_STYLE = """<style>
 [data-testid="stDialog"] div:has(>section .st-key-train-foot){overflow:clip}
-.st-key-train-foot{position:sticky;bottom:0;z-index:1;padding:.75rem 0 1rem;background:light-dark(#fff,#11161d);
-border-top:1px solid rgba(128,128,128,.35)}
-.st-key-train-foot [data-testid="stHorizontalBlock"]{align-items:center}
+[data-testid="stDialog"] :is(section,section *):has(.st-key-train-foot),.st-key-train-foot{background:inherit}
+[data-testid="stLayoutWrapper"]:has(>.st-key-train-foot){position:sticky;bottom:-2rem;z-index:1}
+.st-key-train-foot{padding:.75rem 0 1rem;border-top:1px solid rgba(128,128,128,.35)}
+html .st-key-train-foot button:enabled{background:#0072b2;border-color:#0072b2;color:#fff}
+html .st-key-train-foot button:enabled:hover{background:#005a8c;border-color:#005a8c}
 </style>"""
+
+
+def is_open() -> bool:
+    """Whether the form is open: then the page as a whole is not drawn anew, which would disturb who is typing."""
+    return bool(st.session_state.get(OPEN))
 
 
 def before_starting(planned: Draft) -> None:
@@ -39,14 +46,14 @@ def before_starting(planned: Draft) -> None:
         _warnings(planned, info)
         said, act = st.columns([3, 1], vertical_alignment="center")
         with said:
-            fits = not planned.problems and info is not None
-            st.session_state[_UNKNOWN] = _time(planned.config, info) if fits and info is not None else _wrong(planned)
+            waits = _wrong(planned) if planned.problems or info is None else _time(planned.config, info)
         token = st.session_state.setdefault(_TOKEN, secrets.token_hex(16))
         # The token is the button's name, too: a second click is for a button that is gone, not for another training.
         act.button(
             "Start training", key=f"train start {token}", type="primary", width="stretch",
             icon=":material/play_arrow:", disabled=bool(planned.problems), on_click=_start, args=(token,),
         )  # fmt: skip
+    keep_up(waits=waits)
 
 
 def _warnings(planned: Draft, info: DatasetInfo | None) -> None:
@@ -87,21 +94,6 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
         said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
     st.markdown(f":material/timer: {said}")
     return seconds is None
-
-
-@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
-def watch_the_time() -> None:
-    """Has the form drawn anew when the time it waits for was measured.
-
-    It stands beside the form, for this is a fragment already, and one in another may vanish with it.
-    """
-    with notices.guarded():
-        if not st.session_state.get(_UNKNOWN):
-            return
-        planned = prefill.planned()
-        info, lane = dataset_info(planned.dataset), device_lane(prefill.accelerator())
-        if not planned.problems and info is not None and train_seconds(planned.config, info, lane) is not None:
-            st.rerun()
 
 
 def _start(token: str) -> None:

@@ -24,7 +24,7 @@ from dashboard.figures import (
 )
 from dashboard.state import COMPARED, broken_runs, current, load_history, load_run, names_of_runs
 from dashboard.tables import csv_button
-from dashboard.trainings import how_far, how_it_ended, show_log
+from dashboard.trainings import how_far, how_it_ended, is_open, show_log
 from dashboard.viewer import show_previews
 from dashboard.views.run_table import run_table
 from segcore.config import flatten, to_dict
@@ -74,7 +74,7 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
     """How far the runs are and their curves: all of the page that changes while one of them is trained."""
     with notices.guarded():
         runs = [load_run(name) for name in names]
-        if live and not any(run.state == "training" for run in runs):
+        if live and not is_open() and not any(run.state == "training" for run in runs):
             st.rerun()  # The page as a whole, which then no longer looks again.
         for run in runs:
             _notes(run, many=len(runs) > 1)

@@ -19,8 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from axe_playwright_python.sync_playwright import Axe
-from browsing import APP, sample_and_run, settled, wait_until
+from browsing import APP, barriers, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -99,18 +98,6 @@ SHIFTS = """() => new Promise((done) => {
   }).observe({ type: "layout-shift", buffered: true });
   setTimeout(() => done(sum), 200);
 })"""
-
-
-def barriers(page) -> list[str]:
-    """What keeps somebody from using a page, by the rules of WCAG 2.1 A and AA; empty if nothing serious does."""
-    rules = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    found = Axe().run(page, options=rules).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:160]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -12,7 +12,6 @@ from reading import APP, bugs, text_of
 from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
-from dashboard.trainings.starting import OPEN
 from segcore.config import AugmentConfig, RunConfig
 from segcore.jobs import JobQueue
 from segcore.locking import locked
@@ -36,8 +35,11 @@ def opened(page="errors", **address):
     test = AppTest.from_file(str(APP), default_timeout=120)
     for key, value in address.items():
         test.query_params[key] = value
-    test.session_state[OPEN] = True
-    return test.switch_page(f"views/{page}.py").run()
+    return click_open(test.switch_page(f"views/{page}.py").run())
+
+
+def click_open(test):
+    return test.button(key="open training form").click().run()
 
 
 def field(test, name):
@@ -71,8 +73,7 @@ def test_start_puts_what_the_form_says_into_the_queue_and_closes_it(queue):
     assert job.config.train.epochs == 3
     assert job.config.preset == "quick"
     assert not [one for one in test.button if one.label == "Start training"]
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     assert field(test, "name").value == "cells-quick-2"
     assert field(test, "train.epochs").value == "3"
 
@@ -82,8 +83,7 @@ def test_a_second_click_on_the_same_button_starts_nothing(queue):
     clicked = start_button(test)
     clicked.click().run()
     # What the browser sends when the second click was on its way while the first was dealt with.
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     assert start_button(test).key != clicked.key
     assert len(queue.jobs()) == 1
 
@@ -173,8 +173,7 @@ def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
     assert field(test, "augment.rotation_deg").value == "25"
     field(test, "augment.rotation_deg").set_value("10").run()
     start_button(test).click().run()
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     choose(test, "augment", "off")
     assert not [one for one in test.text_input if one.key == "train augment.rotation_deg"]
     start_button(test).click().run()
@@ -284,8 +283,9 @@ def test_a_closed_form_offers_nothing_and_costs_nothing(queue):
 
 
 def test_read_only_has_no_form(queue, monkeypatch):
-    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     test = opened()
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    test.run()
     assert not [one for one in test.button if one.label == "Train a model"]
     assert not [one for one in test.button if one.label == "Start training"]
 
