@@ -103,6 +103,15 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         wait_until(lambda: epoch(page) > 1)
         assert [job.run for job in queue.jobs()] == ["mine"]
 
+        # It is in sight from the first to the last of what stands in the sidebar.
+        page.set_viewport_size({"width": 1400, "height": 420})
+        for end in ("0", "one.scrollHeight"):
+            page.get_by_test_id("stSidebarContent").evaluate(f"one => one.scrollTo(0, {end})")
+            shown = page.locator(".st-key-running").bounding_box()
+            assert shown["y"] >= 0
+            assert shown["y"] + shown["height"] <= 420
+        page.set_viewport_size({"width": 1400, "height": 1000})
+
         # What is typed stays, with the cursor in it, while the figures beside it change.
         open_form(page)
         name = box(page, "Name of the run")
@@ -158,7 +167,7 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         click(page, "Resume")
         wait_until(lambda: epoch(page) > done)
         assert [(job.number, job.task, job.run, job.state) for job in queue.jobs()] == [
-            (2, "resume", "mine", "training"), (1, "train", "mine", "stopped"),
+            (3, "resume", "mine", "training"), (1, "train", "mine", "stopped"),
         ]  # fmt: skip
 
 

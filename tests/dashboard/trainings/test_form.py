@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
 import pytest
 
@@ -12,11 +13,14 @@ from reading import APP, bugs, text_of
 from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
+from dashboard.trainings.starting import OPEN
 from segcore.config import AugmentConfig, RunConfig
 from segcore.jobs import JobQueue
+from segcore.jobs.estimate import _path
 from segcore.locking import locked
 from segcore.presets import preset
 from segcore.runs import Seen
+from segcore.storage import write_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -200,6 +204,54 @@ def test_folds_are_named_by_the_slices_they_hold_out(queue):
     choose(test, "split.fold", "2")
     start_button(test).click().run()
     assert (queue.jobs()[0].config.split.protocol, queue.jobs()[0].config.split.fold) == ("kfold", 2)
+
+
+def cards(test):
+    """What stands on the cards, by the preset or run."""
+    bases = [one for one in test.button if (one.key or "").startswith("train base ")]
+    aims = [one.value for one in test.markdown if re.match(r"\*\*(quick|standard|notebook|as .+)\*\*", one.value)]
+    sizes = [one.value for one in test.caption if " epochs · " in one.value]
+    return {
+        button.key.removeprefix("train base "): f"{aim} {size} [{button.label}]"
+        for button, aim, size in zip(bases, aims, sizes, strict=True)
+    }
+
+
+def test_a_card_says_what_a_preset_is_for_and_how_large_it_is(queue, mid_grey_run, cells):
+    speed = _path(queue, preset("standard"), cells.info, "cpu")
+    speed.parent.mkdir(parents=True)
+    write_json(speed, {"step_s": 0.5, "look_s": 0})
+    test = opened()
+    found = cards(test)
+    assert "A usable model within minutes" in found["quick"]
+    assert "20 epochs · patches of 256 px · width 16 features" in found["quick"]
+    assert "time not measured yet" in found["quick"]
+    assert "[Chosen]" in found["quick"]
+    assert "It leaks" in found["notebook"]
+    assert "50 epochs · whole slices · width 32 features" in found["notebook"]
+    assert "about 20 min on the CPU" in found["standard"]  # 75 epochs of 128 / 4 steps of half a second
+    assert "[Choose as mid-grey]" in found["run mid-grey"].replace("\\", "")
+    found = cards(fill_in_with(test, "notebook"))
+    assert "[Choose quick]" in found["quick"]
+    assert "[Chosen]" in found["notebook"]
+
+
+def test_fields_say_their_units(queue):
+    labels = [one.label for one in opened().text_input]
+    for label in ("Batch size (patches)", "Width (features)", "Rotation ±°", "Bending, px", "Noise level (0 to 1)"):
+        assert label in labels
+
+
+def test_what_was_typed_is_there_when_the_form_is_opened_again(queue):
+    test = opened()
+    field(test, "name").set_value("mine").run()
+    field(test, "train.epochs").set_value("7").run()
+    test.session_state[OPEN] = False  # as its cross does
+    test.run()
+    assert not [one for one in test.text_input if (one.key or "").startswith("train ")]
+    test.switch_page("views/confusion.py").run()
+    click_open(test)
+    assert (field(test, "name").value, field(test, "train.epochs").value) == ("mine", "7")
 
 
 # --- leaks and weights --------------------------------------------------------------------------
