@@ -125,6 +125,7 @@ def _form(run: str | None, dataset: str | None) -> None:
         with st.container(gap="xsmall"):
             st.markdown("**Augmentation**")
             _augmentation(planned)
+    prefill.filled_in()
     before_starting(planned)
 
 

@@ -20,7 +20,7 @@ SETTINGS = (*LEARNING, *NETWORK, *RANGES)
 """Those that are typed."""
 _UNITS = {"train.batch_size": "patches", "augment.noise_level": "0 to 1"}
 """Where neither the title nor the setting itself says one."""
-_NAMED = "train: named"
+_NAMED, _FILLING = "train: named", "train: filling in"
 _RUN = "run "
 
 
@@ -36,6 +36,9 @@ def begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
         state[key("dataset")] = dataset if dataset in names else names[0]
     if state.get(key("base")) not in bases(run):
         state[key("base")] = next(iter(PRESETS))
+        take_over()
+    elif state.get(_FILLING):
+        # What was typed right before came after the click, ended that run, and brought the old values back.
         take_over()
     if state.get(key("from"), "") not in ("", *with_weights()):
         state[key("from")] = ""
@@ -79,7 +82,13 @@ def _base() -> RunConfig:
 def choose_base(base: str) -> None:
     """Fills in the settings of a preset or of a run, as the callback of a button."""
     st.session_state[key("base")] = base
+    st.session_state[_FILLING] = True
     take_over()
+
+
+def filled_in() -> None:
+    """The browser has been sent what was filled in."""
+    st.session_state.pop(_FILLING, None)
 
 
 def take_over() -> None:

@@ -236,6 +236,22 @@ def test_a_card_says_what_a_preset_is_for_and_how_large_it_is(queue, mid_grey_ru
     assert "[Chosen]" in found["notebook"]
 
 
+def test_a_card_fills_in_all_also_where_a_late_letter_ends_that_run(queue):
+    """The message with the letter brings the values of all fields, as they were before the click."""
+    test = opened()
+    field(test, "train.epochs").set_value("7").run()
+    before = {one.key: one.value for one in (*test.text_input, *test.selectbox) if one.key.startswith("train ")}
+    test.session_state["train base"] = "notebook"
+    test.session_state["train: filling in"] = True  # the click's run came as far as this
+    for key, value in before.items():
+        test.session_state[key] = value
+    test.run()
+    assert field(test, "train.epochs").value == "50"
+    assert test.selectbox(key="train split.protocol").value == "notebook"
+    field(test, "train.epochs").set_value("8").run()
+    assert field(test, "train.epochs").value == "8"
+
+
 def test_fields_say_their_units(queue):
     labels = [one.label for one in opened().text_input]
     for label in ("Batch size (patches)", "Width (features)", "Rotation ±°", "Bending, px", "Noise level (0 to 1)"):
