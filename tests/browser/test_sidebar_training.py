@@ -104,12 +104,12 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         assert [job.run for job in queue.jobs()] == ["mine"]
 
         # It is in sight from the first to the last of what stands in the sidebar.
-        page.set_viewport_size({"width": 1400, "height": 420})
+        page.set_viewport_size({"width": 1400, "height": 560})
         for end in ("0", "one.scrollHeight"):
             page.get_by_test_id("stSidebarContent").evaluate(f"one => one.scrollTo(0, {end})")
             shown = page.locator(".st-key-running").bounding_box()
             assert shown["y"] >= 0
-            assert shown["y"] + shown["height"] <= 420
+            assert shown["y"] + shown["height"] <= 560
         page.set_viewport_size({"width": 1400, "height": 1000})
 
         # What is typed stays, with the cursor in it, while the figures beside it change.
