@@ -28,7 +28,7 @@ from dashboard.state import (
     view,
     write_address,
 )
-from dashboard.trainings import FORM_STYLE, JOBS_STYLE, show_form, show_jobs
+from dashboard.trainings import FORM_STYLE, JOBS_STYLE, form_button, show_form, show_jobs
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm
@@ -47,6 +47,8 @@ KEPT = {"compare": ("with", "event"), "data": ("section", "of", "sort", "show", 
 
 def run_app() -> None:
     """Draws the app for one run of the script."""
+    if not read_only():
+        show_form()
     here = Path(__file__).parent
     st.set_page_config(page_icon=str(here / "icon.svg"), layout="wide")
     st.logo(here / "wordmark.svg", icon_image=here / "icon.svg")
@@ -92,7 +94,7 @@ def _choose(page: str) -> Selection:
 def _training(run: Run | None, info: DatasetInfo | None) -> None:
     st.html(FORM_STYLE + JOBS_STYLE)
     if not read_only():
-        show_form(run.name if run else None, info.name if info and info.labelled else None)
+        form_button(run.name if run else None, info.name if info and info.labelled else None)
     show_jobs(run.name if run else None)
 
 

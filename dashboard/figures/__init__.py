@@ -4,7 +4,7 @@ In: numbers and arrays that segcore has computed. Out: Plotly figures, HTML, pic
 Plotly is imported when the first chart is drawn. May use: words."""
 
 from dashboard.figures.along_stack import grey_chart, slice_chart, split_chart
-from dashboard.figures.by_epoch import epoch_chart, learning_curves
+from dashboard.figures.by_epoch import learning_curves
 from dashboard.figures.by_setting import ScoreCurve, setting_chart
 from dashboard.figures.by_threshold import (
     THRESHOLDS,
@@ -46,7 +46,6 @@ __all__ = [
     "calibration_chart",
     "coarse_error_overlay",
     "confusion_tables",
-    "epoch_chart",
     "error_legend",
     "error_overlay",
     "error_parts_chart",

@@ -9,7 +9,8 @@ export default function ({ data, parentElement, setStateValue }) {
     const view = chart.layout.meta;
     const kept = seen.get(parentElement)?.view === view ? seen.get(parentElement) : { view, charts: {} };
     const ranges = { ...kept.charts[name] };
-    for (const axis of ["xaxis", "yaxis"]) {
+    const axes = Object.keys(chart.layout).filter((one) => /^[xy]axis\d*$/.test(one));
+    for (const axis of axes) {
       const pair = change[`${axis}.range`] ?? [change[`${axis}.range[0]`], change[`${axis}.range[1]`]];
       if (change[`${axis}.autorange`]) delete ranges[axis];
       else if (pair[0] !== undefined) ranges[axis] = pair;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -42,8 +43,12 @@ def _ranges(key: str, view: str) -> Ranges:
     found: Ranges = {}
     for chart, axes in zoom["charts"].items():
         if isinstance(axes, Mapping):
-            found[str(chart)] = {axis: list(axes[axis]) for axis in ("xaxis", "yaxis") if _is_range(axes.get(axis))}
+            found[str(chart)] = {axis: list(ends) for axis, ends in axes.items() if _is_axis(axis) and _is_range(ends)}
     return found
+
+
+def _is_axis(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"[xy]axis[0-9]?", name) is not None
 
 
 def _is_range(value: object) -> bool:

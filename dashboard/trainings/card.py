@@ -31,12 +31,16 @@ font-variant-numeric:tabular-nums}
 .sg-bar{height:5px;border-radius:3px;background:rgba(128,128,128,.25);overflow:hidden;margin:4px 0}
 .sg-bar>span{display:block;height:100%;background:#2E8BCB;border-radius:3px;transition:width .6s}
 .sg-spark{display:block;width:100%;height:26px;margin-top:2px}
-.st-key-jobs [data-testid="stHtml"]{min-width:0}
+[data-testid="stLayoutWrapper"]:has(>.st-key-running){position:sticky;top:0;bottom:0;z-index:1}
+.st-key-running{background:light-dark(#f3f5f7,#1b222c);border-block:1px solid rgba(128,128,128,.35);padding-block:.5rem}
+:is(.st-key-jobs,.st-key-running) [data-testid="stHtml"]{min-width:0}
 .st-key-jobs [class*="st-key-over-"]{border-top:1px solid rgba(128,128,128,.25);padding-top:.35rem}
-.st-key-jobs [data-testid="stTooltipHoverTarget"]{display:flex}
-.st-key-jobs :is([class*="st-key-up-"],[class*="st-key-remove-"]) [data-testid="stMarkdownContainer"]{
+:is(.st-key-jobs,.st-key-running) [data-testid="stTooltipHoverTarget"]{display:flex}
+:is(.st-key-jobs [class*="st-key-up-"],.st-key-jobs [class*="st-key-remove-"],.st-key-running .stElementContainer)
+[data-testid="stMarkdownContainer"]{
 position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.st-key-jobs [data-testid="stBaseButton-tertiary"],.st-key-jobs [data-testid="stPopoverButton"]{min-height:0;
+:is(.st-key-jobs,.st-key-running) [data-testid="stBaseButton-tertiary"],
+.st-key-jobs [data-testid="stPopoverButton"]{min-height:0;
 padding:1px 0;font-size:.8rem}
 .st-key-jobs [data-testid="stBaseButton-tertiary"] p,.st-key-jobs [data-testid="stPopoverButton"] p{font-size:.8rem}
 @media (prefers-reduced-motion:reduce){.sg-bar>span{transition:none}}
@@ -45,17 +49,18 @@ padding:1px 0;font-size:.8rem}
 
 def alive_buttons(job: Job) -> None:
     """Stops it, or goes to the curves of a training."""
-    with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Stopping …" if job.stop or job.concluding else "Stop", key=f"stop {job.number}",
-            icon=":material/stop_circle:", disabled=job.stop or job.concluding, on_click=act,
-            args=(PLACE, JobQueue().stop, job.number),
-            help="Ends it within seconds. Nothing is kept of it; the run stays as it is." if job.task == "evaluate"
-            else "Ends it within seconds. Its best weights so far are kept and evaluated, and it can be resumed.",
-        )  # fmt: skip
-        there = job.task != "evaluate" and latest_run(job.run) is not None
-        if there and pressed("Watch", key=f"watch {job.number}", icon=":material/show_chart:"):
-            look_at(job.run, "training")
+    there = job.task != "evaluate" and latest_run(job.run) is not None
+    if there and pressed(
+        "Watch", key=f"watch {job.number}", icon=":material/show_chart:", type="tertiary", help="Watch its curves grow."
+    ):  # fmt: skip
+        look_at(job.run, "training")
+    st.button(
+        "Stopping …" if job.stop or job.concluding else "Stop", key=f"stop {job.number}", type="tertiary",
+        icon=":material/stop_circle:", disabled=job.stop or job.concluding, on_click=act,
+        args=(PLACE, JobQueue().stop, job.number),
+        help="Stops it within seconds. Nothing is kept of it; the run stays as it is." if job.task == "evaluate"
+        else "Stops it within seconds. Its best weights so far are kept and evaluated, and it can be resumed.",
+    )  # fmt: skip
 
 
 def figures(job: Job) -> list[str]:

@@ -2,8 +2,9 @@
 
 What changes by itself, the figures of the job that runs, is a small fragment, which looks as long as there is something
 to be done. When it finds that the queue is another one, or that a run has begun to learn or is over, it has the page
-drawn anew, so that lists of runs and live curves know. It is not part of another fragment: Streamlit may drop what the
-outer one has drawn and still send what the inner one has, and the browser then shows nothing at all.
+drawn anew, so that lists of runs and live curves know; while the form is open, that waits until it is closed. It is not
+part of another fragment: Streamlit may drop what the outer one has drawn and still send what the inner one has, and the
+browser then shows nothing at all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dashboard import notices
 from dashboard.state import latest_run
 from dashboard.trainings.actions import mistake
 from dashboard.trainings.card import PLACE, alive_buttons, figures, over_card, waiting_card
+from dashboard.trainings.starting import is_open
 from segcore.jobs import Job, JobQueue
 from segcore.storage import read_only
 
@@ -51,13 +53,18 @@ def _panel(chosen: str | None) -> None:
     over = [] if read_only() else _latest(jobs)
     if not (alive or waiting or over):
         return
+    mistake(PLACE)
+    drawn = _known(jobs)
+    if alive:
+        # Of the sidebar itself, so that it stays in sight from the first to the last of what stands there.
+        with st.container(key="running", gap="xsmall"):
+            for job in alive:
+                _alive(job, drawn)
+    elif waiting:
+        _look(None, drawn)
+    if not (waiting or over):
+        return
     with st.container(key="jobs", gap="xsmall"):
-        mistake(PLACE)
-        drawn = _known(jobs)
-        for job in alive:
-            _alive(job, drawn)
-        if waiting and not alive:
-            _look(None, drawn)
         if waiting:
             st.caption("Waiting" if len(waiting) == 1 else f"Waiting: {len(waiting)}")
         for place, job in enumerate(waiting, start=1):
@@ -85,7 +92,7 @@ def _look(number: int | None, drawn: Known) -> None:
     """Draws the figures of a job that is alive, if there is one, as long as the queue is what it was when drawn."""
     with notices.guarded():
         jobs = JobQueue().jobs()
-        if _known(jobs) != drawn:
+        if _known(jobs) != drawn and not is_open():
             st.rerun()
         for job in jobs:
             if job.number == number:
@@ -104,8 +111,8 @@ def _latest(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _alive(job: Job, drawn: Known) -> None:
-    with st.container(border=True, gap="xsmall", key=f"job {job.number}"):
-        _look(job.number, drawn)
-        if read_only():
-            return
-        alive_buttons(job)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="xsmall", key=f"job {job.number}"):
+        with st.container():
+            _look(job.number, drawn)
+        if not read_only():
+            alive_buttons(job)

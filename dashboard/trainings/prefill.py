@@ -6,17 +6,21 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from dashboard import words
 from dashboard.state import latest_run, load_run, names_of_runs
 from dashboard.trainings.draft import RANGES, Draft, draft, with_augmentation
+from segcore.config import SETTINGS as CONFIG_SETTINGS
 from segcore.config import RunConfig, flatten, to_dict
 from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
 from segcore.presets import PRESETS, preset
 
-MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
-"""Settings that are asked for only where more is wanted."""
-SETTINGS = ("train.epochs", *MORE, *RANGES)
+LEARNING = ("train.epochs", "train.batch_size", "train.learning_rate", "train.seed")
+NETWORK = ("model.width",)
+SETTINGS = (*LEARNING, *NETWORK, *RANGES)
 """Those that are typed."""
-_NAMED = "train: named"
+_UNITS = {"train.batch_size": "patches", "augment.noise_level": "0 to 1"}
+"""Where neither the title nor the setting itself says one."""
+_NAMED, _FILLING = "train: named", "train: filling in"
 _RUN = "run "
 
 
@@ -32,6 +36,9 @@ def begin(names: Sequence[str], run: str | None, dataset: str | None) -> None:
         state[key("dataset")] = dataset if dataset in names else names[0]
     if state.get(key("base")) not in bases(run):
         state[key("base")] = next(iter(PRESETS))
+        take_over()
+    elif state.get(_FILLING):
+        # What was typed right before came after the click, ended that run, and brought the old values back.
         take_over()
     if state.get(key("from"), "") not in ("", *with_weights()):
         state[key("from")] = ""
@@ -51,12 +58,37 @@ def bases(run: str | None) -> list[str]:
 
 
 def base_title(base: str) -> str:
-    return f"as {base.removeprefix(_RUN)}" if base.startswith(_RUN) else f"preset {base}"
+    return f"as {words.plain(base.removeprefix(_RUN))}" if base.startswith(_RUN) else base
+
+
+def label(setting: str) -> str:
+    """What a field is called, with its unit."""
+    field = CONFIG_SETTINGS[setting]
+    extra = field.json_schema_extra
+    unit = _UNITS.get(setting) or (extra.get("unit") if isinstance(extra, dict) else None)
+    title = str(field.title)
+    return f"{title} ({unit})" if unit and not {"px", "±°"} & set(title.split()) else title
+
+
+def config_of(base: str) -> RunConfig:
+    """The settings of a preset or of a run."""
+    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else preset(base)
 
 
 def _base() -> RunConfig:
-    base: str = st.session_state[key("base")]
-    return load_run(base.removeprefix(_RUN)).config if base.startswith(_RUN) else preset(base)
+    return config_of(st.session_state[key("base")])
+
+
+def choose_base(base: str) -> None:
+    """Fills in the settings of a preset or of a run, as the callback of a button."""
+    st.session_state[key("base")] = base
+    st.session_state[_FILLING] = True
+    take_over()
+
+
+def filled_in() -> None:
+    """The browser has been sent what was filled in."""
+    st.session_state.pop(_FILLING, None)
 
 
 def take_over() -> None:
@@ -107,7 +139,7 @@ def planned() -> Draft:
     state = st.session_state
     mode = state[key("augment")]
     ranges = RANGES if mode != "off" else ()
-    names = ("train.epochs", "split.protocol", "split.fold", "loss.kind", *MORE, *ranges)
+    names = (*LEARNING, "split.protocol", "split.fold", "loss.kind", *NETWORK, *ranges)
     if state[key("split.protocol")] != "kfold":
         names = tuple(name for name in names if name != "split.fold")
     return draft(

@@ -317,7 +317,7 @@ def _first_steps() -> None:
         st.markdown(f"**2.** A run. {words.READ_ONLY}")
     else:
         st.markdown(
-            "**2.** A run: open :material/model_training: **Train a model** at the bottom of the sidebar and click "
+            "**2.** A run: click :material/model_training: **Train a model** in the sidebar, and there "
             "*Start training*. With the preset `quick` this takes about two minutes. Or in a terminal:"
         )
         st.code("python -m segcore train sample --preset quick", language="sh")

@@ -15,7 +15,6 @@ from dashboard.figures import (
     GREEN,
     GREY,
     VERMILION,
-    epoch_chart,
     keep_zoom,
     learning_curves,
     network_chart,
@@ -25,7 +24,7 @@ from dashboard.figures import (
 )
 from dashboard.state import COMPARED, broken_runs, current, load_history, load_run, names_of_runs
 from dashboard.tables import csv_button
-from dashboard.trainings import how_far, how_it_ended, show_log
+from dashboard.trainings import how_far, how_it_ended, is_open, show_log
 from dashboard.viewer import show_previews
 from dashboard.views.run_table import run_table
 from segcore.config import flatten, to_dict
@@ -38,16 +37,8 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 6
 SECONDS_BETWEEN_LOOKS = 2.0
-_CURVES = (
-    ("loss", "Loss by epoch", "loss (no unit)", "loss"),
-    ("dice", "Dice of interior by epoch", "Dice at threshold 0.5, 0 to 1", "dice"),
-    ("accuracy", "Binary accuracy by epoch", "share of pixels right, 0 to 1", "accuracy"),
-)
-_BENEATH = (
-    ("learning_rate", "Learning rate by epoch", "learning rate (no unit)"),
-    ("seconds", "Time of an epoch", "seconds"),
-)
-_CHARTS = tuple(f"curve {measure}" for measure, *_ in (*_CURVES, *_BENEATH))
+_SMOOTHINGS = (1, 3, 5, 9, 15)
+_CHART = "learning curves"
 _ZOOM, _DRAWN = "training zoom", "training: drawn"
 
 
@@ -83,7 +74,7 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
     """How far the runs are and their curves: all of the page that changes while one of them is trained."""
     with notices.guarded():
         runs = [load_run(name) for name in names]
-        if live and not any(run.state == "training" for run in runs):
+        if live and not is_open() and not any(run.state == "training" for run in runs):
             st.rerun()  # The page as a whole, which then no longer looks again.
         for run in runs:
             _notes(run, many=len(runs) > 1)
@@ -96,7 +87,7 @@ def _learning(names: tuple[str, ...], *, live: bool) -> None:
             st.info(f"No epoch has ended yet: {words.plain(words.listed(empty))}.")
         histories = {name: history for name, history in histories.items() if history}
         if histories:
-            _curves(runs, histories, live=live)
+            _curves(runs, histories)
         show_previews(runs[0], key="training previews")
         show_log(runs[0])
         if histories:
@@ -159,46 +150,48 @@ def _notes(run: Run, *, many: bool) -> None:
     notices.about_run(run)
 
 
-def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]], *, live: bool) -> None:
-    log = st.toggle(
-        "Logarithmic", key="training log", persist_state="session", help="For loss, learning rate and epoch time."
-    )
+def _curves(runs: list[Run], histories: dict[str, list[EpochRecord]]) -> None:
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="curve settings"):
+        smoothing = st.segmented_control(
+            "Smoothing (epochs)", _SMOOTHINGS, format_func=lambda epochs: "off" if epochs == 1 else str(epochs),
+            key="training smoothing", persist_state="session", default=1, required=True,
+            help="Draws each curve as the mean of so many epochs, as many before as after, fewer towards both ends. "
+            "The values themselves stay as a faint line. Off draws only these. The star, the table and the file are "
+            "never smoothed.",
+        )  # fmt: skip
+        log = st.toggle(
+            "Logarithmic", key="training log", persist_state="session", help="For loss, learning rate and epoch time."
+        )
+    smoothed = (
+        "" if smoothing == 1
+        else f"Strong: means of {smoothing} epochs. Faint, and in numbers at the pointer: the values themselves. "
+    )  # fmt: skip
     st.caption(
-        "Dotted: training, on augmented patches. Solid: validation, on whole slices. "
+        f"{smoothed}Dotted: training, on augmented patches. Solid: validation, on whole slices. "
         "Star: the epoch whose weights were kept. It is the best one on these very validation slices, so its figures "
         "flatter a little; test slices tell what to expect."
     )
-    figures = _figures(runs, histories, log=log)
-    for columns, measures in ((st.columns(3), _CURVES), (st.columns(2), _BENEATH)):
-        for column, (measure, title, _, *term) in zip(columns, measures, strict=True):
-            with column:
-                show_chart(figures[measure], key=f"curve {measure}", name=measure, description=title)
-                for one in term:
-                    st.caption(words.HELP[one])
-    if live:
-        watch_zoom(_CHARTS, key=_ZOOM)
+    show_chart(
+        _figure(runs, histories, log=log, smoothing=smoothing), key=_CHART, name="learning-curves",
+        description="Loss, Dice, share of pixels right, learning rate and time by epoch; the table below has them all",
+    )  # fmt: skip
+    watch_zoom([_CHART], key=_ZOOM)
+    for column, term in zip(st.columns(3), ("loss", "dice", "accuracy"), strict=True):
+        column.caption(f"**{term.capitalize()}**: {words.HELP[term]}")
 
 
-def _view(histories: dict[str, list[EpochRecord]], *, log: bool) -> str:
-    return "/".join([*histories, "log" if log else "linear"])
-
-
-def _figures(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: bool) -> dict[str, go.Figure]:
-    """The charts by measure; the same ones as before until there is something new in them."""
-    view = _view(histories, log=log)
+def _figure(runs: list[Run], histories: dict[str, list[EpochRecord]], *, log: bool, smoothing: int) -> go.Figure:
+    """The chart; the same one as before until there is something new in it."""
+    view = "/".join([*histories, "log" if log else "linear"])
     best = {run.name: run.info.best_epoch for run in runs}
-    shown = view, best, {name: history[-1] for name, history in histories.items()}
+    shown = view, smoothing, best, {name: history[-1] for name, history in histories.items()}
     drawn = st.session_state.get(_DRAWN)
     if drawn is not None and drawn[0] == shown:
-        return dict(drawn[1])
-    figures = {
-        measure: learning_curves(histories, measure, title, unit, best=best, log=log and measure == "loss")
-        for measure, title, unit, _ in _CURVES
-    } | {measure: epoch_chart(histories, measure, title, unit, log=log) for measure, title, unit in _BENEATH}
-    for measure, figure in figures.items():
-        keep_zoom(figure, f"curve {measure}", key=_ZOOM, view=view)
-    st.session_state[_DRAWN] = shown, figures
-    return figures
+        return drawn[1]
+    figure = learning_curves(histories, best=best, log=log, smoothing=smoothing)
+    keep_zoom(figure, _CHART, key=_ZOOM, view=view)
+    st.session_state[_DRAWN] = shown, figure
+    return figure
 
 
 def _tables(histories: dict[str, list[EpochRecord]]) -> None:

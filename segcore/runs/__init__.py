@@ -5,7 +5,7 @@ May use no other room."""
 
 from segcore.runs.bands import Bands, Rows
 from segcore.runs.environment import now, versions
-from segcore.runs.history import EpochRecord, append_history, write_history
+from segcore.runs.history import EpochRecord, append_history, moving_mean, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
 from segcore.runs.outside import Outside, OutsideKind
 from segcore.runs.parts import NetworkPart, describe
@@ -64,6 +64,7 @@ __all__ = [
     "evaluation_folder",
     "make_split",
     "models_root",
+    "moving_mean",
     "now",
     "open_run",
     "patches_an_epoch",

@@ -29,6 +29,20 @@ class EpochRecord:
     seconds: float
 
 
+def moving_mean(values: Sequence[float], epochs: int) -> list[float]:
+    """The mean of each value and its neighbours, `epochs` values in all, as many before as after.
+
+    Towards both ends it is of fewer, so that it stays where the values are.
+    """
+    half = (epochs - 1) // 2
+    found = []
+    for at in range(len(values)):
+        reach = min(half, at, len(values) - 1 - at)
+        near = values[at - reach : at + reach + 1]
+        found.append(sum(near) / len(near))
+    return found
+
+
 def append_history(path: Path, record: EpochRecord) -> None:
     """Adds a row to `history.csv`, with its header if it is the first, and flushes it to the disk."""
     with storage_errors(path):

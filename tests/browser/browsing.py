@@ -58,3 +58,17 @@ def wait_until(true: Callable[[], Any], seconds: float = 90) -> Any:
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.1)
     return found
+
+
+def barriers(page: Any) -> list[str]:
+    """What keeps somebody from using a page, by the rules of WCAG 2.1 A and AA; empty if nothing serious does."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    rules = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(page, options=rules).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

@@ -19,8 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from axe_playwright_python.sync_playwright import Axe
-from browsing import APP, sample_and_run, settled, wait_until
+from browsing import APP, barriers, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -99,18 +98,6 @@ SHIFTS = """() => new Promise((done) => {
   }).observe({ type: "layout-shift", buffered: true });
   setTimeout(() => done(sum), 200);
 })"""
-
-
-def barriers(page) -> list[str]:
-    """What keeps somebody from using a page, by the rules of WCAG 2.1 A and AA; empty if nothing serious does."""
-    rules = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
-    found = Axe().run(page, options=rules).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:160]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -310,8 +297,36 @@ def test_training_is_followed_as_it_goes(app, browse):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.parametrize("width", [1400, 420])
+def test_the_pointer_is_at_one_epoch_in_all_plots(width, app, browse):
+    page = browse(f"{app.address}/training", width=width)
+    chart = page.locator(".st-key-learning-curves .js-plotly-plot")
+    chart.locator(".scatterlayer .trace").first.wait_for()
+    plots = chart.locator(".nsewdrag")
+    assert plots.count() == 5
+    chart.scroll_into_view_if_needed()
+    boxes = [plots.nth(number).bounding_box() for number in range(5)]
+    assert all(box["height"] >= 220 for box in boxes)
+    edge = chart.bounding_box()
+    for title in chart.locator(".annotation-text").all():
+        box = title.bounding_box()
+        assert edge["x"] <= box["x"]
+        assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+    page.locator('[data-testid="stMain"]').evaluate("(main, top) => main.scrollTo(0, top - 100)", boxes[1]["y"])
+    second = plots.nth(1).bounding_box()
+    for step in range(2):  # Plotly looks where the pointer goes, not where it is
+        page.mouse.move(second["x"] + 100 + step, second["y"] + 50)
+    labels = chart.locator(".hoverlayer .hovertext")
+    labels.first.wait_for()
+    numbers = re.findall(r"epoch (\d+):", " ".join(labels.all_text_contents()))
+    assert len(numbers) == 2 * 3 + 2
+    assert len(set(numbers)) == 1
+    spike = chart.locator(".hoverlayer .spikeline").first
+    assert spike.evaluate("line => Math.abs(line.y2.baseVal.value - line.y1.baseVal.value)") > 5 * 220
+
+
 def drag_over_the_losses(page) -> None:
-    box = page.locator(".st-key-curve-loss .nsewdrag").first.bounding_box()
+    box = page.locator(".st-key-learning-curves .nsewdrag").first.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 100, steps=3)
@@ -322,7 +337,7 @@ def loss_chart(page) -> dict:
     """How many epochs the chart of losses shows, and which part of it."""
     return page.evaluate(
         """() => {
-          const chart = document.querySelector(".st-key-curve-loss .js-plotly-plot");
+          const chart = document.querySelector(".st-key-learning-curves .js-plotly-plot");
           if (!chart?.data || !chart._fullLayout?.xaxis) return { epochs: 0, whole: true };
           const { xaxis, yaxis } = chart._fullLayout;
           const shown = { scale: yaxis.type, whole: xaxis.autorange, x: xaxis.range, y: yaxis.range };

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from browsing import APP, DONE, MAIN, settled, wait_until
+from browsing import APP, DONE, MAIN, barriers, settled, wait_until
 
 from segcore.jobs import JobQueue
 from segcore.locking import is_locked, locked
+from segcore.presets import preset
 from segcore.runs import open_run
 
 pytestmark = [
@@ -50,8 +51,12 @@ def text_of(page) -> str:
     return page.locator(SIDEBAR).inner_text()
 
 
+def form(page):
+    return page.get_by_role("dialog")
+
+
 def box(page, name: str):
-    return page.locator(SIDEBAR).get_by_role("textbox", name=name, exact=True)
+    return form(page).get_by_role("textbox", name=name, exact=True)
 
 
 def click(page, name: str) -> None:
@@ -59,29 +64,25 @@ def click(page, name: str) -> None:
 
 
 def open_form(page) -> None:
-    """Unfolds the form. One that was just sent folds when it is drawn anew, whatever was clicked meanwhile."""
-    name = box(page, "Name of the run")
+    click(page, "Train a model")
+    box(page, "Name of the run").wait_for()
+    settled(page)
 
-    def is_open() -> bool:
-        return name.count() == 1 and name.evaluate("one => !one.closest('[inert]') && one.offsetParent !== null")
 
-    def stays_open() -> bool:
-        settled(page)
-        if not is_open():
-            page.locator(SIDEBAR).get_by_text("Train a model").click()
-        page.wait_for_timeout(500)  # it unfolds, or folds again
-        return is_open()
+def close_form(page) -> None:
+    page.keyboard.press("Escape")
+    form(page).wait_for(state="detached")
+    settled(page)
 
-    wait_until(stays_open, 30)
+
+def start(page):
+    return form(page).get_by_role("button", name="Start training")
 
 
 def fill_in(page, name: str, epochs: int) -> None:
     """Asks in the form for a network so small that an epoch takes a fraction of a second."""
     open_form(page)
-    more = page.get_by_role("switch", name="More", exact=True)
-    if not more.is_checked():  # it stays as it was left
-        more.press("Space")  # while the form unfolds, a click misses it
-    box(page, "Width").fill("2")
+    box(page, "Width (features)").fill("2")
     box(page, "Epochs").fill(str(epochs))
     box(page, "Name of the run").fill(name)
 
@@ -98,9 +99,18 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
     with app(place, serve) as address:
         page = browse(f"{address}/training")
         fill_in(page, "mine", 5000)
-        page.locator(SIDEBAR).get_by_role("button", name="Start training").dblclick()
+        start(page).dblclick()
         wait_until(lambda: epoch(page) > 1)
         assert [job.run for job in queue.jobs()] == ["mine"]
+
+        # It is in sight from the first to the last of what stands in the sidebar.
+        page.set_viewport_size({"width": 1400, "height": 560})
+        for end in ("0", "one.scrollHeight"):
+            page.get_by_test_id("stSidebarContent").evaluate(f"one => one.scrollTo(0, {end})")
+            shown = page.locator(".st-key-running").bounding_box()
+            assert shown["y"] >= 0
+            assert shown["y"] + shown["height"] <= 560
+        page.set_viewport_size({"width": 1400, "height": 1000})
 
         # What is typed stays, with the cursor in it, while the figures beside it change.
         open_form(page)
@@ -110,11 +120,26 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         wait_until(lambda: epoch(page) > before)
         name.press_sequentially("me", delay=30)
         assert name.input_value() == "half a name"
-        page.locator(SIDEBAR).get_by_text("is not a safe folder name").wait_for()
+        form(page).get_by_text("is not a safe folder name").wait_for()
         before = epoch(page)
         wait_until(lambda: epoch(page) > before)
         assert name.input_value() == "half a name"
         assert name.evaluate("one => one === document.activeElement")
+
+        # The queue changes meanwhile. What is typed right before the form is closed is there when it is opened again.
+        queue.start(dataset="cells", config=preset("quick"), run="next", token="next", accelerator="cpu")
+        before = epoch(page)
+        wait_until(lambda: epoch(page) > before)
+        assert name.evaluate("one => one === document.activeElement")
+        name.press_sequentially("less")
+        close_form(page)
+        page.locator(SIDEBAR).get_by_text("1 · next").wait_for()
+        open_form(page)
+        assert name.input_value() == "half a nameless"
+        assert box(page, "Epochs").input_value() == "5000"
+        close_form(page)
+        page.locator(".st-key-remove-2 button:visible").click()
+        page.locator(SIDEBAR).get_by_text("1 · next").wait_for(state="detached")
 
         click(page, "Watch")
         page.locator(f"{MAIN} [data-testid='stProgress']").wait_for()
@@ -142,7 +167,7 @@ def test_a_training_from_the_sidebar_from_start_to_result(place, serve, browse):
         click(page, "Resume")
         wait_until(lambda: epoch(page) > done)
         assert [(job.number, job.task, job.run, job.state) for job in queue.jobs()] == [
-            (2, "resume", "mine", "training"), (1, "train", "mine", "stopped"),
+            (3, "resume", "mine", "training"), (1, "train", "mine", "stopped"),
         ]  # fmt: skip
 
 
@@ -160,12 +185,33 @@ def kill_server(address: str) -> None:
     raise AssertionError("no server has this port")
 
 
+@pytest.mark.parametrize(("width", "theme"), [(1400, "light"), (420, "dark")])
+def test_the_button_of_the_form_is_always_in_sight(width, theme, place, serve, browse):
+    with app(place, serve) as address:
+        page = browse(f"{address}/data", theme=theme)
+        fill_in(page, "mine", 5)
+        page.set_viewport_size({"width": width, "height": 700})
+        form(page).get_by_role("button", name="Choose notebook").click()
+        warning = form(page).get_by_text("This would leak")
+        warning.wait_for()
+        scrolled = page.get_by_test_id("stDialog")
+        for end in ("0", "one.scrollHeight"):
+            scrolled.evaluate(f"one => one.scrollTo(0, {end})")
+            for shown in (start(page), warning):
+                box_of = shown.bounding_box()
+                assert box_of["y"] >= 0
+                assert box_of["y"] + box_of["height"] <= 700
+        assert box(page, "Name of the run").input_value() == "mine"
+        assert box(page, "Epochs").input_value() == "50"
+        assert barriers(page) == []
+
+
 def test_a_short_training_is_announced_when_it_is_done(place, serve, browse):
     with app(place, serve) as address:
         page = browse(f"{address}/")
         page.get_by_text("No run yet").first.wait_for()
         fill_in(page, "short", 2)
-        click(page, "Start training")
+        start(page).click()
         page.locator(SIDEBAR).get_by_text("finished · 2 epochs").wait_for()
         # The page itself came to know, without a click.
         page.locator(f"{MAIN} h1").get_by_text("short").wait_for()
@@ -192,12 +238,12 @@ def test_two_tabs_see_one_queue(place, serve, browse):
     with locked(queue.lane_lock("cpu")), app(place, serve) as address:
         one = browse(f"{address}/data")
         fill_in(one, "first", 9)
-        one.locator(SIDEBAR).get_by_role("button", name="Start training").dblclick()
+        start(one).dblclick()
         one.locator(SIDEBAR).get_by_text("1 · first").wait_for()
         other = browse(f"{address}/augmentation")
         other.locator(SIDEBAR).get_by_text("1 · first").wait_for()
         fill_in(one, "second", 9)
-        click(one, "Start training")
+        start(one).click()
         other.locator(SIDEBAR).get_by_text("2 · second").wait_for()  # by itself
         assert [job.run for job in queue.jobs()] == ["first", "second"]
         other.locator(".st-key-up-2 button:visible").click()

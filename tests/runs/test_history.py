@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segcore.errors import RunError
-from segcore.runs.history import EpochRecord, append_history, read_history, write_history
+from segcore.runs.history import EpochRecord, append_history, moving_mean, read_history, write_history
 
 
 def record(epoch, **changes):
@@ -70,3 +70,12 @@ def test_a_damaged_history(tmp_path, content, message):
     with pytest.raises(RunError, match=message) as error:
         read_history(tmp_path / "history.csv")
     assert error.value.path == str(tmp_path / "history.csv")
+
+
+def test_a_moving_mean_stays_where_the_values_are():
+    assert moving_mean([1, 2, 6, 2, 1], 3) == [1, 3, 10 / 3, 3, 1]
+    assert moving_mean([1, 2, 6, 2, 1], 5) == [1, 3, 12 / 5, 3, 1]
+    assert moving_mean([1, 2, 6, 2, 1], 1) == [1, 2, 6, 2, 1]
+    assert moving_mean([1, 2, 3], 99) == [1, 2, 3]  # a straight line has nothing to be smoothed
+    assert moving_mean([4], 9) == [4]
+    assert moving_mean([], 9) == []

@@ -23,7 +23,7 @@ def next_steps(info: DatasetInfo, run: Run | None, *, look: bool = False) -> Non
         if not read_only():
             st.button(
                 "Train on it", key=f"train on {info.name}", icon=":material/model_training:", on_click=open_form,
-                args=(info.name,), help="Opens the form in the sidebar with this dataset chosen.",
+                args=(info.name,), help="Opens *Train a model* with this dataset chosen.",
             )  # fmt: skip
         if run is None:
             return

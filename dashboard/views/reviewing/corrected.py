@@ -181,7 +181,7 @@ def _events(scores: LabelScores, kind: str) -> int:
 def _what_to_do_with_them(result: Result, at: Bench) -> None:
     if not read_only() and st.button(
         "Train on the corrected labels", key="train on corrected", icon=":material/model_training:",
-        on_click=open_form, args=(at.copy,), help="Opens the form in the sidebar with this dataset chosen.",
+        on_click=open_form, args=(at.copy,), help="Opens *Train a model* with this dataset chosen.",
     ):  # fmt: skip
         st.rerun()
     st.caption("In a terminal, in the project's folder, this run is evaluated on the corrected labels by:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
 import pytest
 
@@ -12,12 +13,14 @@ from reading import APP, bugs, text_of
 from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
-from dashboard.trainings.form import OPEN
+from dashboard.trainings.starting import OPEN
 from segcore.config import AugmentConfig, RunConfig
 from segcore.jobs import JobQueue
+from segcore.jobs.estimate import _path
 from segcore.locking import locked
 from segcore.presets import preset
 from segcore.runs import Seen
+from segcore.storage import write_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -36,12 +39,11 @@ def opened(page="errors", **address):
     test = AppTest.from_file(str(APP), default_timeout=120)
     for key, value in address.items():
         test.query_params[key] = value
-    test.session_state[OPEN] = True
-    return test.switch_page(f"views/{page}.py").run()
+    return click_open(test.switch_page(f"views/{page}.py").run())
 
 
-def more(test):
-    return test.toggle(key="train more").set_value(True).run()
+def click_open(test):
+    return test.button(key="open training form").click().run()
 
 
 def field(test, name):
@@ -50,6 +52,10 @@ def field(test, name):
 
 def choose(test, name, value):
     return test.selectbox(key=f"train {name}").set_value(value).run()
+
+
+def fill_in_with(test, base):
+    return test.button(key=f"train base {base}").click().run()
 
 
 def start_button(test):
@@ -71,8 +77,7 @@ def test_start_puts_what_the_form_says_into_the_queue_and_closes_it(queue):
     assert job.config.train.epochs == 3
     assert job.config.preset == "quick"
     assert not [one for one in test.button if one.label == "Start training"]
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     assert field(test, "name").value == "cells-quick-2"
     assert field(test, "train.epochs").value == "3"
 
@@ -82,14 +87,13 @@ def test_a_second_click_on_the_same_button_starts_nothing(queue):
     clicked = start_button(test)
     clicked.click().run()
     # What the browser sends when the second click was on its way while the first was dealt with.
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     assert start_button(test).key != clicked.key
     assert len(queue.jobs()) == 1
 
 
 def test_each_value_is_checked_by_the_settings_own_rules(queue):
-    test = more(opened())
+    test = opened()
     for name, text, expected in (
         ("train.epochs", "0", "0 does not fit: 1 to 100000"),
         ("train.epochs", "many", "'many' does not fit: a whole number"),
@@ -109,12 +113,14 @@ def test_each_value_is_checked_by_the_settings_own_rules(queue):
         assert not start_button(test).disabled
 
 
-def test_what_is_wrong_is_said_also_when_its_field_is_folded_away(queue):
-    test = more(opened())
+def test_what_is_wrong_is_said_beside_the_button_too(queue):
+    """Its field may be out of sight."""
+    test = opened()
     field(test, "model.width").set_value("0").run()
-    test.toggle(key="train more").set_value(False).run()
+    field(test, "name").set_value("").run()
     assert "1 to 256 features" in problems(test)
-    assert "Width" in text_of(test)
+    assert "Does not fit yet: Width and Name of the run." in problems(test)
+    assert "being measured" not in text_of(test)
     assert start_button(test).disabled
 
 
@@ -142,12 +148,12 @@ def test_a_click_right_after_the_last_letter_starts_nothing_wrong(queue):
 
 
 def test_presets_and_the_chosen_run_fill_in_the_form(queue, mid_grey_run):
-    test = more(opened())
-    choose(test, "base", "notebook")
+    test = opened()
+    fill_in_with(test, "notebook")
     assert field(test, "train.epochs").value == "50"
     assert field(test, "name").value == "cells-notebook-1"
     assert test.selectbox(key="train loss.kind").value == "dice"
-    choose(test, "base", "run mid-grey")
+    fill_in_with(test, "run mid-grey")
     assert field(test, "model.width").value == "1"
     assert field(test, "train.epochs").value == "60"
     field(test, "train.epochs").set_value("2").run()
@@ -160,19 +166,18 @@ def test_presets_and_the_chosen_run_fill_in_the_form(queue, mid_grey_run):
 def test_a_name_that_was_typed_stays_when_the_preset_changes(queue):
     test = opened()
     field(test, "name").set_value("my-own").run()
-    choose(test, "base", "standard")
+    fill_in_with(test, "standard")
     assert field(test, "name").value == "my-own"
     assert field(test, "train.epochs").value == "75"
 
 
 def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
-    test = more(opened())
+    test = opened()
     choose(test, "augment", "notebook")
     assert field(test, "augment.rotation_deg").value == "25"
     field(test, "augment.rotation_deg").set_value("10").run()
     start_button(test).click().run()
-    test.session_state[OPEN] = True
-    test.run()
+    click_open(test)
     choose(test, "augment", "off")
     assert not [one for one in test.text_input if one.key == "train augment.rotation_deg"]
     start_button(test).click().run()
@@ -182,8 +187,8 @@ def test_augmentation_is_that_of_the_preset_of_the_notebook_or_off(queue):
 
 
 def test_a_loss_without_pixels_goes_without_their_weights(queue):
-    test = more(opened())
-    choose(test, "base", "standard")
+    test = opened()
+    fill_in_with(test, "standard")
     choose(test, "loss.kind", "jaccard")
     assert not problems(test)
     start_button(test).click().run()
@@ -191,7 +196,7 @@ def test_a_loss_without_pixels_goes_without_their_weights(queue):
 
 
 def test_folds_are_named_by_the_slices_they_hold_out(queue):
-    test = more(opened())
+    test = opened()
     choose(test, "split.protocol", "kfold")
     assert test.selectbox(key="train split.fold").options == [
         "1 of 3: slices 0-3", "2 of 3: slices 4-7", "3 of 3: slices 8-11",
@@ -199,6 +204,70 @@ def test_folds_are_named_by_the_slices_they_hold_out(queue):
     choose(test, "split.fold", "2")
     start_button(test).click().run()
     assert (queue.jobs()[0].config.split.protocol, queue.jobs()[0].config.split.fold) == ("kfold", 2)
+
+
+def cards(test):
+    """What stands on the cards, by the preset or run."""
+    bases = [one for one in test.button if (one.key or "").startswith("train base ")]
+    aims = [one.value for one in test.markdown if re.match(r"\*\*(quick|standard|notebook|as .+)\*\*", one.value)]
+    sizes = [one.value for one in test.caption if " epochs · " in one.value]
+    return {
+        button.key.removeprefix("train base "): f"{aim} {size} [{button.label}]"
+        for button, aim, size in zip(bases, aims, sizes, strict=True)
+    }
+
+
+def test_a_card_says_what_a_preset_is_for_and_how_large_it_is(queue, mid_grey_run, cells):
+    speed = _path(queue, preset("standard"), cells.info, "cpu")
+    speed.parent.mkdir(parents=True)
+    write_json(speed, {"step_s": 0.5, "look_s": 0})
+    test = opened()
+    found = cards(test)
+    assert "A usable model within minutes" in found["quick"]
+    assert "20 epochs · patches of 256 px · width 16 features" in found["quick"]
+    assert "time not measured yet" in found["quick"]
+    assert "[Chosen]" in found["quick"]
+    assert "It leaks" in found["notebook"]
+    assert "50 epochs · whole slices · width 32 features" in found["notebook"]
+    assert "about 20 min on the CPU" in found["standard"]  # 75 epochs of 128 / 4 steps of half a second
+    assert "[Choose as mid-grey]" in found["run mid-grey"].replace("\\", "")
+    found = cards(fill_in_with(test, "notebook"))
+    assert "[Choose quick]" in found["quick"]
+    assert "[Chosen]" in found["notebook"]
+
+
+def test_a_card_fills_in_all_also_where_a_late_letter_ends_that_run(queue):
+    """The message with the letter brings the values of all fields, as they were before the click."""
+    test = opened()
+    field(test, "train.epochs").set_value("7").run()
+    before = {one.key: one.value for one in (*test.text_input, *test.selectbox) if one.key.startswith("train ")}
+    test.session_state["train base"] = "notebook"
+    test.session_state["train: filling in"] = True  # the click's run came as far as this
+    for key, value in before.items():
+        test.session_state[key] = value
+    test.run()
+    assert field(test, "train.epochs").value == "50"
+    assert test.selectbox(key="train split.protocol").value == "notebook"
+    field(test, "train.epochs").set_value("8").run()
+    assert field(test, "train.epochs").value == "8"
+
+
+def test_fields_say_their_units(queue):
+    labels = [one.label for one in opened().text_input]
+    for label in ("Batch size (patches)", "Width (features)", "Rotation ±°", "Bending, px", "Noise level (0 to 1)"):
+        assert label in labels
+
+
+def test_what_was_typed_is_there_when_the_form_is_opened_again(queue):
+    test = opened()
+    field(test, "name").set_value("mine").run()
+    field(test, "train.epochs").set_value("7").run()
+    test.session_state[OPEN] = False  # as its cross does
+    test.run()
+    assert not [one for one in test.text_input if (one.key or "").startswith("train ")]
+    test.switch_page("views/confusion.py").run()
+    click_open(test)
+    assert (field(test, "name").value, field(test, "train.epochs").value) == ("mine", "7")
 
 
 # --- leaks and weights --------------------------------------------------------------------------
@@ -211,7 +280,7 @@ def warnings(test):
 def test_the_notebooks_protocol_is_called_leaking_before_it_starts(queue):
     test = opened()
     assert "leak" not in warnings(test)
-    choose(test, "base", "notebook")
+    fill_in_with(test, "notebook")
     assert "This would leak" in warnings(test)
     assert "both learned from and validated with" in warnings(test)
     assert not start_button(test).disabled  # it is a warning, not a prohibition
@@ -219,8 +288,8 @@ def test_the_notebooks_protocol_is_called_leaking_before_it_starts(queue):
 
 def test_weights_that_have_seen_the_test_slices_leak(queue, mid_grey_run):
     """The run has learned from slices 0 to 5; the first of three folds holds out 0 to 3."""
-    test = more(opened())
-    choose(test, "base", "run mid-grey")
+    test = opened()
+    fill_in_with(test, "run mid-grey")
     choose(test, "from", "mid-grey")
     assert "leak" not in warnings(test)
     choose(test, "split.protocol", "kfold")
@@ -255,7 +324,7 @@ def test_what_the_weights_have_seen_is_told(trained, validated, told, queue, mid
 
 
 def test_weights_of_another_network_do_not_fit(queue, mid_grey_run):
-    test = more(opened())
+    test = opened()
     assert "mid-grey (another network)" in test.selectbox(key="train from").options
     choose(test, "from", "mid-grey")
     assert "another architecture" in problems(test)
@@ -282,17 +351,18 @@ def test_a_closed_form_offers_nothing_and_costs_nothing(queue):
 
 
 def test_read_only_has_no_form(queue, monkeypatch):
-    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
     test = opened()
-    assert not [one for one in test.expander if one.label == "Train a model"]
+    monkeypatch.setenv("SEGCORE_READ_ONLY", "1")
+    test.run()
+    assert not [one for one in test.button if one.label == "Train a model"]
     assert not [one for one in test.button if one.label == "Start training"]
 
 
 def test_a_cluster_that_is_set_up_is_offered(queue):
-    assert "train device" not in [one.key for one in more(opened()).selectbox]
+    assert "train device" not in [one.key for one in opened().selectbox]
     (queue.models / "slurm.toml").write_text('executor = "local"\n')
     with locked(queue.lane_lock("slurm")):
-        test = choose(more(opened()), "device", "slurm")
+        test = choose(opened(), "device", "slurm")
         assert "Sent to the cluster" in text_of(test)
         start_button(test).click().run()
         assert [job.lane for job in queue.jobs()] == ["slurm"]

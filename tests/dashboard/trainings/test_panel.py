@@ -125,6 +125,16 @@ def test_the_training_page_follows_it(queue, learning):
     assert any("a line of the log" in one.value for one in test.code)
 
 
+def test_smoothing_is_off_until_it_is_asked_for_and_says_what_it_does(mid_grey_run):
+    test = opened("training")
+    control = test.segmented_control(key="training smoothing")
+    assert control.value == 1
+    assert "Faint" not in text_of(test)
+    control.set_value(9).run()
+    assert "Strong: means of 9 epochs. Faint, and in numbers at the pointer: the values themselves." in text_of(test)
+    assert not bugs(test)
+
+
 def test_a_failed_job_says_why_and_is_tried_again(queue):
     start(queue, "doomed")
     queue.output_of(1).write_text("what its process said\n")
