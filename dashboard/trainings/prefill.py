@@ -12,7 +12,7 @@ from segcore.config import RunConfig, flatten, to_dict
 from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
 from segcore.presets import PRESETS, preset
 
-MORE = ("model.width", "train.batch_size", "train.learning_rate", "train.seed")
+MORE = ("model.width", "train.batch_size", "train.samples_at_once", "train.learning_rate", "train.seed")
 """Settings that are asked for only where more is wanted."""
 SETTINGS = ("train.epochs", *MORE, *RANGES)
 """Those that are typed."""
@@ -117,6 +117,7 @@ def planned() -> Draft:
         dataset=state[key("dataset")],
         name=state[key("name")],
         started_from=state[key("from")],
+        lane=device_lane(accelerator()),
     )
 
 
