@@ -13,7 +13,9 @@ _PROGRAM = 400e6
 _GPU_LIBRARIES = 300e6
 """Bytes on a GPU that cuDNN and cuBLAS work with."""
 _PASSING = 6
-"""Feature maps of the top level, of as many features as it has, that come and go while gradients are worked out."""
+"""Feature maps at full resolution, all features of them, that come and go while gradients are worked out."""
+_PASSING_BATCH, _PASSING_BFLOAT16 = 4, 5
+"""So many more with batch normalisation, and in bfloat16, where PyTorch lays out copies. Measured, as `_PASSING` is."""
 _PIXEL = 60
 """Bytes of a pixel of a patch for image, label, weight, what they are cut from, and the loss."""
 _LOOKED_AT_PX = 2048 * 2048 * 32
@@ -74,13 +76,14 @@ def training_memory(
     # Weights, their gradients, two moments; perhaps an average; the weights once more in bfloat16.
     copies = 4 + (train.ema_decay > 0) + shared + bfloat16 / 2
     weights = sum(part.parameters for part in parts) * 4 * copies
+    passing = _PASSING + _PASSING_BATCH * (model.normalisation == "batch") + _PASSING_BFLOAT16 * bfloat16
     kept = sum(_kept(part, model, number) for part in parts)
     # A GPU validates as much at once as is free.
     tile = config.prediction.tile_px**2 or _LOOKED_AT_PX // max(32, model.width)
     looked_at = 0 if gpu else min(height * width, tile) * model.width
     return TrainingMemory(
         fixed=int((_GPU_LIBRARIES if gpu else _PROGRAM) + weights),
-        sample=int(kept + (_PASSING * model.width * number + _PIXEL) * pixels),
+        sample=int(kept + (passing * model.width * number + _PIXEL) * pixels),
         look=int(looked_at * _LOOK * number),
     )
 

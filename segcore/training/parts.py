@@ -22,5 +22,6 @@ def parts_of(batch: Sequence[Item], at_once: int, processes: int = 1) -> list[Se
         processes: among which each part is dealt.
     """
     count = math.ceil(len(batch) / (at_once * processes)) if at_once else 1
-    ends = [number * len(batch) // count for number in range(count + 1)]
+    # A largest one comes first: what it leaves has room for the others.
+    ends = [math.ceil(number * len(batch) / count) for number in range(count + 1)]
     return [batch[start:end] for start, end in itertools.pairwise(ends)]

@@ -26,10 +26,10 @@ BASE = RunConfig(
 def test_parts_by_hand():
     assert parts_of("abcdefg", 0) == ["abcdefg"]
     assert parts_of("abcdefg", 7) == ["abcdefg"]
-    assert parts_of("abcdefg", 3) == ["ab", "cd", "efg"]
-    assert parts_of("abcdefg", 6) == ["abc", "defg"]
-    assert parts_of("abcdefg", 2, processes=2) == ["abc", "defg"]
-    assert parts_of("abc", 1, processes=2) == ["a", "bc"]
+    assert parts_of("abcdefg", 3) == ["abc", "de", "fg"]
+    assert parts_of("abcdefg", 6) == ["abcd", "efg"]
+    assert parts_of("abcdefg", 2, processes=2) == ["abcd", "efg"]
+    assert parts_of("abc", 1, processes=2) == ["ab", "c"]
 
 
 @given(st.integers(1, 200), st.integers(1, 50), st.integers(1, 5))
@@ -38,6 +38,7 @@ def test_parts_are_few_equal_and_small_enough(size, at_once, processes):
     assert [item for part in parts for item in part] == list(range(size))
     lengths = [len(part) for part in parts]
     assert max(lengths) - min(lengths) <= 1
+    assert lengths[0] == max(lengths)
     assert max(len(part[rank::processes]) for part in parts for rank in range(processes)) <= at_once
     assert (len(parts) - 1) * at_once * processes < size, "one part fewer would not do"
     if at_once > 1 and size >= processes:
