@@ -20,7 +20,7 @@ from segcore.training.resident import ResidentSlices
 
 log = logging.getLogger("segcore.training.memory")
 
-SHARE = 0.9
+_SHARE = 0.9
 """Of the free memory that a training counts on; what is freed leaves gaps, and other programs go on."""
 
 
@@ -59,10 +59,10 @@ def samples_at_once(fabric: Fabric, config: RunConfig, shape: tuple[int, int, in
 def _free(fabric: Fabric, config: RunConfig, shape: tuple[int, int, int], processes: int) -> int:
     """Bytes that this process may count on."""
     if fabric.device.type != "cuda":
-        return int(SHARE * memory().free / processes)
+        return int(_SHARE * memory().free / processes)
     free, _ = torch.cuda.mem_get_info(fabric.device)
     # What PyTorch has put by is free, too.
     free += torch.cuda.memory_reserved(fabric.device) - torch.cuda.memory_allocated(fabric.device)
     weighted = config.loss.boundary_weight > 0
     kept_there = ResidentSlices.bytes(shape, weighted) if ResidentSlices.fit(shape, weighted, fabric.device) else 0
-    return int(SHARE * free) - kept_there
+    return int(_SHARE * free) - kept_there

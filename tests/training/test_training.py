@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -167,8 +168,9 @@ def test_stopped_between_epochs_and_resumed(cells, models_dir, schedule):
     assert set(scalars(resumed)["train_loss"]) == {1, 2, 3, 4}
 
 
-def test_taken_in_parts_stopped_and_resumed(cells, models_dir):
+def test_taken_in_parts_stopped_and_resumed(cells, models_dir, caplog):
     """Two parts that are not equal, with what else has a state: an average, a schedule, and statistics of each part."""
+    caplog.set_level(logging.INFO)  # as the command line has it
     settings = ("train.samples_at_once=2", "train.batch_size=3", "train.epoch_samples=9", "train.epochs=4",
                 "train.schedule=plateau", "train.plateau_patience=0", "model.dropout=0.2")  # fmt: skip
 
@@ -186,8 +188,9 @@ def test_taken_in_parts_stopped_and_resumed(cells, models_dir):
     assert "batch normalisation normalises each part of a batch by itself" in run.log.read_text()
 
 
-def test_how_many_are_taken_at_once_is_found_out_once(cells, models_dir):
+def test_how_many_are_taken_at_once_is_found_out_once(cells, models_dir, caplog):
     """What the run says counts when it goes on, and in one of before there was such a number the whole batch."""
+    caplog.set_level(logging.INFO)
     constant = "train.schedule=constant"
     whole = trained(cells, "whole", constant)
     assert whole.info.samples_at_once == 4

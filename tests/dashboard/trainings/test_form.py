@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
 import pytest
 
@@ -15,12 +16,10 @@ from dashboard.trainings import draft
 from dashboard.trainings.form import OPEN
 from segcore.config import AugmentConfig, ModelConfig, RunConfig
 from segcore.errors import TrainingError
-from segcore.jobs import JobQueue
-from segcore.jobs.estimate import _path
+from segcore.jobs import JobQueue, measure
 from segcore.locking import locked
 from segcore.presets import preset
 from segcore.runs import Seen
-from segcore.storage import write_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -273,32 +272,19 @@ def test_the_time_is_being_measured_until_it_is_known(queue):
     assert "being measured" in text_of(opened())
 
 
-def test_time_and_memory_are_said_once_they_are_known(queue, cells):
-    config = preset("quick")
-    for parts, said in ((1, "about 3.1 GB of memory (by"), (5, "about 3.1 GB of memory, a batch in 5 parts (by")):
-        write_json(
-            _path(queue, config, cells.info, "cpu"), {"step_s": 1, "look_s": 1, "memory_mb": 3140, "parts": parts}
-        )
-        assert said in text_of(opened())
+def test_time_and_memory_are_said_once_they_are_known(models_dir, cells):
+    measure(preset("quick"), cells.info, "cpu")
+    said = text_of(opened())
+    assert re.search(r"on the CPU, about \d+\.\d GB of memory \(by a few steps measured here\)", said)
 
 
-def test_what_does_not_fit_is_refused_in_a_sentence(queue, cells):
-    told = _path(queue, preset("quick"), cells.info, "cpu").with_suffix(".txt")
-    told.parent.mkdir(parents=True)
-    told.write_text("segcore: the training does not fit into memory; found 0.3 GB available; expected 0.8 GB\n")
-    test = opened()
-    assert "The training does not fit into memory; found 0.3 GB available" in "\n".join(
-        one.value for one in test.warning
-    )
-    # What the machine will never have.
+def test_what_the_machine_has_not_the_memory_for_is_refused(queue):
     huge = dataclasses.replace(preset("quick"), model=ModelConfig(width=256, depth=7))
     with pytest.raises(TrainingError, match="not even with one patch at once"):
         queue.start(dataset="cells", config=huge, run="huge", token="t", accelerator="cpu")
-    assert (
-        draft.draft(queue, huge, {}, dataset="cells", name="huge", started_from="", lane="cpu")
-        .problems[""]
-        .startswith("The training does not fit into memory, not even with one patch at once; found ")
-    )
+    assert queue.jobs() == []
+    said = draft.draft(queue, huge, {}, dataset="cells", name="huge", started_from="", lane="cpu").problems[""]
+    assert said.startswith("The training does not fit into memory, not even with one patch at once; found ")
 
 
 def test_without_a_dataset_the_form_says_what_it_needs(data_dir, models_dir, monkeypatch):
