@@ -136,9 +136,18 @@ def test_batch_normalisation_sees_a_part(cell_stack):
     assert counts == [{1}, {3}]
 
 
-def step_of_two(fabric, config, stack, at_once, folder):
+def of_two(normalisation, samples):
+    return dataclasses.replace(
+        BASE,
+        model=ModelConfig(width=4, depth=3, normalisation=normalisation),
+        augment=AugmentConfig.off(),
+        train=dataclasses.replace(BASE.train, epoch_samples=samples, batch_size=samples),
+    )
+
+
+def step_of_two(fabric, normalisation, samples, stack, at_once, folder):
     torch.set_num_threads(1)
-    gradient, sums, _ = first_step(fabric, config, stack, at_once)
+    gradient, sums, _ = first_step(fabric, of_two(normalisation, samples), stack, at_once)
     total = fabric.all_reduce(sums, reduce_op="sum")
     if fabric.is_global_zero:
         torch.save((gradient, total), folder / "two.pt")
@@ -149,14 +158,9 @@ def step_of_two(fabric, config, stack, at_once, folder):
 @pytest.mark.parametrize(("samples", "at_once"), [(7, 2), (5, 1)])
 def test_two_processes_take_parts_together(cell_stack, tmp_path, normalisation, samples, at_once):
     """Of five samples, one at once, the third part has one for one process, and the other must not keep it waiting."""
-    config = dataclasses.replace(
-        BASE,
-        model=ModelConfig(width=4, depth=3, normalisation=normalisation),
-        augment=AugmentConfig.off(),
-        train=dataclasses.replace(BASE.train, epoch_samples=samples, batch_size=samples),
-    )
+    config = of_two(normalisation, samples)
     Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(
-        step_of_two, config, cell_stack, at_once, tmp_path
+        step_of_two, normalisation, samples, cell_stack, at_once, tmp_path
     )
     shared, total = torch.load(tmp_path / "two.pt")
     # One process that takes what both have at once, in the same parts.
