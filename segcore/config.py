@@ -280,6 +280,14 @@ class TrainConfig(Settings):
     batch_size: int = _setting(
         4, "Batch size", "Patches in a step, over all devices together. Fewer take less memory.", ge=1, le=4096
     )
+    samples_at_once: int = _setting(
+        0, "Patches at once",
+        "Patches that a device has in memory at once. A larger batch is taken in parts, whose gradients are summed: "
+        "but for rounding the step of the whole batch, except that batch normalisation normalises each part by itself, "
+        "and that dropout drops other maps. 0 takes as many as fit into the memory that is free when the run begins, "
+        "and stays with that.",
+        ge=0, le=4096,
+    )  # fmt: skip
     patch_px: int = _setting(
         256, "Patch, px", "Side of the square cut from a slice; 0 trains on whole slices, otherwise 16 or more.",
         ge=0, le=8192, unit="pixels",

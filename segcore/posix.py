@@ -11,6 +11,7 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,5 +87,63 @@ def when_time_is_short(told: Callable[[], object] | None) -> None:
 
 def peak_memory_mb() -> float:
     """The most memory that this process has taken so far, megabytes."""
+    with suppress(OSError, StopIteration):
+        # Linux lets a process begin with the peak of the one that started it, but not in this file.
+        lines = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """The machine's memory, or what of it the process is allowed to take.
+
+    Attributes:
+        total: bytes there are.
+        free: bytes that could be taken now; what the system only keeps for later counts as free.
+    """
+
+    total: int
+    free: int
+
+
+def memory(root: Path = Path("/")) -> Memory:
+    """The memory for this process: the machine's, or its control group's where that allows less.
+
+    Args:
+        root: where `proc` and `sys` lie.
+    """
+    try:
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
+        said = {name: 1024 * int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        total, free = said["MemTotal"], said["MemAvailable"]
+    except (OSError, KeyError, ValueError):
+        # macOS does not say in a file what is free: half of what there is, as others have most of the rest.
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        free = total // 2
+    for folder in _control_groups(root):
+        # The two versions of control groups have other names for the same.
+        for limit, used, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            with suppress(OSError, ValueError):  # no such file, or `max`
+                allowed = int((folder / limit).read_text())
+                taken = int((folder / used).read_text())
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                total, free = min(total, allowed), min(free, allowed - taken + int(stat.get(cached, 0)))
+    return Memory(total=total, free=max(0, free))
+
+
+def _control_groups(root: Path) -> list[Path]:
+    """Folders of the control groups that limit this process' memory: its own, and those that this one is in."""
+    found = []
+    with suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, kinds, name = line.split(":", 2)
+            if not kinds or "memory" in kinds.split(","):
+                top = root / "sys/fs/cgroup" / ("memory" if kinds else "")
+                own = top / name.strip("/")
+                found += [own, *(folder for folder in own.parents if folder.is_relative_to(top))]
+    return found

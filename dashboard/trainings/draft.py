@@ -10,7 +10,7 @@ from dashboard import words
 from segcore.config import AugmentConfig, RunConfig, override
 from segcore.data import DatasetInfo
 from segcore.errors import ConfigError, SegcoreError
-from segcore.jobs import JobQueue
+from segcore.jobs import JobQueue, Lane
 from segcore.runs import NOTHING, Run, audit_split, slice_ranges, split_of
 
 RANGES = tuple(
@@ -39,7 +39,14 @@ class Draft:
 
 
 def draft(
-    queue: JobQueue, base: RunConfig, settings: Mapping[str, str], *, dataset: str, name: str, started_from: str
+    queue: JobQueue,
+    base: RunConfig,
+    settings: Mapping[str, str],
+    *,
+    dataset: str,
+    name: str,
+    started_from: str,
+    lane: Lane | None = None,
 ) -> Draft:
     """Checks what was typed, setting by setting, and then whether all of it could be started.
 
@@ -50,6 +57,7 @@ def draft(
         dataset: name of a labelled one.
         name: of the run, as typed.
         started_from: a run, or empty.
+        lane: where it would run; its memory is asked about.
     """
     config, problems = base, {}
     if "bce" not in settings.get("loss.kind", base.loss.kind):
@@ -66,7 +74,7 @@ def draft(
         problems["name"] = _sentence(error) if name else "A run needs a name"
     if not problems:
         try:
-            queue.check_training(dataset=dataset, config=config, started_from=started_from)
+            queue.check_training(dataset=dataset, config=config, started_from=started_from, lane=lane)
         except SegcoreError as error:
             problems[""] = _sentence(error)
     return Draft(dataset=dataset, name=name, started_from=started_from, config=config, problems=problems)

@@ -14,7 +14,7 @@ from segcore.config import RunConfig, flatten, to_dict
 from segcore.jobs import JobQueue, cluster_file, device_lane, free_run_name
 from segcore.presets import PRESETS, preset
 
-LEARNING = ("train.epochs", "train.batch_size", "train.learning_rate", "train.seed")
+LEARNING = ("train.epochs", "train.batch_size", "train.samples_at_once", "train.learning_rate", "train.seed")
 NETWORK = ("model.width",)
 SETTINGS = (*LEARNING, *NETWORK, *RANGES)
 """Those that are typed."""
@@ -149,6 +149,7 @@ def planned() -> Draft:
         dataset=state[key("dataset")],
         name=state[key("name")],
         started_from=state[key("from")],
+        lane=device_lane(accelerator()),
     )
 
 

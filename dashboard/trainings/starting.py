@@ -17,7 +17,7 @@ from dashboard.trainings.keeping import keep_up
 from segcore.config import SETTINGS, RunConfig
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
-from segcore.jobs import JobQueue, device_lane, start_measuring, train_seconds
+from segcore.jobs import JobQueue, device_lane, start_measuring, train_memory, train_seconds, why_not_measured
 from segcore.progress import duration
 
 OPEN = "train open"
@@ -77,7 +77,7 @@ def _wrong(planned: Draft) -> bool:
 
 
 def _time(config: RunConfig, info: DatasetInfo) -> bool:
-    """How long it will take and on what; whether that is not known yet."""
+    """How long it will take, on what and with how much memory; whether that is not known yet."""
     lane = device_lane(prefill.accelerator())
     if lane == "slurm":
         st.markdown(":material/timer: Sent to the cluster, whose queue decides when it runs")
@@ -87,9 +87,14 @@ def _time(config: RunConfig, info: DatasetInfo) -> bool:
     seconds = train_seconds(config, info, lane)
     if seconds is None:
         start_measuring(config, info, lane)
-        said = f"Time on the {device}: " + ("measured when nothing else is trained" if ahead else "being measured …")
+        if refused := why_not_measured(config, info, lane):
+            st.markdown(f":red[:material/error: {words.plain(refused[:1].upper() + refused[1:])}.]")
+            return False
+        when = "measured when nothing else is trained" if ahead else "being measured …"
+        said = f"Time and memory on the {device}: {when}"
     else:
-        said = f"About **{duration(seconds)}** on the {device} (by a few steps measured here)"
+        memory = train_memory(config, info, lane)
+        said = f"About **{duration(seconds)}** on the {device}, {memory} (by a few steps measured here)"
     if ahead:
         said += f"; waits for {'one job' if ahead == 1 else f'{ahead} jobs'} before it"
     st.markdown(f":material/timer: {said}")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from segcore.cli.commands import chosen_config, print_json, table
-from segcore.data import open_dataset
+from segcore.config import RunConfig
+from segcore.data import DatasetInfo, open_dataset
 from segcore.errors import ConfigError, SegcoreError
 from segcore.jobs import (
     LANES,
@@ -21,6 +22,7 @@ from segcore.jobs import (
     free_run_name,
     measure,
     refuse_when_read_only,
+    train_memory,
     train_seconds,
 )
 from segcore.posix import give_way, when_time_is_short
@@ -76,9 +78,16 @@ def _start_job(queue: JobQueue, options: Any) -> None:
         accelerator=options.device,
         devices=options.devices,
     )
-    expected = train_seconds(config, open_dataset(options.dataset).info, job.lane)
-    time_needed = "" if expected is None else f", about {duration(expected)} to train"
-    print(f"job {job.number}: {job.run} on {job.dataset}{time_needed}")
+    needed = _needed(queue, config, open_dataset(options.dataset).info, job.lane)
+    print(f"job {job.number}: {job.run} on {job.dataset}{needed and f', {needed}'}")
+
+
+def _needed(queue: JobQueue, config: RunConfig, dataset: DatasetInfo, lane: Lane) -> str:
+    """The time and memory that a training needs; empty if they were not measured here."""
+    seconds = train_seconds(config, dataset, lane, models=queue.models)
+    if seconds is None:
+        return ""
+    return f"about {duration(seconds)} to train, {train_memory(config, dataset, lane, models=queue.models)}"
 
 
 def _resume_job(queue: JobQueue, options: Any) -> None:
@@ -133,8 +142,8 @@ def _measure_steps(queue: JobQueue, options: Any) -> None:
     give_way()
     dataset, lane, config = open_dataset(options.dataset).info, device_lane(options.device), chosen_config(options)
     measure(config, dataset, lane, models=queue.models)
-    if (expected := train_seconds(config, dataset, lane, models=queue.models)) is not None:
-        print(f"about {duration(expected)} to train")
+    if needed := _needed(queue, config, dataset, lane):
+        print(needed)
 
 
 def _lane(options: Any) -> Lane:

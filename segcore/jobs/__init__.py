@@ -5,7 +5,7 @@ May use: training and evaluation (in the process of a job), data, runs."""
 
 from segcore.jobs.cluster import cluster_file
 from segcore.jobs.cluster_runner import follow
-from segcore.jobs.estimate import measure, start_measuring, train_seconds
+from segcore.jobs.estimate import measure, start_measuring, train_memory, train_seconds, why_not_measured
 from segcore.jobs.job import LANES, Job, Lane, device_lane
 from segcore.jobs.local_runner import run_lane
 from segcore.jobs.queue import ARCHITECTURE, JobQueue, free_run_name, refuse_when_read_only
@@ -28,5 +28,7 @@ __all__ = [
     "run_lane",
     "start_measuring",
     "train_and_judge",
+    "train_memory",
     "train_seconds",
+    "why_not_measured",
 ]

@@ -26,7 +26,7 @@ from segcore.jobs.detached import detached
 from segcore.jobs.job import Lane
 from segcore.jobs.queue import JobQueue, refuse_when_read_only
 from segcore.locking import is_locked, locked
-from segcore.runs import patches_an_epoch, split_of, spread
+from segcore.runs import memory_in_words, patches_an_epoch, split_of, spread
 from segcore.storage import read_json, read_only, storage_errors, write_json
 
 log = logging.getLogger("segcore.jobs.estimate")
@@ -34,6 +34,8 @@ log = logging.getLogger("segcore.jobs.estimate")
 _PATIENCE_S = 600
 """Seconds before a measurement that came to nothing is tried again."""
 _MOST_KEPT = 200
+_REFUSED = "segcore: "
+"""How the command line begins the sentence with which it refuses something."""
 # What a step's time does not depend on.
 _NO_MATTER = (
     "preset", "evaluation", "prediction", "train.epochs", "train.epoch_samples", "train.learning_rate", "train.seed",
@@ -69,6 +71,28 @@ def train_seconds(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models
     return train.epochs * (steps * speed["step_s"] + looks * speed["look_s"])
 
 
+def train_memory(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models: Path | None = None) -> str:
+    """How much memory it would take, and in how many parts a batch, in words; empty if it was not measured here.
+
+    Arguments as for `train_seconds`.
+    """
+    speed = _stored(_path(JobQueue(models), config, dataset, lane))
+    return "" if speed is None else memory_in_words(1e6 * speed["memory_mb"], int(speed["parts"]))
+
+
+def why_not_measured(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models: Path | None = None) -> str:
+    """What the last try to measure it was refused with, such as a lack of memory; empty if there was none.
+
+    Arguments as for `train_seconds`.
+    """
+    with suppress(OSError, IndexError):
+        told = _path(JobQueue(models), config, dataset, lane).with_suffix(".txt")
+        last = told.read_text(encoding="utf-8", errors="replace").splitlines()[-1]
+        if last.startswith(_REFUSED):
+            return last.removeprefix(_REFUSED)
+    return ""
+
+
 def measure(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models: Path | None = None) -> None:
     """Takes a few training steps in this process, and keeps what they took for `train_seconds`.
 
@@ -76,6 +100,7 @@ def measure(config: RunConfig, dataset: DatasetInfo, lane: Lane, *, models: Path
 
     Raises:
         ConfigError: for a lane whose machine is not this one, and for settings that cannot be trained.
+        TrainingError: if there is not the memory.
     """
     refuse_when_read_only()
     if lane == "slurm":
@@ -137,13 +162,13 @@ def _path(queue: JobQueue, config: RunConfig, dataset: DatasetInfo, lane: Lane) 
 
 
 def _stored(path: Path) -> dict[str, float] | None:
-    """Seconds of a step and of a look; None if there is no such file, or a damaged one."""
+    """What was measured, by name; None if there is no such file, or a damaged one."""
     try:
         found: Any = read_json(path, JobError)
-        speed = {name: float(found[name]) for name in ("step_s", "look_s")}
+        speed = {name: float(found[name]) for name in ("step_s", "look_s", "memory_mb", "parts")}
     except (SegcoreError, TypeError, ValueError, KeyError):
         return None
-    return speed if all(math.isfinite(seconds) and seconds >= 0 for seconds in speed.values()) else None
+    return speed if all(math.isfinite(value) and value >= 0 for value in speed.values()) else None
 
 
 def _circumstances(lane: Lane) -> list[str]:

@@ -30,7 +30,8 @@ from segcore.jobs.cluster import read_cluster
 from segcore.jobs.detached import detached
 from segcore.jobs.job import NOT_FOLLOWED, Job, Lane, State, device_lane, ended, read_job
 from segcore.locking import is_locked, locked
-from segcore.runs import check_free, models_root, now, open_run, split_of, threshold_value
+from segcore.posix import memory
+from segcore.runs import check_free, models_root, now, open_run, split_of, threshold_value, training_memory
 from segcore.storage import read_only, safe_name, storage_errors, write_json
 
 ARCHITECTURE = ("width", "depth", "normalisation")
@@ -148,8 +149,8 @@ class JobQueue:
             SegcoreError: for everything that would make it fail at once.
         """
         refuse_when_read_only()
-        self.check_training(dataset=dataset, config=config, started_from=started_from)
         lane = lane or device_lane(accelerator)
+        self.check_training(dataset=dataset, config=config, started_from=started_from, lane=lane)
         self._check_devices(lane, devices, config)
         with self._alone():
             again = [job for job in self._records() if job.token == token]
@@ -279,7 +280,9 @@ class JobQueue:
                     (self._place(number) / "reserve").unlink()
                 return self._write(job)
 
-    def check_training(self, *, dataset: str, config: RunConfig, started_from: str = "") -> None:
+    def check_training(
+        self, *, dataset: str, config: RunConfig, started_from: str = "", lane: Lane | None = None
+    ) -> None:
         """Raises a `SegcoreError` if a training like this would fail at once. Arguments as for `start`."""
         info = open_dataset(dataset).info
         if not info.labelled:
@@ -287,6 +290,11 @@ class JobQueue:
         split_of(info, config)
         if started_from:
             self._check_architecture(started_from, config)
+        if lane == "cpu":
+            # By all the memory there is: what is free when its turn comes nobody knows.
+            in_halves = config.train.precision != "32"
+            needed = training_memory(config, info.height, info.width, bfloat16=in_halves)
+            needed.check(memory().total)
 
     def check_evaluation(self, run: str, dataset: str) -> None:
         """Raises a `SegcoreError` if measuring this run on this dataset would fail at once."""

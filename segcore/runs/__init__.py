@@ -7,6 +7,7 @@ from segcore.runs.bands import Bands, Rows
 from segcore.runs.environment import now, versions
 from segcore.runs.history import EpochRecord, append_history, moving_mean, write_history
 from segcore.runs.leaks import NOTHING, LeakAudit, Overlap, Seen, audit_split
+from segcore.runs.memory import TrainingMemory, memory_in_words, training_memory
 from segcore.runs.outside import Outside, OutsideKind
 from segcore.runs.parts import NetworkPart, describe
 from segcore.runs.points import OperatingPoints, PointOfSlices, SegmentPoint, by_point
@@ -33,7 +34,7 @@ from segcore.runs.splits import (
     split_to_dict,
     spread,
 )
-from segcore.runs.status import StatusWriter, TrainingStatus, read_status, seconds_left
+from segcore.runs.status import StatusWriter, TrainingStatus, memory_mb, read_status, seconds_left
 
 __all__ = [
     "NOTHING",
@@ -54,6 +55,7 @@ __all__ = [
     "SegmentPoint",
     "Split",
     "StatusWriter",
+    "TrainingMemory",
     "TrainingStatus",
     "append_history",
     "audit_split",
@@ -63,6 +65,8 @@ __all__ = [
     "describe",
     "evaluation_folder",
     "make_split",
+    "memory_in_words",
+    "memory_mb",
     "models_root",
     "moving_mean",
     "now",
@@ -78,6 +82,7 @@ __all__ = [
     "split_to_dict",
     "spread",
     "threshold_value",
+    "training_memory",
     "versions",
     "write_history",
 ]

@@ -45,6 +45,7 @@ class RunInfo:
         seed: of everything random.
         started, ended: UTC, ISO 8601; `ended` is None while it trains.
         device: name of what it was trained on, and how many of them.
+        samples_at_once: that each device has in memory at once, found out when the run began; 0 for whole batches.
         versions: of segcore, Python and the libraries that matter for the result.
         parameters: trainable numbers in the network.
         epochs: epochs done.
@@ -67,6 +68,7 @@ class RunInfo:
     started: str
     ended: str | None = None
     device: str = ""
+    samples_at_once: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     parameters: int = 0
     epochs: int = 0

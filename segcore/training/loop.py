@@ -22,11 +22,14 @@ from segcore.runs import (
     StatusWriter,
     append_history,
     describe,
+    memory_in_words,
     patches_an_epoch,
     write_history,
 )
 from segcore.stacks import only_rows
 from segcore.training.checkpoint import LoopState, load_checkpoint, save_checkpoint
+from segcore.training.memory import needed_memory
+from segcore.training.parts import parts_of
 from segcore.training.sampling import Sample, epoch_samples, validation_samples
 from segcore.training.step import Learner
 from segcore.training.tensorboard import event_file
@@ -51,7 +54,7 @@ class TrainingLoop:
         trained, looked_at = (only_rows(dataset.labels, run.split.rows(part)) for part in ("train", "validation"))
         self.learner = Learner(
             fabric, run.config, dataset.images, trained, initial, run.folder,
-            validation_labels=None if run.split.bands is None else looked_at,
+            validation_labels=None if run.split.bands is None else looked_at, at_once=run.info.samples_at_once,
         )  # fmt: skip
         self.validation = validation_samples(run.split, run.config, dataset.info.height * dataset.info.width)
         if not self.validation:
@@ -64,6 +67,7 @@ class TrainingLoop:
                 expected="a larger train.epoch_samples, more slices to train on, or fewer devices",
             )
         self.steps_an_epoch = math.ceil(samples / self.config.batch_size)
+        self.parts = parts_of(range(min(samples, self.config.batch_size)), self.learner.at_once, fabric.world_size)
         self._check_batch_normalisation(samples, dataset.info.height, dataset.info.width)
 
     def _check_batch_normalisation(self, samples: int, height: int, width: int) -> None:
@@ -71,11 +75,13 @@ class TrainingLoop:
         patch, stride = self.config.patch_px or max(height, width), self.run.config.model.stride
         deepest = math.ceil(min(patch, height) / stride) * math.ceil(min(patch, width) / stride)
         last = samples % self.config.batch_size or self.config.batch_size
-        alone = last == 1 and self.fabric.world_size == 1  # several processes normalise their patches together
+        processes = self.fabric.world_size
+        least = min(map(len, [*self.parts, *parts_of(range(last), self.learner.at_once, processes)]))
+        alone = least == 1 and processes == 1  # several processes normalise their patches together
         if self.run.config.model.normalisation == "batch" and deepest == 1 and alone:
             raise TrainingError(
                 "batch normalisation would see a single pixel at the deepest level",
-                found=f"patches of {min(patch, height)} x {min(patch, width)} pixels, {last} in the last batch",
+                found=f"patches of {min(patch, height)} x {min(patch, width)} pixels, one of them by itself",
                 expected="a larger train.patch_px, a smaller model.depth, or model.normalisation=group",
             )
 
@@ -95,6 +101,7 @@ class TrainingLoop:
             self.run.write_parts(describe(self.run.config.model, height=height, width=width))
             board = event_file(self.run.folder / "tensorboard")
             log.info("training %s on %s", self.run.name, self.run.info.device)
+            self._tell_memory()
         if self.live is not None:
             # A first step can take long; that it is under way can be seen.
             self.live.tell("training", self.state.epoch + 1, 0, self.steps_an_epoch, at_once=True)
@@ -109,6 +116,16 @@ class TrainingLoop:
         if board is not None:
             board.close()
         return self.run
+
+    def _tell_memory(self) -> None:
+        """What it takes of each device, and what comes of taking batches in parts."""
+        processes = self.fabric.world_size
+        at_once = math.ceil(max(map(len, self.parts)) / processes)
+        needed = needed_memory(self.fabric, self.run.config, *self.shape).of(at_once)
+        each = f", in each of {processes} processes" if processes > 1 else ""
+        log.info("%s%s", memory_in_words(needed, len(self.parts)), each)
+        if len(self.parts) > 1 and self.run.config.model.normalisation == "batch":
+            log.warning("batch normalisation normalises each part of a batch by itself")
 
     def _stalled(self) -> bool:
         waited = self.state.epoch - self.state.best_epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -43,7 +44,12 @@ class ResidentSlices:
         if device.type != "cuda":
             return False
         free, _ = torch.cuda.mem_get_info(device)
-        return int(np.prod(shape)) * (4 if weighted else 2) <= _SHARE * free
+        return ResidentSlices.bytes(shape, weighted) <= _SHARE * free
+
+    @staticmethod
+    def bytes(shape: tuple[int, int, int], weighted: bool) -> int:
+        """Memory that they take, of a stack of (Z, H, W)."""
+        return math.prod(shape) * (4 if weighted else 2)
 
     def cut(self, sources: Sequence[int], windows: Sequence[Window]) -> list[Tensor]:
         """A batch of each layer, (N, 1, h, w) each: windows of one size, beyond the border mirrored."""

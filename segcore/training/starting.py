@@ -42,6 +42,7 @@ from segcore.training.choosing_segments import choose_segments
 from segcore.training.choosing_thresholds import choose_thresholds
 from segcore.training.loop import Report, TrainingLoop
 from segcore.training.machine import Machine, device_name, launch
+from segcore.training.memory import samples_at_once
 from segcore.training.sampling import tissue_pair
 
 log = logging.getLogger("segcore.training.starting")
@@ -71,7 +72,8 @@ def train(
 
     Raises:
         DataError, ConfigError, StorageError: before anything is written.
-        TrainingError: with what to change; the folder stays, marked as failed.
+        TrainingError: before anything is written if it does not fit into memory; later with what to change, and the
+            folder stays, marked as failed.
         KeyboardInterrupt: handed on; the folder stays, marked as interrupted, and can be resumed.
     """
     if dataset.labels is None:
@@ -81,7 +83,10 @@ def train(
         load_weights(config.model, initial.weights)  # what does not fit is found before anything is written
     check_free(name)  # while there is one process, and nobody waits for it
     config.model.check_tile(config.prediction.tile_px)
-    fabric = launch(machine or Machine(), config.train)
+    machine = machine or Machine()
+    fabric = launch(machine, config.train)
+    shape = (dataset.info.slices, dataset.info.height, dataset.info.width)
+    at_once = samples_at_once(fabric, config, shape, machine.devices)
     with ExitStack() as held:
         if fabric.is_global_zero:
             info = RunInfo(
@@ -91,6 +96,7 @@ def train(
                 seed=config.train.seed,
                 started=now(),
                 device=device_name(fabric),
+                samples_at_once=at_once,
                 versions=versions(),
                 started_from="" if initial is None else initial.name,
             )
@@ -194,8 +200,8 @@ def _explained(error: Exception, run: Run) -> Exception:
         train = run.config.train
         return TrainingError(
             "the device ran out of memory",
-            found=f"train.batch_size={train.batch_size}, train.patch_px={train.patch_px}",
-            expected="a smaller train.batch_size, train.patch_px or model.width",
+            found=f"{run.info.samples_at_once or train.batch_size} patches at once, train.patch_px={train.patch_px}",
+            expected="a smaller train.samples_at_once, train.patch_px or model.width",
         )
     return error
 

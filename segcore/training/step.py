@@ -16,6 +16,7 @@ from segcore.config import RunConfig, TrainConfig
 from segcore.network import UNet, load_weights, predict_logits, scale_intensity, segmentation_loss, training_counts
 from segcore.training.average import MovingAverage
 from segcore.training.batch_normalisation import synchronised
+from segcore.training.parts import parts_of
 from segcore.training.sampling import BatchMaker, Sample
 
 # What is shown of a slice while a training runs, pixels.
@@ -33,6 +34,7 @@ class Learner:
         validation_labels: others that validation counts, where it looks at other rows of the same slices.
         initial: weights to begin with, if not random ones.
         scratch: folder for what does not fit into memory.
+        at_once: samples that this process has in memory at once; a batch of more is taken in parts. 0 for any number.
     """
 
     def __init__(
@@ -45,8 +47,9 @@ class Learner:
         scratch: Path | None = None,
         *,
         validation_labels: NDArray[np.uint8] | None = None,
+        at_once: int = 0,
     ) -> None:
-        self.fabric, self.config = fabric, config
+        self.fabric, self.config, self.at_once = fabric, config, at_once
         torch.manual_seed(config.train.seed)
         self.network = UNet(config.model)
         if initial is not None:
@@ -70,13 +73,12 @@ class Learner:
     def step(self, batch: Sequence[Sample], rate: float) -> Tensor:
         """One step on this process's share of a global batch; sums for the epoch's record."""
         config = self.config.train
-        mine = batch[self.fabric.global_rank :: self.fabric.world_size]
-        made = self.batches.make(mine, patch_px=config.patch_px)
-        images = scale_intensity(made.images, self.config.model.intensity)
-        logits = self.model(images.contiguous(memory_format=torch.channels_last))
-        loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights, made.counted)
-        # Gradients are averaged over processes; shares need not be equal.
-        self.fabric.backward(loss * (len(mine) * self.fabric.world_size / len(batch)))
+        parts = parts_of(batch, self.at_once, self.fabric.world_size)
+        sums = torch.zeros(7, dtype=torch.float64, device=self.fabric.device)
+        for part in parts:
+            # Processes add up their gradients once, with those of the last part.
+            with self.fabric.no_backward_sync(self.model, enabled=part is not parts[-1]):
+                sums += self._learn(part, of=len(batch))
         if config.gradient_clip:
             self.fabric.clip_gradients(
                 self.model, self.optimizer, max_norm=config.gradient_clip, error_if_nonfinite=False
@@ -87,7 +89,20 @@ class Learner:
         self.optimizer.zero_grad()
         if self.average is not None:
             self.average.follow(self.network)
-        return _sums_of(loss.detach(), logits.detach(), made)
+        return sums
+
+    def _learn(self, part: Sequence[Sample], *, of: int) -> Tensor:
+        """Adds the gradient of a part of a global batch of so many samples; this process's sums over it."""
+        mine = part[self.fabric.global_rank :: self.fabric.world_size]
+        # With nothing to do, it goes along with the others with a sample that has no weight: they may wait for it.
+        made = self.batches.make(mine or part[:1], patch_px=self.config.train.patch_px)
+        images = scale_intensity(made.images, self.config.model.intensity)
+        logits = self.model(images.contiguous(memory_format=torch.channels_last))
+        loss = segmentation_loss(logits, made.labels, self.config.loss, made.weights, made.counted)
+        # Losses are means over samples, so parts count by their share. Gradients are averaged over processes.
+        self.fabric.backward(loss * (len(mine) * self.fabric.world_size / of))
+        sums = _sums_of(loss.detach(), logits.detach(), made)
+        return sums if mine else torch.zeros_like(sums)
 
     @torch.no_grad()
     def validate(self, samples: Sequence[Sample]) -> Tensor:

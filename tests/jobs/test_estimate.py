@@ -10,7 +10,15 @@ from waiting import wait_for
 
 from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, JobError
-from segcore.jobs.estimate import _path, measure, measuring_lock, start_measuring, train_seconds
+from segcore.jobs.estimate import (
+    _path,
+    measure,
+    measuring_lock,
+    start_measuring,
+    train_memory,
+    train_seconds,
+    why_not_measured,
+)
 from segcore.jobs.queue import JobQueue
 from segcore.locking import is_locked, locked
 from segcore.storage import write_json
@@ -30,7 +38,9 @@ def info(cells):
 
 def keep(info, config=TINY, **speed):
     """A stored measurement, as if it had been made here."""
-    write_json(_path(JobQueue(), config, info, "cpu"), {"step_s": 5, "look_s": 2} | speed)
+    write_json(
+        _path(JobQueue(), config, info, "cpu"), {"step_s": 5, "look_s": 2, "memory_mb": 3140, "parts": 1} | speed
+    )
 
 
 def changed(config, **train):
@@ -60,7 +70,9 @@ def test_what_does_not_change_a_step_needs_no_new_measurement(info, models_dir, 
     assert train_seconds(changed(TINY, **change), info, "cpu") is not None
 
 
-@pytest.mark.parametrize("change", [{"batch_size": 5}, {"patch_px": 16}, {"precision": "bf16"}, {"ema_decay": 0.0}])
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 5}, {"samples_at_once": 2}, {"patch_px": 16}, {"precision": "bf16"}, {"ema_decay": 0.0}]
+)
 def test_what_changes_a_step_is_measured_anew(info, models_dir, change):
     keep(info)
     assert train_seconds(changed(TINY, **change), info, "cpu") is None
@@ -79,12 +91,47 @@ def test_another_amount_of_the_machine_is_measured_anew(info, models_dir, monkey
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", '{"step_s": 1}', "null", "\x00\xff", '{"step_s": -1, "look_s": NaN}']
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"step_s": 1, "look_s": 1}',
+        "null",
+        "\x00\xff",
+        '{"step_s": -1, "look_s": NaN, "memory_mb": 1, "parts": 1}',
+    ],
 )
 def test_a_damaged_measurement_is_none(info, models_dir, text):
     keep(info)
     _path(JobQueue(), TINY, info, "cpu").write_text(text)
     assert train_seconds(TINY, info, "cpu") is None
+    assert train_memory(TINY, info, "cpu") == ""
+
+
+def test_memory_in_words(info, models_dir):
+    keep(info)
+    assert train_memory(TINY, info, "cpu") == "about 3.1 GB of memory"
+    keep(info, parts=5)
+    assert train_memory(TINY, info, "cpu") == "about 3.1 GB of memory, a batch in 5 parts"
+
+
+def test_why_nothing_was_measured(info, models_dir):
+    told = _path(JobQueue(), TINY, info, "cpu").with_suffix(".txt")
+    assert why_not_measured(TINY, info, "cpu") == ""
+    told.parent.mkdir(parents=True)
+    for text, said in (("", ""), ("the log\n", ""), ("the log\nsegcore: it does not fit\n", "it does not fit")):
+        told.write_text(text)
+        assert why_not_measured(TINY, info, "cpu") == said
+
+
+def test_a_lack_of_memory_is_what_is_said(info, models_dir):
+    """A network of half a terabyte of weights, in a real process that refuses it."""
+    huge = dataclasses.replace(TINY, model=ModelConfig(width=256, depth=7))
+    start_measuring(huge, info, "cpu")
+    refused = wait_for(lambda: why_not_measured(huge, info, "cpu"), "the refusal", 300)
+    assert refused.startswith("the training does not fit into memory, not even with one patch at once; found")
+    assert train_seconds(huge, info, "cpu") is None
 
 
 def test_settings_that_cannot_be_trained(info, models_dir):

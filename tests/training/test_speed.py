@@ -18,6 +18,11 @@ def test_steps_and_looks_take_time(settings):
     speed = measure_speed(override(RunConfig(), [*TINY, *settings]), 12, 45, 52, "cpu")
     assert speed.step_s > 0
     assert speed.look_s > 0
+    # Python and PyTorch, and next to nothing.
+    assert 100 < speed.memory_mb < 5000
+    assert speed.parts == 1
+    in_parts = measure_speed(override(RunConfig(), [*TINY, *settings, "train.samples_at_once=1"]), 12, 45, 52, "cpu")
+    assert in_parts.parts == 2
 
 
 @pytest.mark.slow

@@ -60,8 +60,8 @@ RESIDENT = RunConfig(
 )
 
 
-def learner_of(stacks, config, *, resident, device="cpu"):
-    learner = Learner(Fabric(accelerator=device, devices=1), config, *stacks)
+def learner_of(stacks, config, *, resident, device="cpu", at_once=0):
+    learner = Learner(Fabric(accelerator=device, devices=1), config, *stacks, at_once=at_once)
     learner.batches = BatchMaker(*stacks, config, torch.device(device), resident=resident)
     learner.model.train()
     return learner
@@ -98,9 +98,10 @@ class Asked(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-def test_a_step_asks_the_device_for_nothing(cell_stack):
+@pytest.mark.parametrize("at_once", [0, 3])
+def test_a_step_asks_the_device_for_nothing(cell_stack, at_once):
     config = RESIDENT
-    learner = learner_of(cell_stack, config, resident=True)
+    learner = learner_of(cell_stack, config, resident=True, at_once=at_once)
     first, second, *_ = batches_of(cell_stack, config)
     learner.step(first, 1e-3)
     learner.optimizer.step = lambda: None  # PyTorch's own, which on a GPU is one fused kernel
@@ -114,8 +115,9 @@ def test_a_step_asks_the_device_for_nothing(cell_stack):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
-def test_a_step_on_a_gpu_never_waits(cell_stack):
-    learner = learner_of(cell_stack, RESIDENT, resident=True, device="cuda")
+@pytest.mark.parametrize("at_once", [0, 3])
+def test_a_step_on_a_gpu_never_waits(cell_stack, at_once):
+    learner = learner_of(cell_stack, RESIDENT, resident=True, device="cuda", at_once=at_once)
     first, second, third, *_ = batches_of(cell_stack, RESIDENT)
     every = [Sample(source=z, transform=Transform()) for z in range(len(cell_stack[0]))]
     learner.batches.make(every, patch_px=16)  # brings the slices there

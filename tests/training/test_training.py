@@ -1,6 +1,8 @@
 """Training: repeatable to the last bit, resumed where it stopped, and clear about what to change."""
 
 import dataclasses
+import json
+import logging
 import os
 import signal
 import subprocess
@@ -166,6 +168,50 @@ def test_stopped_between_epochs_and_resumed(cells, models_dir, schedule):
     assert set(scalars(resumed)["train_loss"]) == {1, 2, 3, 4}
 
 
+def test_taken_in_parts_stopped_and_resumed(cells, models_dir, caplog):
+    """Two parts that are not equal, with what else has a state: an average, a schedule, and statistics of each part."""
+    caplog.set_level(logging.INFO)  # as the command line has it
+    settings = ("train.samples_at_once=2", "train.batch_size=3", "train.epoch_samples=9", "train.epochs=4",
+                "train.schedule=plateau", "train.plateau_patience=0", "model.dropout=0.2")  # fmt: skip
+
+    def stop(record, epochs):
+        if record.epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(cells, "stopped", *settings, report=stop)
+    run = open_run("stopped")
+    assert run.info.samples_at_once == 2
+    assert_the_same(resume(run, cells, machine=CPU), trained(cells, "whole", *settings))
+    assert "GB of memory, a batch in 2 parts" in run.log.read_text()
+    assert "batch normalisation normalises each part of a batch by itself" in run.log.read_text()
+
+
+def test_how_many_are_taken_at_once_is_found_out_once(cells, models_dir, caplog):
+    """What the run says counts when it goes on, and in one of before there was such a number the whole batch."""
+    caplog.set_level(logging.INFO)
+    constant = "train.schedule=constant"
+    whole = trained(cells, "whole", constant)
+    assert whole.info.samples_at_once == 4
+    text = whole.log.read_text()
+    assert "about 0.4 GB of memory\n" in text
+    assert "by itself" not in text
+    for name, number in (("older", None), ("in-parts", 2)):
+        run = trained(cells, name, constant, "train.epochs=1")
+        described = {file: json.loads((run.folder / file).read_text()) for file in ("run.json", "config.json")}
+        described["config.json"]["train"]["epochs"] = 3
+        described["run.json"] |= {"state": "interrupted", "samples_at_once": number}
+        if number is None:
+            del described["run.json"]["samples_at_once"], described["config.json"]["train"]["samples_at_once"]
+        for file, values in described.items():
+            (run.folder / file).write_text(json.dumps(values))
+        resumed = resume(open_run(name), cells, machine=CPU)
+        if number is None:
+            assert_the_same(resumed, whole)
+        assert ("a batch in 2 parts" in resumed.log.read_text()) == (number == 2)
+
+
 def command(*arguments, threads=None):
     threads = threads or torch.get_num_threads()
     return subprocess.Popen(
@@ -265,6 +311,11 @@ def test_nothing_is_written_for_what_cannot_start(cells, models_dir, cell_stack)
     small = dataclasses.replace(SMALL, model=ModelConfig(depth=5), prediction=PredictionConfig(tile_px=64))
     with pytest.raises(ConfigError, match="tile_px is too small for the network; found 64"):
         train(cells, small, "first", machine=CPU)
+    huge = dataclasses.replace(SMALL, model=ModelConfig(width=256, depth=7))
+    with pytest.raises(
+        TrainingError, match=r"not fit into memory.*; found .* GB available; expected .* GB, or a smaller"
+    ):
+        train(cells, huge, "first", machine=CPU)
     assert run_names() == []
     trained(cells, "first", "train.epochs=1")
     with pytest.raises(StorageError, match="already something of this name"):

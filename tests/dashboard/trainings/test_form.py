@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.trainings import draft
 from dashboard.trainings.starting import OPEN
-from segcore.config import AugmentConfig, RunConfig
-from segcore.jobs import JobQueue
+from segcore.config import AugmentConfig, ModelConfig, RunConfig
+from segcore.errors import TrainingError
+from segcore.jobs import JobQueue, measure
 from segcore.jobs.estimate import _path
 from segcore.locking import locked
 from segcore.presets import preset
@@ -337,6 +338,21 @@ def test_weights_of_another_network_do_not_fit(queue, mid_grey_run):
 
 def test_the_time_is_being_measured_until_it_is_known(queue):
     assert "being measured" in text_of(opened())
+
+
+def test_time_and_memory_are_said_once_they_are_known(models_dir, cells):
+    measure(preset("quick"), cells.info, "cpu")
+    said = text_of(opened())
+    assert re.search(r"on the CPU, about \d+\.\d GB of memory \(by a few steps measured here\)", said)
+
+
+def test_what_the_machine_has_not_the_memory_for_is_refused(queue):
+    huge = dataclasses.replace(preset("quick"), model=ModelConfig(width=256, depth=7))
+    with pytest.raises(TrainingError, match="not even with one patch at once"):
+        queue.start(dataset="cells", config=huge, run="huge", token="t", accelerator="cpu")
+    assert queue.jobs() == []
+    said = draft.draft(queue, huge, {}, dataset="cells", name="huge", started_from="", lane="cpu").problems[""]
+    assert said.startswith("The training does not fit into memory, not even with one patch at once; found ")
 
 
 def test_without_a_dataset_the_form_says_what_it_needs(data_dir, models_dir, monkeypatch):
