@@ -53,10 +53,15 @@ def _paths(run: Run) -> list[Any]:
 
 
 def show_previews(run: Run, *, key: str) -> None:
-    """Draws the pictures of a run; nothing as long as there is none."""
+    """Draws the pictures of a run; while it is trained nothing as long as there is none."""
     previews = Previews(run)
     seen = previews.all()
     if not seen:
+        if run.state != "training":
+            st.caption(
+                "This run has no pictures of what the network saw as it learned. They hold slices of its dataset, so "
+                "they are left out where a run is passed on without its data."
+            )
         return
     beside = previews.of_slice(seen[-1].slice)
     data = {

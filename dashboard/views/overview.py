@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import notices, words
 from dashboard.clicks import pressed
-from dashboard.figures import confusion_tables, error_legend, small_picture
+from dashboard.figures import confusion_tables, error_legend, picture_cards, small_picture
 from dashboard.state import (
     MeasuresAt,
     Result,
@@ -31,6 +31,7 @@ from dashboard.views.baselines import baselines_section
 from dashboard.views.cross_validation import cross_validation_section
 from dashboard.views.leak_shown import leak_section
 from dashboard.views.report_button import report_section
+from dashboard.views.reviewing import event_pictured
 from segcore.data import fetch
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm, harm_by_slice, harm_of_first, verdict
@@ -40,6 +41,7 @@ from segcore.storage import read_only
 
 # What Markdown would fetch from another server, if somebody wrote it into a card.
 _PICTURE = re.compile(r"!(\[)")
+_ON_CARD = 5
 
 
 @st.cache_resource(show_spinner=False)
@@ -212,7 +214,7 @@ def _results(result: Result, threshold: float, tolerance: int) -> None:
     with right:
         confusion_tables({"Confusion matrix, percent of all labelled pixels": matrix.percent()}, matrix.counts)
         _neurites(result)
-    _model_card(result.run)
+    _model_card(result)
     report_section(result)
 
 
@@ -265,7 +267,8 @@ def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, toleran
     error_legend(forgiven=tolerance > 0)
 
 
-def _model_card(run: Run) -> None:
+def _model_card(result: Result) -> None:
+    run = result.run
     try:
         card = run.card.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -273,6 +276,10 @@ def _model_card(run: Run) -> None:
     with st.expander("Model card", icon=":material/description:"):
         # Its headings stand below that of the page.
         st.markdown(re.sub(r"(?m)^#", "###", _PICTURE.sub(r"\1", card)))
+        worst = list(events_by_harm(result.evaluation)[:_ON_CARD])
+        if pictures := event_pictured(result, worst, [[] for _ in worst]):
+            st.markdown(f"**Splits and merges of most harm**, on {words.plain(result.dataset)}")
+            picture_cards(pictures)
         st.download_button("Download as Markdown", card, f"{run.name}-card.md", "text/markdown", on_click="ignore")
 
 

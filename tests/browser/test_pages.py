@@ -100,6 +100,20 @@ SHIFTS = """() => new Promise((done) => {
 })"""
 
 
+def test_on_paper_there_is_the_page_alone(app, browse):
+    page = browse(f"{app.address}/")
+    page.get_by_text("Model card", exact=True).click()
+    page.get_by_role("heading", name="Results on the test slices").wait_for()
+    page.emulate_media(media="print")
+    for name in ("stSidebar", "stHeader"):
+        assert not page.get_by_test_id(name).is_visible(), name
+    left, width = page.get_by_test_id("stMainBlockContainer").evaluate("(one) => [one.offsetLeft, one.offsetWidth]")
+    assert left < 20
+    assert width > 1300
+    # All of it, and not only what the window shows.
+    assert page.evaluate("() => document.documentElement.scrollHeight > 2000")
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_drawn_without_errors(path, app, browse, artefacts):
     page = browse(f"{app.address}/{path}")

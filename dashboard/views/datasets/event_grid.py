@@ -6,20 +6,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from dashboard import words
-from dashboard.figures import PictureCard, picture_cards
+from dashboard.figures import picture_cards
 from dashboard.state import Result
-from dashboard.viewer import MOST_OPENINGS
 from dashboard.views.datasets.shown import DECIDED, MOST_CARDS, NO_VERDICTS, VerdictsOn, kept, tag_choice, verdicts_said
-from dashboard.views.reviewing import Filter, event_id, event_items, event_pictures, event_title, judged
-from segcore.measures import Event, last_membrane_value
+from dashboard.views.reviewing import Filter, event_items, event_pictured, judged
+from segcore.measures import Event
 from segcore.reviews import Decision
-
-_PICTURE_PX = 192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +74,11 @@ def event_grid(result: Result) -> None:
         f"{about}, of {words.plain(result.run.name)}. Rings mark where a membrane is open or a false wall stands; a "
         "click opens the place on the Errors page. A copied address opens the same grid."
     )
-    picture_cards(_pictured(fitting[:MOST_CARDS], result))
+    drawn = fitting[:MOST_CARDS]
+    cards_of = event_pictured(result, [one.event for one in drawn], [verdicts_said(one.judged) for one in drawn])
+    if drawn and not cards_of:
+        st.info("The images are not installed here, so there are no pictures.", icon=":material/info:")
+    picture_cards(cards_of)
 
 
 def event_cards(result: Result) -> list[EventCard]:
@@ -89,38 +89,3 @@ def event_cards(result: Result) -> list[EventCard]:
         EventCard(event=one.event, judged=VerdictsOn.of(found[one.key]) if found and one.key in found else NO_VERDICTS)
         for one in items
     ]
-
-
-def _pictured(cards: list[EventCard], result: Result) -> list[PictureCard]:
-    of = event_pictures(result)
-    if of is None:
-        st.info("The images are not installed here, so there are no pictures.", icon=":material/info:")
-        return []
-    stack = f"/segcore/thumbnails/{of.dataset}/{of.run}/{of.part}"
-    query = {"value": last_membrane_value(of.threshold), "version": of.version, "side": _PICTURE_PX}
-    address = {"run": result.run.name, "dataset": result.dataset, "part": result.part}
-    found = []
-    for one in cards:
-        event = one.event
-        at = {"kind": event.kind, "at": ",".join(f"{y},{x}" for y, x in event.openings[:MOST_OPENINGS])}
-        place = f"{event.slice}/{event.top}/{event.left}/{event.bottom}/{event.right}"
-        found.append(
-            PictureCard(
-                to=f"errors?{urlencode(address | {'slice': event.slice, 'event': event_id(event)})}",
-                picture=f"{stack}/{place}?{urlencode(query | at)}",
-                height=1,
-                width=1,
-                alt=f"{event_title(event)} in slice {event.slice}",
-                title=event_title(event),
-                text=_said(one),
-            )
-        )
-    return found
-
-
-def _said(one: EventCard) -> str:
-    event = one.event
-    said = [f"slice {event.slice}", f"{words.count(event.stray_px)} px"]
-    if not math.isnan(event.harm):
-        said.append(f"harm {words.decimal(event.harm, 4)}")
-    return ", ".join([*said, *verdicts_said(one.judged)])

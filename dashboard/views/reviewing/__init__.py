@@ -7,10 +7,11 @@ from dashboard.views.reviewing.apart import apart_section
 from dashboard.views.reviewing.changed import Change, changed_events, changed_rows
 from dashboard.views.reviewing.corrected import corrected_section
 from dashboard.views.reviewing.correcting import BELOW_QUEUE_PX, correct_line
-from dashboard.views.reviewing.events import Filter, event_id, event_items, event_pictures, event_title
+from dashboard.views.reviewing.events import Filter, event_id, event_items, event_pictures
 from dashboard.views.reviewing.files import files_section
 from dashboard.views.reviewing.items import Item, Listed, PlacesByName, progress, rows_of
 from dashboard.views.reviewing.listing import what_is_listed
+from dashboard.views.reviewing.pictured import event_pictured
 from dashboard.views.reviewing.regions import region_items
 from dashboard.views.reviewing.settings import settings_section
 from dashboard.views.reviewing.slices import slice_items
@@ -35,8 +36,8 @@ __all__ = [
     "desk",
     "event_id",
     "event_items",
+    "event_pictured",
     "event_pictures",
-    "event_title",
     "files_section",
     "judged",
     "progress",

@@ -125,6 +125,10 @@ def test_the_training_page_follows_it(queue, learning):
     assert any("a line of the log" in one.value for one in test.code)
 
 
+def test_a_run_without_pictures_of_what_it_saw_says_why(mid_grey_run):
+    assert "no pictures of what the network saw" in text_of(opened("training"))
+
+
 def test_smoothing_is_off_until_it_is_asked_for_and_says_what_it_does(mid_grey_run):
     test = opened("training")
     control = test.segmented_control(key="training smoothing")

@@ -109,6 +109,12 @@ def test_splits_and_merges_as_pictures_that_lead_to_them(result):
     assert f"{len(worst):,} of {len(worst):,} splits and merges, of judged" in text_of(test)
 
 
+def test_the_model_card_shows_the_worst_of_them(result):
+    test = opened("overview", run="judged", dataset="sample")
+    worst = events_by_harm(result.evaluation)[:5]
+    assert events_of(test) == [event_id(one) for one in worst]
+
+
 def test_splits_and_merges_in_another_order_and_only_some(result):
     worst = events_by_harm(result.evaluation)
     test = errors(sort="size", show="split")
