@@ -66,9 +66,7 @@ def kept(
     linked, key = st.query_params.get(name), f"grid {name}"
     if st.session_state.get(key) not in of:
         st.session_state[key] = linked if linked in of else of[0]
-    chosen: str = place.selectbox(
-        title, of, key=key, format_func=said, persist_state="session", disabled=len(of) < 2, help=about
-    )
+    chosen: str = place.selectbox(title, of, key=key, format_func=said, persist_state="session", help=about)
     if chosen != (linked or ""):
         st.query_params[name] = chosen
     return chosen
