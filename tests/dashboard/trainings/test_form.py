@@ -16,12 +16,11 @@ from dashboard.trainings import draft
 from dashboard.trainings.starting import OPEN
 from segcore.config import AugmentConfig, ModelConfig, RunConfig
 from segcore.errors import TrainingError
-from segcore.jobs import JobQueue, measure
-from segcore.jobs.estimate import _path
+from segcore.jobs import JobQueue, measure, train_seconds
 from segcore.locking import locked
 from segcore.presets import preset
+from segcore.progress import duration
 from segcore.runs import Seen
-from segcore.storage import write_json
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX systems")
 
@@ -218,19 +217,18 @@ def cards(test):
     }
 
 
-def test_a_card_says_what_a_preset_is_for_and_how_large_it_is(queue, mid_grey_run, cells):
-    speed = _path(queue, preset("standard"), cells.info, "cpu")
-    speed.parent.mkdir(parents=True)
-    write_json(speed, {"step_s": 0.5, "look_s": 0})
+def test_a_card_says_what_a_preset_is_for_and_how_large_it_is(models_dir, mid_grey_run, cells):
+    measure(preset("quick"), cells.info, "cpu")
+    seconds = train_seconds(preset("quick"), cells.info, "cpu")
     test = opened()
     found = cards(test)
     assert "A usable model within minutes" in found["quick"]
     assert "20 epochs · patches of 256 px · width 16 features" in found["quick"]
-    assert "time not measured yet" in found["quick"]
+    assert f"about {duration(seconds)} on the CPU" in found["quick"]
     assert "[Chosen]" in found["quick"]
     assert "It leaks" in found["notebook"]
     assert "50 epochs · whole slices · width 32 features" in found["notebook"]
-    assert "about 20 min on the CPU" in found["standard"]  # 75 epochs of 128 / 4 steps of half a second
+    assert "time not measured yet" in found["standard"]
     assert "[Choose as mid-grey]" in found["run mid-grey"].replace("\\", "")
     found = cards(fill_in_with(test, "notebook"))
     assert "[Choose quick]" in found["quick"]
