@@ -43,6 +43,7 @@ WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
 KEPT = {"compare": ("with", "event"), "data": ("section", "of", "sort", "show", "tag"), "errors": ("event",)}
 """What else a page keeps in the address."""
+_KEEP = "sidebar keep threshold"
 
 
 def run_app() -> None:
@@ -123,6 +124,12 @@ def _run() -> Run | None:
         help=words.HELP["run"],
         on_change=_take_run,
     )
+    if len(names) > 1:
+        st.toggle(
+            "Keep the threshold", key=_KEEP, persist_state="session",
+            help="When another run is chosen. Else each run is shown at the threshold that it chose itself, at which "
+            "its figures were measured.",
+        )  # fmt: skip
     if wanted in broken:
         st.error(words.message(broken[wanted]))
         return None
@@ -145,7 +152,7 @@ def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool,
 
 
 def _take_run() -> None:
-    switch_run(st.session_state["sidebar run"])
+    switch_run(st.session_state["sidebar run"], keep_threshold=bool(st.session_state.get(_KEEP)))
 
 
 def _dataset(run: Run | None, *, needs_data: bool) -> tuple[str | None, DatasetInfo | None]:

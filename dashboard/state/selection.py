@@ -103,8 +103,13 @@ def choose(**values: Any) -> None:
     chosen().update(values)
 
 
-def switch_run(name: str) -> None:
-    """Chooses another run and stays at the slice, if that run was measured on it, too: so two runs are flickered."""
+def switch_run(name: str, *, keep_threshold: bool = False) -> None:
+    """Chooses another run and stays at the slice, if that run was measured on it, too: so two runs are flickered.
+
+    Args:
+        name: of the other run.
+        keep_threshold: whether it is shown at the threshold that is chosen now, and not at its own.
+    """
     before = dict(chosen())
     choose_run(name)
     try:
@@ -112,7 +117,8 @@ def switch_run(name: str) -> None:
     except SegcoreError:
         return  # the page says what is wrong with it
     if (before.get("dataset"), before.get("part")) in parts:
-        choose(**{key: before[key] for key in ("dataset", "part", "slice") if key in before})
+        kept = ("dataset", "part", "slice", *(["threshold"] if keep_threshold else []))
+        choose(**{key: before[key] for key in kept if key in before})
 
 
 def choose_run(name: str) -> None:

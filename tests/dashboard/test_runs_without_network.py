@@ -98,6 +98,20 @@ def test_another_run_shows_the_slice_that_was_looked_at_if_it_was_measured_there
     assert test.query_params["slice"] != "2"
 
 
+def test_another_run_is_shown_at_its_own_threshold_or_at_the_one_that_is_kept(outside, mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    outside("mask", trained_on=[0])
+    test = opened("errors", run="mask", dataset="cells", part="test", slice="9", threshold="0.321")
+    test.selectbox(key="sidebar run").set_value("mid-grey").run()
+    own = test.query_params["threshold"]
+    assert own != "0.321"
+    test = opened("errors", run="mask", dataset="cells", part="test", slice="9", threshold="0.321")
+    test.toggle(key="sidebar keep threshold").set_value(True).run()
+    test.selectbox(key="sidebar run").set_value("mid-grey").run()
+    assert not bugs(test)
+    assert (test.query_params["threshold"], test.query_params["slice"]) == ("0.321", "9")
+
+
 def test_one_run_is_compared_with_nothing(mid_grey_run, cells):
     evaluate(mid_grey_run, cells, device="cpu")
     assert "There is no other run that was evaluated" in text_of(opened("compare"))
