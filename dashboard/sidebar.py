@@ -41,6 +41,8 @@ WITHOUT_SLICE = ("", "compare", "confusion", "errors", "training", "try_it")
 """Pages that show no slice, or more than one, or choose it in their viewer; the Overview's path is empty."""
 WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
+WITH_THRESHOLD = ("", "confusion", "errors")
+"""Pages that show figures or pictures at the threshold that is chosen."""
 KEPT = {"compare": ("with", "event"), "data": ("section", "of", "sort", "show", "tag"), "errors": ("event",)}
 """What else a page keeps in the address."""
 _KEEP = "sidebar keep threshold"
@@ -70,7 +72,7 @@ def run_app() -> None:
 
 def _choose(page: str) -> Selection:
     with st.sidebar:
-        run = _run()
+        run = _run(thresholds=page in WITH_THRESHOLD)
         name, info = _dataset(run, needs_data=page in OWN_DATA)
         result = _part(run, name)
         if result is not None and notices.collapsed(result):
@@ -103,7 +105,7 @@ def _take(key: str) -> None:
     choose(**{key: st.session_state[f"sidebar {key}"]})
 
 
-def _run() -> Run | None:
+def _run(*, thresholds: bool) -> Run | None:
     names = names_of_runs()
     if not names:
         st.caption("No run yet." if read_only() else "No run yet. Train one below.")
@@ -124,7 +126,7 @@ def _run() -> Run | None:
         help=words.HELP["run"],
         on_change=_take_run,
     )
-    if len(names) > 1:
+    if thresholds and len(names) > 1:
         st.toggle(
             "Keep the threshold", key=_KEEP, persist_state="session",
             help="When another run is chosen. Else each run is shown at the threshold that it chose itself, at which "
