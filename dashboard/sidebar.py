@@ -139,7 +139,7 @@ def _run(*, thresholds: bool) -> Run | None:
 
 
 def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool, bool, str, bool]:
-    """The run to begin with: whole, its data here, evaluated, on measured images, without a leak, the latest.
+    """The run to begin with: whole, its data here, evaluated, on measured images, of ours without a leak, the latest.
 
     A run that averages others ended with the last of these, and comes before it.
     """
@@ -150,7 +150,8 @@ def _rank(name: str, broken: dict[str, SegcoreError]) -> tuple[bool, bool, bool,
     here = run.info.synthetic or dataset_info(run.info.dataset) is not None
     honest = not leak_audit(run).leaks
     latest = run.info.ended or run.info.started
-    return here, bool(run.evaluations()), not run.info.synthetic, honest, latest, bool(run.info.members)
+    own = run.info.outside is None
+    return here, bool(run.evaluations()), not run.info.synthetic, honest and own, latest, bool(run.info.members)
 
 
 def _take_run() -> None:

@@ -54,7 +54,13 @@ def choose_dataset(dataset: str) -> None:
 def bases(run: str | None) -> list[str]:
     """The presets, the chosen run, and one that was taken over before and is still there."""
     runs = dict.fromkeys([run, str(st.session_state.get(key("base"), "")).removeprefix(_RUN)])
-    return [*PRESETS, *(_RUN + name for name in runs if name and latest_run(name) is not None)]
+    return [*PRESETS, *(_RUN + name for name in runs if name and _learned(name))]
+
+
+def _learned(name: str) -> bool:
+    """Whether a run is there and was trained here, with settings that are its own."""
+    found = latest_run(name)
+    return found is not None and found.has_network
 
 
 def base_title(base: str) -> str:

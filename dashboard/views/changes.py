@@ -139,18 +139,23 @@ def _viewer(found: Comparison, first: Result, second: Result, z: int, voxel: tup
         choose(slice=changed.slice)
         st.rerun()
     st.caption(
-        f"{_counted(first, second, z)} Each run is shown at the threshold it chose for the fewest wrong pixels, or at "
-        "its only one."
+        f"{_counted(found, first, second, z)} Each run is shown at the threshold it chose for the fewest wrong pixels, "
+        "or at its only one."
     )
 
 
-def _counted(first: Result, second: Result, z: int) -> str:
+def _counted(found: Comparison, first: Result, second: Result, z: int) -> str:
     wrong = [_wrong(result, z) for result in (first, second)]
     fixed, broken, both = (int(one.sum()) for one in (wrong[0] & ~wrong[1], wrong[1] & ~wrong[0], wrong[0] & wrong[1]))
     one, other = (words.plain(result.run.name) for result in (first, second))
+    v_rand = found.values.get("v_rand")
+    neurites = ""
+    if v_rand is not None and not np.isnan(v_rand[found.slices.index(z)]).any():
+        before, after = (words.decimal(float(value), 4) for value in v_rand[found.slices.index(z)])
+        neurites = f"V_Rand of segments {before} in {one} and {after} in {other}; "
     return (
-        f"Slice {z}: {words.count(fixed)} pixels are right in {other} only, {words.count(broken)} in {one} only, and "
-        f"{words.count(both)} are wrong in both."
+        f"Slice {z}: {neurites}{words.count(fixed)} pixels are right in {other} only, {words.count(broken)} in {one} "
+        f"only, and {words.count(both)} are wrong in both."
     )
 
 

@@ -74,14 +74,29 @@ def _most_harm(evaluation: Evaluation) -> str:
 
 def _settings(evaluation: Evaluation) -> str:
     parts = []
-    if evaluation.segment_points:
+    if evaluation.segment_points and _segments_are_better(evaluation):
         parts.append(f"segments ({how_made(evaluation)}) to reconstruct and count neurites")
+    empty = all_interior(evaluation).wrong_percent
+    useless = False
     if "pixel" in evaluation.thresholds:
         wrong = evaluation.evidence.confusion(evaluation.thresholds["pixel"]).pooled()
+        useless = int(wrong.wrong_pixels) > 0 and float(wrong.wrong_percent) >= empty
+    if "pixel" in evaluation.thresholds and not useless:
         parts.append(
             f"{_threshold(evaluation, 'pixel')} to measure areas ({float(wrong.wrong_percent):.2f} % of the pixels "
             f"wrong, {int(wrong.wrong_pixels):,} px)"
         )
     if "topology" in evaluation.thresholds:
         parts.append(f"{_threshold(evaluation, 'topology')} for a mask that keeps neurites apart")
-    return f"Take {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}." if parts else ""
+    said = f"Take {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}." if parts else ""
+    if useless:
+        # Nobody measures areas with that.
+        said += f" By pixels it is no better than calling everything interior, of which {empty:.2f} % are wrong."
+    return said.strip()
+
+
+def _segments_are_better(evaluation: Evaluation) -> bool:
+    """Whether segments keep neurites apart at least as well as any mask at a threshold."""
+    segments = mean_over_slices([one.v_rand for one in evaluation.segments])
+    masks = [mean_over_slices([one.v_rand for one in scores]) for scores in evaluation.points.values()]
+    return not any(mask > segments for mask in masks)

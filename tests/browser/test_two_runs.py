@@ -222,7 +222,8 @@ def test_a_click_selects_a_segment_of_the_run_that_is_shown(open_page):
 
 def test_a_link_leads_to_the_other_run(open_page):
     page = open_page()
-    page.keys("b", "+", "+")
+    page.keys("b", "+", "+", "z")
+    page.slide("opacity", 35)
     page.page.evaluate("() => { navigator.clipboard.writeText = (text) => { window.copied = text; }; }")
     page.root.locator("[data-do=link]").click()
     page.page.wait_for_function("() => window.copied")
@@ -232,4 +233,6 @@ def test_a_link_leads_to_the_other_run(open_page):
     page.page.goto(link)
     page.settled()
     assert page.view() == pytest.approx(view)
+    assert page.root.locator("[data-do=contours]").get_attribute("aria-pressed") == "true"
+    assert page.root.locator('[data-at="opacity-text"]').inner_text() == "35 %"
     assert page.root.locator(".titles").inner_text() == "two at 0.500"

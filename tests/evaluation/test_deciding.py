@@ -61,6 +61,24 @@ def test_a_perfect_prediction():
     assert "(0.00 % of the pixels wrong, 0 px)" in said[2]
 
 
+def test_what_is_worse_than_nothing_is_not_recommended():
+    label, _ = rooms()
+    prediction = np.full_like(label, 255)
+    prediction[0, 0] = 0  # one wrong pixel more than everything called interior
+    *_, settings = verdict(evaluated([label], [prediction]), which="test")
+    assert "measure areas" not in settings
+    assert settings == "By pixels it is no better than calling everything interior, of which 6.35 % are wrong."
+
+
+def test_segments_that_masks_outdo_are_not_recommended():
+    label, _ = rooms()
+    # A threshold finds every wall; one segment for all is what so large a bias would not make.
+    poor = SegmentPoint(smoothing_px=1.0, bias=0.05, smallest_px=2000)
+    *_, settings = verdict(evaluated([label], [label], [poor]), which="test")
+    assert "segments" not in settings
+    assert settings.startswith("Take the pixel threshold 0.500 to measure areas")
+
+
 def test_nothing_that_is_not_known_is_said():
     found = dataclasses.replace(evaluated([np.zeros((9, 9))], [np.zeros((9, 9))]), neurite_sizes=None)
     said = verdict(found, which="test", validation_dice=0.9)

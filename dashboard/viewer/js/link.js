@@ -10,6 +10,7 @@ function linkTo({ view, layers, neurites }) {
     view: [view.x, view.y, view.scale].join(","),
     layers: [...layers.shown].join(","),
     mode: layers.mode,
+    look: [Number(layers.masks), Number(layers.contours), Math.round(100 * layers.opacity)].join(","),
     ...(layers.tones.brightness || layers.tones.contrast
       ? { tones: `${layers.tones.brightness},${layers.tones.contrast}` }
       : {}),
@@ -26,6 +27,8 @@ function readLink() {
   const view = (parts.get("view") ?? "").split(",").map(Number);
   if (view.length !== 3 || !view.every(Number.isFinite) || view[2] <= 0) return null;
   const [x, y, scale] = view;
+  const look = (parts.get("look") ?? "1,0,70").split(",").map(Number);
+  const [masks, contours, percent] = look.length === 3 && look.every(Number.isFinite) ? look : [1, 0, 70];
   const tones = (parts.get("tones") ?? "0,0").split(",").map(Number);
   const [brightness, contrast] = tones.every((one) => Math.abs(one) <= 100) ? tones : [0, 0];
   const bias = Number(parts.get("bias") ?? Number.NaN);
@@ -33,6 +36,7 @@ function readLink() {
     view: { x, y, scale },
     layers: (parts.get("layers") ?? "").split(",").filter((name) => LAYERS.includes(name)),
     mode: MODES.some(([name]) => name === parts.get("mode")) ? parts.get("mode") : "single",
+    look: { masks: Boolean(masks), contours: Boolean(contours), opacity: clamp(percent, 0, 100) / 100 },
     tones: { brightness, contrast: contrast ?? 0 },
     other: parts.get("run") === "other",
     bias: Number.isInteger(bias) && bias >= 5 && bias <= 95 ? bias : null,

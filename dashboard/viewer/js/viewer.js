@@ -121,7 +121,7 @@ class Viewer {
     this.link = readLink();
     if (!this.link) return;
     const { layers, mode, bias, other, tones } = this.link;
-    this.layers.tones = tones;
+    Object.assign(this.layers, this.link.look, { tones });
     this.layers.shown = new Set(layers.filter((name) => this.layers.available(name)));
     this.layers.mode = mode === "both" && !this.data.other ? "single" : mode;
     this.layers.other = other && Boolean(this.data.other);
