@@ -43,7 +43,11 @@ WITHOUT_THRESHOLD = (*OWN_DATA, "compare", "errors", "training", "try_it")
 """Pages to which it means nothing, or that choose it in their viewer."""
 WITH_THRESHOLD = ("", "confusion", "errors")
 """Pages that show figures or pictures at the threshold that is chosen."""
-KEPT = {"compare": ("with", "event"), "data": ("section", "of", "sort", "show", "tag"), "errors": ("event",)}
+KEPT = {
+    "compare": ("with", "event"),
+    "data": ("section", "of", "sort", "show", "tag", "by", "least", "most"),
+    "errors": ("event",),
+}
 """What else a page keeps in the address."""
 _KEEP = "sidebar keep threshold"
 

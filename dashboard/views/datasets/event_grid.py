@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ import streamlit as st
 from dashboard import words
 from dashboard.figures import picture_cards
 from dashboard.state import Result
+from dashboard.views.datasets.by_value import CardMeasure, known, range_choice
 from dashboard.views.datasets.shown import DECIDED, MOST_CARDS, NO_VERDICTS, VerdictsOn, kept, tag_choice, verdicts_said
 from dashboard.views.reviewing import Filter, event_items, event_pictured, judged
 from segcore.measures import Event
@@ -34,12 +34,14 @@ def _decided(one: EventCard, *, decision: Decision) -> bool:
     return decision in one.judged.decisions
 
 
-_ORDERS: Mapping[str, tuple[str, Callable[[EventCard], float]]] = {
-    "harm": ("harm, most first", lambda one: -one.event.harm),
-    "size": ("stray pixels, most first", lambda one: -one.event.stray_px),
-    "area": ("area of the neurite or segment, largest first", lambda one: -one.event.area_px),
-    "pieces": ("neurites or pieces, most first", lambda one: -len(one.event.overlaps_px)),
-    "number": ("slice", lambda one: one.event.slice),
+_MEASURES: Mapping[str, CardMeasure[EventCard]] = {
+    "harm": CardMeasure(title="harm", value=lambda one: one.event.harm, digits=4),
+    "size": CardMeasure(title="stray pixels", value=lambda one: one.event.stray_px),
+    "area": CardMeasure(
+        title="area of the neurite or segment", value=lambda one: one.event.area_px, first="largest", unit=" px"
+    ),
+    "pieces": CardMeasure(title="neurites or pieces", value=lambda one: len(one.event.overlaps_px)),
+    "number": CardMeasure(title="slice", value=lambda one: one.event.slice, first=""),
 }
 _SHOWN: Mapping[str, tuple[str, Callable[[EventCard], bool]]] = {
     "all": ("all splits and merges", lambda one: True),
@@ -59,15 +61,14 @@ def event_grid(result: Result) -> None:
         st.info("There are no splits and merges in this evaluation.", icon=":material/info:")
         return
     shown = [name for name, (_, fits) in _SHOWN.items() if any(map(fits, cards))]
-    possible = [name for name, (_, key) in _ORDERS.items() if not all(math.isnan(key(one)) for one in cards)]
-    columns = st.columns(3)
-    order = kept(columns[0], "Sorted by", "sort", possible, lambda name: _ORDERS[name][0])
+    columns = st.container(key="two-grid-choices").columns(3)
+    order = kept(columns[0], "Sorted by", "sort", known(_MEASURES, cards), lambda name: _MEASURES[name].order)
     which = kept(columns[1], "Shown", "show", shown, lambda name: _SHOWN[name][0])
     tag = tag_choice(columns[2], (one.judged for one in cards))
-    key = _ORDERS[order][1]
-    fitting = [one for one in cards if _SHOWN[which][1](one) and one.judged.has(tag)]
-    fitting.sort(key=lambda one: (math.isnan(key(one)), key(one)))
-    about = f"{words.count(len(fitting))} of {words.counted(len(cards), 'split or merge', 'splits and merges')}"
+    within = range_choice(_MEASURES, cards)
+    fitting = [one for one in cards if _SHOWN[which][1](one) and one.judged.has(tag) and within.has(one)]
+    fitting.sort(key=_MEASURES[order].key)
+    about = f"{words.count(len(fitting))} of {words.counted(len(cards), 'split or merge', 'splits and merges')}{within}"
     if len(fitting) > MOST_CARDS:
         about += f", of which the first {words.count(MOST_CARDS)} are drawn"
     st.caption(

@@ -53,20 +53,22 @@ NO_VERDICTS = VerdictsOn()
 
 def forget_choices() -> None:
     """The next grid is sorted and filtered in ways of its own."""
-    for name in ("sort", "show", "tag"):
+    for name in ("sort", "show", "tag", "by", "least", "most"):
         st.query_params.pop(name, None)
         st.session_state.pop(f"grid {name}", None)
 
 
 def kept(
-    place: st.delta_generator.DeltaGenerator, title: str, name: Literal["sort", "show", "tag"], of: list[str],
-    said: Callable[[str], str], *, about: str | None = None,
+    place: st.delta_generator.DeltaGenerator, title: str, name: Literal["sort", "show", "tag", "by"], of: list[str],
+    said: Callable[[str], str], *, about: str | None = None, on_change: Callable[[], None] | None = None,
 ) -> str:  # fmt: skip
     """A choice that stands in the address as well, under this name; the first one until something is chosen."""
     linked, key = st.query_params.get(name), f"grid {name}"
     if st.session_state.get(key) not in of:
         st.session_state[key] = linked if linked in of else of[0]
-    chosen: str = place.selectbox(title, of, key=key, format_func=said, persist_state="session", help=about)
+    chosen: str = place.selectbox(
+        title, of, key=key, format_func=said, persist_state="session", help=about, on_change=on_change
+    )
     if chosen != (linked or ""):
         st.query_params[name] = chosen
     return chosen

@@ -15,6 +15,7 @@ from dashboard import words
 from dashboard.figures import PictureCard, picture_cards
 from dashboard.state import Result, Selection, measures_at
 from dashboard.viewer import open_layers
+from dashboard.views.datasets.by_value import CardMeasure, known, range_choice
 from dashboard.views.datasets.shown import DECIDED, MOST_CARDS, NO_VERDICTS, VerdictsOn, kept, tag_choice, verdicts_said
 from dashboard.views.datasets.split import parts_of
 from segcore.data import DatasetInfo
@@ -62,14 +63,16 @@ def _decided(one: SliceCard, *, decision: Decision) -> bool:
     return decision in one.judged.decisions
 
 
-_ORDERS: dict[str, tuple[str, Callable[[SliceCard], float]]] = {
-    "number": ("number", lambda one: one.z),
-    "harm": ("harm, most first", lambda one: -one.harm),
-    "wrong": ("wrong pixels, most first", lambda one: -one.wrong_percent),
-    "v_rand": ("V_Rand of segments, lowest first", lambda one: one.v_rand),
-    "events": ("splits and merges, most first", lambda one: -one.events if one.measured else math.nan),
-    "membrane": ("share of membrane, most first", lambda one: -one.membrane_percent),
-}
+_MEASURES: dict[str, CardMeasure[SliceCard]] = {
+    "number": CardMeasure(title="number", value=lambda one: one.z, first=""),
+    "harm": CardMeasure(title="harm", value=lambda one: one.harm, digits=3),
+    "wrong": CardMeasure(title="wrong pixels", value=lambda one: one.wrong_percent, unit=" %", digits=2),
+    "v_rand": CardMeasure(title="V_Rand of segments", value=lambda one: one.v_rand, first="lowest", digits=3),
+    "events": CardMeasure(
+        title="splits and merges", value=lambda one: one.events if one.measured else math.nan
+    ),
+    "membrane": CardMeasure(title="share of membrane", value=lambda one: one.membrane_percent, unit=" %", digits=1),
+}  # fmt: skip
 _SHOWN: dict[str, tuple[str, Callable[[SliceCard], bool]]] = {
     "all": ("all slices", lambda one: True),
     "measured": ("those that were measured", lambda one: one.measured),
@@ -86,16 +89,15 @@ _SHOWN: dict[str, tuple[str, Callable[[SliceCard], bool]]] = {
 def slice_grid(selection: Selection, info: DatasetInfo, result: Result | None) -> None:
     """Draws the slices that are asked for, in the order that is asked for."""
     cards = slice_cards(selection, info, result)
-    possible = [name for name, (_, key) in _ORDERS.items() if not all(math.isnan(key(one)) for one in cards)]
     shown = [name for name, (_, fits) in _SHOWN.items() if any(map(fits, cards))]
-    columns = st.columns(3)
-    order = kept(columns[0], "Sorted by", "sort", possible, lambda name: _ORDERS[name][0])
+    columns = st.container(key="two-grid-choices").columns(3)
+    order = kept(columns[0], "Sorted by", "sort", known(_MEASURES, cards), lambda name: _MEASURES[name].order)
     which = kept(columns[1], "Shown", "show", shown, lambda name: _SHOWN[name][0])
     tag = tag_choice(columns[2], (one.judged for one in cards))
-    fitting = [one for one in cards if _SHOWN[which][1](one) and one.judged.has(tag)]
-    key = _ORDERS[order][1]
-    fitting.sort(key=lambda one: (math.isnan(key(one)), key(one), one.z))
-    about = f"{words.counted(len(fitting), 'slice', 'slices')} of {words.count(info.slices)}"
+    within = range_choice(_MEASURES, cards)
+    fitting = [one for one in cards if _SHOWN[which][1](one) and one.judged.has(tag) and within.has(one)]
+    fitting.sort(key=lambda one: (*_MEASURES[order].key(one), one.z))
+    about = f"{words.counted(len(fitting), 'slice', 'slices')} of {words.count(info.slices)}{within}"
     if len(fitting) > MOST_CARDS:
         about += f", of which the first {words.count(MOST_CARDS)} are drawn"
     if result is not None:

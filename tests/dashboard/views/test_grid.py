@@ -167,3 +167,48 @@ def test_a_stack_that_nothing_is_known_of(data_dir, models_dir):
     assert texts[3].endswith("50.0 % membrane, blank")
     test.selectbox(key="grid show").set_value("noted").run()
     assert numbers(test) == [1, 2, 3]
+
+
+def test_only_slices_with_a_value_between_two_ends(result):
+    evaluation = result.evaluation
+    wrong = dict(
+        zip(evaluation.slices, evaluation.evidence.confusion(result.points["pixel"]).wrong_percent, strict=True)
+    )
+    ordered = sorted(wrong, key=wrong.__getitem__)
+    # Ends that lie between two slices, as the address has only some digits of them.
+    least, most = (wrong[ordered[1]] + wrong[ordered[2]]) / 2, (wrong[ordered[-2]] + wrong[ordered[-1]]) / 2
+    test = grid(run="judged", dataset="sample")
+    assert test.number_input(key="grid no At least").disabled
+    test.selectbox(key="grid by").set_value("wrong").run()
+    assert numbers(test) == list(range(30))
+    test.number_input(key="grid least").set_value(least).run()
+    # A slice that was not measured has no value and is not shown.
+    assert numbers(test) == sorted(ordered[2:])
+    test.number_input(key="grid most").set_value(most).run()
+    assert numbers(test) == sorted(ordered[2:-1])
+    said = f"{len(ordered) - 3} slices of 30, wrong pixels at least {least:.2f} % and at most {most:.2f} %."
+    assert said in text_of(test)
+    linked = grid(run="judged", dataset="sample", **{name: test.query_params[name] for name in ("by", "least", "most")})
+    assert numbers(linked) == sorted(ordered[2:-1])
+    # Ends of one measure mean nothing for another.
+    test.selectbox(key="grid by").set_value("membrane").run()
+    assert numbers(test) == list(range(30))
+    assert not {"least", "most"} & set(test.query_params)
+    test.number_input(key="grid most").set_value(0).run()
+    assert numbers(test) == []
+    assert "0 slices of 30, share of membrane at most 0.0 %." in text_of(test)
+
+
+def test_ends_count_themselves_and_nonsense_in_an_address_is_no_end(result):
+    assert numbers(grid(run="judged", dataset="sample", by="number", least="7", most="9")) == [7, 8, 9]
+    assert numbers(grid(run="judged", dataset="sample", by="number", least="nan", most="9")) == list(range(10))
+    test = grid(run="judged", dataset="sample", by="no such", least="7", most="inf")
+    assert numbers(test) == list(range(30))
+
+
+def test_only_splits_and_merges_of_much_harm(result):
+    worst = events_by_harm(result.evaluation)
+    harm = (worst[2].harm + worst[3].harm) / 2
+    assert events_of(errors(by="harm", least=f"{harm:.6f}")) == [event_id(one) for one in worst[:3]]
+    small = [one for one in worst if one.stray_px <= worst[0].stray_px]
+    assert events_of(errors(by="size", most=str(worst[0].stray_px))) == [event_id(one) for one in small]
