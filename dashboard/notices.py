@@ -195,19 +195,16 @@ def averaged(run: Run) -> None:
     """Whose predictions these are, and what the networks had seen."""
     chosen_on, points = leak_audit(run).chosen_on, run.info.operating_points
     own = points is not None and points.segments_of_slices
-    st.info(
-        f"Every slice was predicted by networks that were not trained on it: {len(run.info.members)} runs of a "
-        f"cross-validation. The thresholds {'' if own else 'and the bias of segments '}lie between those that each of "
-        f"them chose on its own validation slices; {len(chosen_on)} of these ({slice_ranges(chosen_on)}) are judged "
-        "here too, which flatters a little."
-        + (
-            " Segments of a slice are made as the networks that predicted it chose, on slices that they do not judge "
-            "here."
-            if own
-            else ""
-        ),
-        icon=":material/hub:",
+    said = (
+        f"**Every slice was predicted by networks that were not trained on it**, of {len(run.info.members)} runs of a "
+        "cross-validation."
     )
+    if chosen_on:
+        said += (
+            f" {_slices(len(chosen_on))} shown here ({slice_ranges(chosen_on)}) also helped to choose the thresholds"
+            f"{'' if own else ' and the bias of segments'}, which flatters a little."
+        )
+    st.info(said, icon=":material/hub:")
 
 
 def outside(run: Run) -> None:

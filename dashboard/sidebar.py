@@ -28,7 +28,7 @@ from dashboard.state import (
     view,
     write_address,
 )
-from dashboard.trainings import FORM_STYLE, JOBS_STYLE, form_button, show_form, show_jobs
+from dashboard.trainings import FORM_STYLE, JOBS_STYLE, form_button, left_for_import, show_form, show_jobs
 from segcore.data import DatasetInfo
 from segcore.errors import SegcoreError
 from segcore.evaluation import events_by_harm
@@ -66,6 +66,9 @@ def run_app() -> None:
             for name, title, icon in PAGES
         ]
     )
+    if left_for_import():
+        st.session_state["section"] = "import"
+        st.switch_page(view("data"))
     with notices.guarded():
         selection = _choose(page.url_path)
         st.set_page_config(page_title=f"{page.title} · {selection.run.name if selection.run else 'segcore'}")
@@ -295,7 +298,7 @@ def _threshold(run: Run | None, result: Result | None, *, shown: bool) -> tuple[
         on_change=_take,
         args=("threshold",),
     )
-    labels = {"pixel": "Fewest wrong pixels", "topology": "Neurites kept apart"}
+    labels = {"pixel": "Pixel threshold", "topology": "Topology threshold"}
     for name, value in points.items():
         st.button(
             f"{labels.get(name, name)} · {value:.3f}",

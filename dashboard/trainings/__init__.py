@@ -5,7 +5,7 @@ May use: notices, state."""
 
 from dashboard.trainings.actions import evaluate_button, go_on_button
 from dashboard.trainings.card import JOBS_STYLE
-from dashboard.trainings.form import FORM_STYLE, form_button, open_form, show_form
+from dashboard.trainings.form import FORM_STYLE, form_button, left_for_import, open_form, show_form
 from dashboard.trainings.live import how_far, how_it_ended, show_log
 from dashboard.trainings.panel import show_jobs
 from dashboard.trainings.starting import is_open
@@ -20,6 +20,7 @@ __all__ = [
     "how_far",
     "how_it_ended",
     "is_open",
+    "left_for_import",
     "needs_result",
     "offer_evaluation",
     "open_form",

@@ -24,6 +24,7 @@ from segcore.jobs import ARCHITECTURE
 from segcore.runs import Run, slice_ranges, split_of
 
 _CHOSEN = "train: chosen"
+_LEFT = "train: left for import"
 _CALLED = {
     "bce+dice": "cross-entropy + Dice",
     "bce": "cross-entropy",
@@ -95,19 +96,39 @@ def _dialog() -> None:
         _form(chosen.run, chosen.dataset)
 
 
+def _own_images() -> None:
+    """The way to images that are no dataset yet."""
+    st.button(
+        "Bring images of your own", key="train own images", type="tertiary", icon=":material/upload:", on_click=_leave
+    )
+
+
+def _leave() -> None:
+    _close()
+    st.session_state[_LEFT] = True
+
+
+def left_for_import() -> bool:
+    """Whether the form was just left for images that are no dataset yet."""
+    return bool(st.session_state.pop(_LEFT, False))
+
+
 def _form(run: str | None, dataset: str | None) -> None:
     names = [name for name in names_of_datasets() if (info := dataset_info(name)) and info.labelled]
     if not names:
-        st.caption("A training needs a dataset with labels. The Data page fetches or imports one.")
+        st.caption("A training needs a dataset with labels.")
+        _own_images()
         return
     prefill.begin(names, run, dataset)
     planned = prefill.planned()
     # Titles as they are now: a dataset may go away before the reader chooses.
     titles = {name: _title(name) for name in names}
     with st.container(key="train what"):
-        st.selectbox(
-            "Dataset", names, format_func=titles.__getitem__, on_change=prefill.suggest_name, **_kept("dataset")
-        )  # fmt: skip
+        with st.container(gap=None):
+            st.selectbox(
+                "Dataset", names, format_func=titles.__getitem__, on_change=prefill.suggest_name, **_kept("dataset")
+            )  # fmt: skip
+            _own_images()
         with st.container(gap=None):
             st.text_input("Name of the run", live=True, on_change=prefill.name_was_typed, **_kept("name"))
             _problem(planned, "name")

@@ -42,11 +42,14 @@ class SliceRow:
         index: its place in the stack, from 0.
         name: its file name.
         wrong_percent: for the strip until the browser knows better, or None.
+        harm: of its splits and merges, by which the strip ranks slices unless asked for wrong pixels; None where it is
+            not known.
     """
 
     index: int
     name: str
     wrong_percent: float | None = None
+    harm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +251,7 @@ def _data(
                 # The position in the tables of the evaluation, by which the browser asks for counts.
                 layers.pages.get(row.index),
                 _percent(layers, row.index),
+                _finite(row.harm),
             ]
             for row in slices
         ],

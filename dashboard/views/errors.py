@@ -33,7 +33,7 @@ from dashboard.views.reviewing import (
     verdicts_section,
     what_is_listed,
 )
-from segcore.evaluation import harm_of_first
+from segcore.evaluation import harm_by_slice, harm_is_known, harm_of_first
 from segcore.measures import mean_over_slices
 from segcore.reviews import Place
 from segcore.storage import read_only
@@ -172,13 +172,14 @@ def _viewer(selection: Selection, result: Result, found: MeasuresAt) -> None:
         return
     evaluation = result.evaluation
     voxel = selection.dataset.voxel_size_nm
+    harms = harm_by_slice(evaluation) if harm_is_known(evaluation) else None
     changed = viewer(
         key="errors viewer",
         dataset=result.dataset,
         run=result.run.name,
         part=result.part,
         slices=[
-            SliceRow(index=z, name=name, wrong_percent=float(wrong))
+            SliceRow(index=z, name=name, wrong_percent=float(wrong), harm=None if harms is None else harms.get(z, 0.0))
             for z, name, wrong in zip(evaluation.slices, evaluation.names, found.each.wrong_percent, strict=True)
         ],
         z=selection.z,

@@ -245,6 +245,7 @@ def test_slice_and_queue_fit_the_window(app, browse):
     for part in (".viewer .slices", ".queue .foot"):
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] <= 900, part
+    assert page.locator(".viewer [data-do=worst]").inner_text() == "Harm"
     # The queue stands beside the viewer, and under it where the window is narrow.
     viewer, queue = page.locator(".viewer").bounding_box(), page.locator(".queue").bounding_box()
     assert queue["x"] >= viewer["x"] + viewer["width"]

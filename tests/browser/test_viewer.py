@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -331,6 +332,36 @@ def test_the_strip_goes_where_it_is_clicked(open_page):
     page.expect("painted", 5)
 
 
+def test_slices_are_ranked_by_harm_or_by_wrong_pixels(open_page, world):
+    harms = [0.1, 0.0, 0.4, 0.2, 0.0, 0.3, 0.05, 0.15]
+    page = open_page(f"harms={json.dumps(harms)}".replace(" ", ""))
+    strip, by = page.root.locator('[data-at="strip"]'), page.root.locator('[data-do="worst"]')
+    page.page.wait_for_selector(".viewer[data-wrong]")
+    assert by.inner_text() == "Harm"
+    shape = page.root.locator(".strip canvas").evaluate("one => one.toDataURL()")
+    page.keys(*"p" * 8)
+    page.expect("painted", 2)
+    page.keys("n")
+    page.expect("painted", 5)
+    percent = world["cells"][3].confusion(0.5).wrong_percent
+    assert strip.get_attribute("aria-valuetext").endswith(f": {percent[5]:.2f} % wrong, harm 0.3000")
+    by.click()
+    assert by.inner_text() == "Wrong px"
+    assert page.root.locator(".strip canvas").evaluate("one => one.toDataURL()") != shape
+    order = np.argsort(-world["cells"][3].confusion(0.5).wrong_pixels, kind="stable")
+    page.keys(*"p" * 8)
+    page.expect("painted", int(order[0]))
+    page.keys("w")
+    assert by.inner_text() == "Harm"
+
+
+def test_without_harm_there_is_no_choice(open_page):
+    page = open_page()
+    assert page.root.locator('[data-do="worst"]').is_hidden()
+    page.keys("w")
+    assert "harm" not in page.root.locator('[data-at="strip"]').get_attribute("aria-valuetext")
+
+
 def test_file_names_are_text(open_page):
     page = open_page()
     assert "<b>000</b>.png" in page.root.locator('[data-at="name"]').inner_text()
@@ -368,6 +399,9 @@ def test_a_narrow_window_scrolls_only_down(open_page, artefacts):
         box = page.root.locator(f'[data-at="{name}"]').bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 380
+    # The picture comes before what it is adjusted by, and has what belongs to it below it.
+    tops = [page.root.locator(one).bounding_box()["y"] for one in ('[data-at="layers"]', ".stage", ".slices", ".wide")]
+    assert tops == sorted(tops)
 
 
 @pytest.mark.slow

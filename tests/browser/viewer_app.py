@@ -1,5 +1,6 @@
 """A page with nothing but the viewer, for its tests: what it shows is in the query."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ else:
     dataset, run = query.get("dataset", "cells"), query.get("run", "net")
     layers = open_layers(dataset, None if run == "-" else run, "test")
     pages = sorted(layers.pages) if layers.pages else list(range(layers.slices))
+    harms = json.loads(query.get("harms", "null"))
     shown = st.session_state.setdefault("shown", {"z": pages[0], "threshold": 0.5, "tolerance": 0})
     if st.button("To the last"):
         shown["z"] = pages[-1]
@@ -39,7 +41,10 @@ else:
             key="viewer",
             dataset=dataset,
             run=None if run == "-" else run,
-            slices=[SliceRow(index=z, name=f"<b>{z:03}</b>.png") for z in pages],
+            slices=[
+                SliceRow(index=z, name=f"<b>{z:03}</b>.png", harm=harm)
+                for z, harm in zip(pages, harms or [None] * len(pages), strict=True)
+            ],
             voxel_nm=4.0,
             mode=query.get("mode", "single"),
             points={"pixel": 0.42, "topology": 0.71},

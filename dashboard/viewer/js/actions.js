@@ -11,6 +11,7 @@ function act(viewer, name) {
     last: () => viewer.go(viewer.rows.length - 1),
     worse: () => viewer.goWorst(1),
     better: () => viewer.goWorst(-1),
+    worst: () => viewer.harmful && viewer.rankBy(!viewer.byHarm),
     masks: () => layers.toggleMasks(),
     contours: () => layers.toggleContours(),
     other: () => viewer.showOther(!layers.other),

@@ -134,6 +134,7 @@ function keydown(viewer, event) {
     n: "worse",
     p: "better",
     x: "masks",
+    w: "worst",
     z: "contours",
     "+": "in",
     "=": "in",

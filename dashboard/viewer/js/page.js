@@ -47,6 +47,7 @@ const SHELL = `
     <div class="help" data-at="help" role="dialog" aria-label="Keys" hidden></div>
   </div>
   <div class="bar slices">
+    <button type="button" data-do="worst" data-at="worst-by" hidden></button>
     <button type="button" data-do="previous" title="Previous slice (←)" aria-label="Previous slice">‹</button>
     <div class="strip" data-at="strip" role="slider" tabindex="0" aria-label="Slice"><canvas></canvas><i></i></div>
     <button type="button" data-do="next" title="Next slice (→)" aria-label="Next slice">›</button>
@@ -73,6 +74,7 @@ const KEYS = [
   ["← →", "previous, next slice"],
   ["Home End", "first, last slice"],
   ["N P", "next, previous worst slice"],
+  ["W", "worst by harm or by wrong pixels, in the strip of slices"],
   ["1 – 5", "image, label, probability, prediction, errors"],
   ["6 7", "true neurites, segments: in colours of their own"],
   ["8", "errors taken apart: what each wrong pixel is part of"],

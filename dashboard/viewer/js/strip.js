@@ -8,7 +8,7 @@ class Strip {
     this.count = 0;
   }
 
-  /** `values` are percent of wrong pixels or null, `position` the slice shown, `text` what it is; volumes `starts`. */
+  /** `values` are wrong pixels or harm, null where unknown, `position` the slice shown, `text` what it is; volumes `starts`. */
   draw(values, position, text, starts) {
     const { element, canvas, marker } = this;
     const count = values.length;

@@ -11,6 +11,7 @@ class Viewer {
     this.position = 0;
     this.last = 127;
     this.tolerance = 0;
+    this.harmFirst = true; // slices are the worst by harm, where it is known
     const invalidate = () => this.invalidate();
     this.exchange = new Exchange(() => ({ slice: this.row?.index, last: this.last, tolerance: this.tolerance }));
     this.tiles = new Tiles(
@@ -89,8 +90,8 @@ class Viewer {
     if (!before || `${before.keys} ${before.other?.run}` !== `${data.keys} ${data.other?.run}`) {
       this.at.help.replaceChildren(keyList(data.keys, data.other));
     }
-    this.rows = data.slices.map(([index, name, percent, page, bias]) => {
-      return { index, name, percent, page, bias, title: name ? `${index}, ${name}` : `${index}` };
+    this.rows = data.slices.map(([index, name, percent, page, bias, harm]) => {
+      return { index, name, percent, page, bias, harm, title: name ? `${index}, ${name}` : `${index}` };
     });
     // Where another volume begins between a slice and the one before it.
     this.starts = [...this.rows.keys()].filter((at) =>
@@ -99,6 +100,8 @@ class Viewer {
     this.placeOf = new Map(this.rows.map((row, at) => [row.index, at]));
     this.tested = data.labelled && data.evaluated > 0; // there are tables of evidence
     this.cuttable = this.rows.some(({ bias }) => bias != null); // into segments, with another bias
+    this.harmful = this.rows.some(({ harm }) => harm != null);
+    this.at["worst-by"].hidden = !this.harmful;
     this.view.open(data);
     this.layers.open(data, this.tested);
     if (!before) this.openLink();
@@ -154,8 +157,8 @@ class Viewer {
   }
 
   goWorst(step) {
-    const order = this.rows.map((_, at) => at).filter((at) => this.percentOf(at) != null);
-    order.sort((a, b) => this.percentOf(b) - this.percentOf(a) || a - b);
+    const order = this.rows.map((_, at) => at).filter((at) => this.badnessOf(at) != null);
+    order.sort((a, b) => this.badnessOf(b) - this.badnessOf(a) || a - b);
     if (!order.length) return;
     const rank = order.indexOf(this.position);
     this.go(order[rank < 0 ? 0 : clamp(rank + step, 0, order.length - 1)]);
@@ -257,9 +260,30 @@ class Viewer {
     return page == null ? null : (this.evidence.percent(page, this.last, this.tolerance) ?? percent);
   }
 
-  describe(position, percent = this.percentOf(position)) {
+  /** Whether slices are ranked by the harm of their splits and merges, and not by wrong pixels. */
+  get byHarm() {
+    return this.harmFirst && this.harmful;
+  }
+
+  rankBy(harm) {
+    this.harmFirst = harm;
+    this.drawStrip();
+  }
+
+  /** What slices are ranked by; null where it is not known. */
+  badnessOf(position) {
+    return this.byHarm ? this.rows[position].harm : this.percentOf(position);
+  }
+
+  describe(position) {
+    const { title, harm } = this.rows[position];
+    const percent = this.percentOf(position);
     const whose = this.data.other ? ` in ${this.data.stack.split("/")[1]}` : "";
-    return `slice ${this.rows[position].title}${percent == null ? "" : `: ${percentText(percent)} % wrong${whose}`}`;
+    const said = [
+      percent == null ? "" : `${percentText(percent)} % wrong${whose}`,
+      harm == null ? "" : `harm ${harm.toFixed(4)}`,
+    ].filter(Boolean);
+    return `slice ${title}${said.length ? `: ${said.join(", ")}` : ""}`;
   }
 
   // ------------------------------------------------------------ the page follows
@@ -296,8 +320,11 @@ class Viewer {
   drawStrip() {
     this.stripStale = false;
     if (!this.rows?.length) return;
-    const values = this.rows.map((_, at) => this.percentOf(at));
-    this.strip.draw(values, this.position, this.describe(this.position, values[this.position]), this.starts);
+    const values = this.rows.map((_, at) => this.badnessOf(at));
+    this.strip.draw(values, this.position, this.describe(this.position), this.starts);
+    const by = this.at["worst-by"];
+    by.textContent = this.byHarm ? "Harm" : "Wrong px";
+    by.title = `The strip shows ${this.byHarm ? "harm" : "wrong pixels"} of each slice; the other with W`;
   }
 
   /** Draws everything anew with the next frame. */

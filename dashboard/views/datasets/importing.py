@@ -14,6 +14,7 @@ from dashboard.state import names_of_datasets
 from dashboard.views.datasets.answers import AGAIN, answers_to, show_answers
 from dashboard.views.datasets.arrival import arrived, in_the_form, show_checks
 from dashboard.views.datasets.import_work import Importing, start_import
+from dashboard.views.datasets.suggested import suggested_name
 from segcore.data import ClassValues, Dataset, LabelOptions, LabelsAre, Preview, UnlabelledSlices
 from segcore.errors import SegcoreError
 from segcore.stacks import HOLDS_SEVERAL, Axes, VoxelSize
@@ -70,9 +71,14 @@ def import_section() -> None:
     if st.session_state.pop(_NAME_IS_TAKEN, False):
         st.session_state["import name"] = ""
     left, right = st.columns(2)  # a new row, so that a narrow window keeps the order
-    name = left.text_input(
-        "Name of the dataset", key="import name", help="Letters, digits, '.', '_' and '-'.", placeholder="my-stack"
-    ).strip()
+    given = [images] if isinstance(images, str) else [file.name for file in images]
+    # In grey and not as the field's text, which would replace what somebody types while files are on their way.
+    suggestion = suggested_name([one for one in given if one], names_of_datasets())
+    typed = left.text_input(
+        "Name of the dataset", key="import name", placeholder=suggestion or "my-stack",
+        help="Letters, digits, '.', '_' and '-'. Left empty, it is called after its files, as it says here in grey.",
+    )  # fmt: skip
+    name = typed.strip() or suggestion
     named = _name_will_do(left, name)
     title = right.text_input("Title (optional)", key="import title", placeholder="Mouse cortex, layer 4").strip()
     left, right = st.columns(2)

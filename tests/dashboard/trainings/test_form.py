@@ -359,6 +359,15 @@ def test_without_a_dataset_the_form_says_what_it_needs(data_dir, models_dir, mon
     assert "A training needs a dataset with labels" in text_of(test)
 
 
+def test_the_form_leads_to_images_of_ones_own(queue):
+    test = opened()
+    test.button(key="train own images").click().run()
+    assert not bugs(test)
+    assert next(one.value for one in test.title).startswith("Data")
+    assert test.segmented_control(key="section").value == "import"
+    assert not [one for one in test.button if one.label == "Start training"]
+
+
 def test_a_closed_form_offers_nothing_and_costs_nothing(queue):
     test = AppTest.from_file(str(APP), default_timeout=120).switch_page("views/errors.py").run()
     assert not [one for one in test.text_input if (one.key or "").startswith("train ")]

@@ -44,7 +44,7 @@ def test_the_browser_hears_the_bias_of_each_slice(cells, models_dir, cell_stack)
 
     def biases(run: str | None) -> list[int | None]:
         layers = open_layers("cells", run, "test")
-        return [row[-1] for row in _data(layers, "cells", run, "test", rows, {})["slices"]]
+        return [row[4] for row in _data(layers, "cells", run, "test", rows, {})["slices"]]
 
     assert biases(name) == [35] * 4 + [50] * 4 + [70] * 4
     assert biases("net-fold-1") == [None] * 4 + [50] * 4 + [None] * 4
