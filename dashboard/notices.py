@@ -59,7 +59,10 @@ def about_result(result: Result) -> None:
     """What has to be known of an evaluation: that the model collapsed, a leak, and whether its images are invented."""
     facts = result.facts
     if said := collapsed(result):
-        st.error(f"**The model collapsed.** {said} Other figures mean little then.", icon=":material/error:")
+        st.error(
+            f"**The model collapsed.** {said} Other figures mean little then. {_how_it_learned(result.run)}".strip(),
+            icon=":material/error:",
+        )
     if not _changed_since(result):
         _other_labels(result)
     if result.leaks:
@@ -88,6 +91,22 @@ def about_result(result: Result) -> None:
         )
     if facts.get("synthetic"):
         synthetic()
+
+
+def _how_it_learned(run: Run) -> str:
+    """Where to look for the reason, from the losses; empty where they are not known."""
+    with suppress(SegcoreError):
+        if records := run.history():
+            own, unseen = (
+                words.decimal(losses[0]) + (f" to {words.decimal(losses[-1])}" if len(losses) > 1 else "")
+                for losses in ([one.train_loss for one in records], [one.validation_loss for one in records])
+            )
+            return (
+                f"Losses in {words.counted(len(records), 'epoch', 'epochs')}: training {own}, validation {unseen} "
+                "(curves on the Training page). If they hardly fell, train for more epochs or with another learning "
+                "rate; if they fell, look on the Data page at whether images and labels belong together."
+            )
+    return ""
 
 
 def _changed_since(result: Result) -> bool:
