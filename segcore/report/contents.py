@@ -107,6 +107,11 @@ class Contents:
     made: str
 
     @property
+    def measured(self) -> str:
+        """The day of the evaluation, such as `2026-01-31`."""
+        return str(self.facts.get("evaluated", "?"))[:10]
+
+    @property
     def threshold(self) -> float:
         """The one with the fewest wrong pixels on validation slices, or the only one."""
         thresholds = self.evaluation.thresholds

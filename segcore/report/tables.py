@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -13,3 +14,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool =
     of = ' class="words"' if words else ""
     many = " many" if len(header) > 3 and not words else ""
     return f'<div class="wide{many}"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def or_dash(value: float | None, digits: int, unit: str = "") -> str:
+    """A number as the text of a cell; a dash where it is not known."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}{unit}"
