@@ -92,8 +92,7 @@ def _next(contents: Contents) -> str:
     if contents.places:
         event = contents.places[0].event
         said.append(f"Look at slice {event.slice} first, at x {event.x}, y {event.y}.")
-    if contents.suspects:
-        number = len(contents.suspects)
+    if number := contents.number_of_suspects:
         said.append(
             f"{number} {'place' if number == 1 else 'places'} in the labels may be wrong: judge the first of the label "
             "suspects on the app's Errors page, and correct what is wrong, before training again."

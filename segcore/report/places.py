@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
-from segcore.report.contents import PicturedEvent
+from segcore.measures import Event
+from segcore.report.cards import card, grid, judged_so_far
+from segcore.report.pictured import PicturedEvent
 
 
 def split_and_merge_cards(places: Sequence[PicturedEvent], threshold: float) -> str:
@@ -18,39 +19,30 @@ def split_and_merge_cards(places: Sequence[PicturedEvent], threshold: float) -> 
     """
     if not places:
         return "<p>No neurite was split or merged.</p>"
-    found = []
-    for number, one in enumerate(places, start=1):
-        event = one.event
-        parts = " and ".join(f"{pixels:,}" for pixels in event.overlaps_px[:3])
-        more = f" and {len(event.overlaps_px) - 3} more" if len(event.overlaps_px) > 3 else ""
-        what = (
-            f"one segment holds {parts} px{more} of {len(event.neurites)} neurites"
-            if event.kind == "merge"
-            else f"a neurite of {event.area_px:,} px lies in {len(event.segments)} segments, with {parts} px{more}"
-        )
-        harm = "" if math.isnan(event.harm) else f" Undone, V_Rand of the slice rises by {event.harm:.4f}."
-        name = f"{event.kind} in slice {event.slice}"
-        picture = (
-            f'<div class="both"><img src="{one.plain}" alt="the image"><img src="{one.picture}" alt="{name}"></div>'
-            if one.picture
-            else ""
-        )
-        verdicts = "".join(
-            f"<p><strong>{escape(verdict.decision)}</strong>, {escape(verdict.reviewer)}"
-            + (f": {escape(verdict.note)}" if verdict.note else "")
-            + "</p>"
-            for verdict in one.verdicts
-        )
-        found.append(
-            f"<article>{picture}<p><strong>{number}. {event.kind.capitalize()} in slice {event.slice}</strong>, at x "
-            f"{event.x}, y {event.y}: {what}.{harm}</p>{verdicts}</article>"
-        )
     about = (
         f"On the left the image, on the right the same with the wrong pixels of the mask at threshold {threshold:.3f}: "
         "missed membrane blue, false membrane orange. Rings mark where the membrane between neurites is open (blue) or "
         "where a false wall cuts one (orange); at most eight are drawn. The same neurite can be part of a merge and of "
         "a split."
     )
-    judged = sum(bool(one.verdicts) for one in places)
-    so_far = f"{judged} of these {len(places)} were judged by reviewers." if judged else "Nobody judged them yet."
-    return f'<p><small>{about} {so_far}</small></p><div class="places">{"".join(found)}</div>'
+    found = (_card(one, number) for number, one in enumerate(places, start=1))
+    return f"<p><small>{about} {judged_so_far(places)}</small></p>{grid(found)}"
+
+
+def _card(place: PicturedEvent, number: int) -> str:
+    event = place.event
+    harm = "" if math.isnan(event.harm) else f" Undone, V_Rand of the slice rises by {event.harm:.4f}."
+    return card(
+        place,
+        f"{number}. {event.kind.capitalize()} in slice {event.slice}",
+        f", at x {event.x}, y {event.y}: {_what(event)}.{harm}",
+        name=f"{event.kind} in slice {event.slice}",
+    )
+
+
+def _what(event: Event) -> str:
+    parts = " and ".join(f"{pixels:,}" for pixels in event.overlaps_px[:3])
+    more = f" and {len(event.overlaps_px) - 3} more" if len(event.overlaps_px) > 3 else ""
+    if event.kind == "merge":
+        return f"one segment holds {parts} px{more} of {len(event.neurites)} neurites"
+    return f"a neurite of {event.area_px:,} px lies in {len(event.segments)} segments, with {parts} px{more}"

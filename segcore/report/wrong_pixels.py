@@ -9,6 +9,7 @@ from segcore.evaluation import harm_by_slice
 from segcore.measures import CLASSES, Confusion
 from segcore.report.charts import BLUE, GREY, ORANGE, PURPLE, SKY, bar_chart, shares_bar
 from segcore.report.contents import Contents
+from segcore.report.pictured import WorstSlice
 
 _PARTS = {
     "thin": ("membrane too thin at a boundary", SKY),
@@ -52,28 +53,44 @@ def wrong_pixels(contents: Contents) -> str:
         apart = "<h3>Wrong pixels by what they are part of</h3>" + shares_bar(
             [(text, wrong[part], colour) for part, (text, colour) in _PARTS.items()]
         )
-    picture = ""
-    if contents.worst is not None:
-        z, data = contents.worst
-        picture = (
-            f'<figure class="slice"><img src="{data}" alt="Slice {z} with its wrong pixels in colour">'
-            f"<figcaption>Slice {z}{_why_worst(contents)}, at threshold {threshold:.3f}: missed membrane blue, false "
-            "membrane orange.</figcaption></figure>"
-        )
+    return f"{matrix}{apart}{_by_slice(contents)}{_picture(contents)}"
+
+
+def _by_slice(contents: Contents) -> str:
+    """Bars of harm, where it was measured, and of wrong pixels; nothing for one slice alone."""
+    evaluation, worst = contents.evaluation, contents.worst
+    if len(evaluation.slices) == 1:
+        return ""
     harms = harm_by_slice(evaluation)
-    by_slice = {z: harms.get(z, 0.0) for z in evaluation.slices}
-    each = evaluation.evidence.confusion(threshold).wrong_percent.tolist()
-    worst = max(by_slice, key=lambda z: by_slice[z]) if any(by_slice.values()) else None
+    harm = {z: harms.get(z, 0.0) for z in evaluation.slices}
+    wrong = evaluation.evidence.confusion(contents.threshold).wrong_percent.tolist()
+    by_slice = dict(zip(evaluation.slices, wrong, strict=True))
+    marked = worst.slice
     charts = (
-        bar_chart("Harm of the splits and merges of each slice", by_slice, y_title="harm", colour=PURPLE, marked=worst)
-        if len(evaluation.slices) > 1 and not any(map(math.isnan, by_slice.values()))
-        else ""
+        ""
+        if any(map(math.isnan, harm.values()))
+        else bar_chart(
+            "Harm of the splits and merges of each slice", harm, y_title="harm", colour=PURPLE, marked=marked
+        )
+    ) + bar_chart("Wrong pixels of each slice", by_slice, y_title="percent", colour=GREY, marked=marked)
+    dark = f"<p><small>The dark bar is slice {worst.slice}, {_why_worst(worst)}.</small></p>"
+    return f'<div class="pair">{charts}</div>{dark}'
+
+
+def _picture(contents: Contents) -> str:
+    worst = contents.worst
+    if not contents.worst_picture:
+        return ""
+    why = "" if len(contents.evaluation.slices) == 1 else f", {_why_worst(worst)}"
+    return (
+        f'<figure class="slice"><img src="{contents.worst_picture}" alt="Slice {worst.slice} with its wrong pixels in '
+        f'colour"><figcaption>Slice {worst.slice}{why}, at threshold {contents.threshold:.3f}: missed membrane blue, '
+        "false membrane orange.</figcaption></figure>"
     )
-    if len(evaluation.slices) > 1:
-        wrong_by_slice = dict(zip(evaluation.slices, each, strict=True))
-        charts += bar_chart("Wrong pixels of each slice", wrong_by_slice, y_title="percent", colour=GREY, marked=worst)
-    dark = f"<p><small>The dark bar is slice {worst}, in which splits and merges do most harm.</small></p>"
-    return f'{matrix}{apart}<div class="pair">{charts}</div>{dark if charts and worst is not None else ""}{picture}'
+
+
+def _why_worst(worst: WorstSlice) -> str:
+    return "in which splits and merges do most harm" if worst.by_harm else "the one with most wrong pixels"
 
 
 def _area(pooled: Confusion) -> str:
@@ -86,8 +103,3 @@ def _area(pooled: Confusion) -> str:
     change = 100 * (missed - false) / labelled
     how = "larger" if change > 0 else "smaller"
     return f"Interior comes out {abs(change):.1f} % {how} in all than it is labelled."
-
-
-def _why_worst(contents: Contents) -> str:
-    harms = harm_by_slice(contents.evaluation)
-    return ", in which splits and merges do most harm" if any(harms.values()) else ", the one with most wrong pixels"
