@@ -7,34 +7,16 @@ import shlex
 from html import escape
 
 from segcore.config import flatten, to_dict
+from segcore.evaluation import Evaluation
 from segcore.report.contents import Contents
 
 
 def how_to_repeat(contents: Contents) -> str:
     """HTML: commands, versions, and all settings of a run that was trained here."""
     run, facts = contents.run, contents.facts
-    name = shlex.quote(run.name)
-    if run.info.outside is None:
-        commands = [
-            f"python -m segcore evaluate {name} --dataset {shlex.quote(str(facts.get('dataset')))} "
-            f"--slices {contents.part}"
-        ]
-    else:
-        commands = [
-            f"python -m segcore score {name} {shlex.quote(run.info.outside.source)} --dataset "
-            f"{shlex.quote(run.info.dataset)}"
-        ]
-    other = contents.comparison
-    commands.append(
-        f"python -m segcore report {name}"
-        + ("" if other is None else f" --compare {shlex.quote(other.second.run)}")
-        + " --out report.html"
-    )
     versions = ", ".join(f"{key} {value}" for key, value in run.info.versions.items())
     fingerprint = str(facts.get("dataset_fingerprint"))[:16]
     settings = ""
-    if run.has_network:
-        commands.append(f"python -m segcore predict {name} my-images --out predicted")
     if run.info.outside is None:
         flat = flatten(to_dict(run.config))
         if run.info.members:  # each of which has a split of its own
@@ -45,7 +27,44 @@ def how_to_repeat(contents: Contents) -> str:
             + "</pre></details>"
         )
     return (
-        f"<pre>{escape(chr(10).join(commands))}</pre><p><small>{escape(versions)}. Dataset fingerprint "
-        f"{escape(fingerprint)}; evaluated {escape(contents.measured)} by segcore "
+        f"{_first(contents)}<pre>{escape(chr(10).join(_commands(contents)))}</pre><p><small>{escape(versions)}. "
+        f"Dataset fingerprint {escape(fingerprint)}; evaluated {escape(contents.measured)} by segcore "
         f"{escape(str(facts.get('segcore', '?')))}.</small></p>{settings}"
     )
+
+
+def _first(contents: Contents) -> str:
+    """What has to be there for the commands, as HTML."""
+    run = contents.run
+    needed = "the run's folder among the models and the dataset of the fingerprint below among the data"
+    if run.has_network:
+        return f"<p>With {needed}; my-images is any image, stack or folder of images:</p>"
+    source = "" if run.info.outside is None else f", read from {run.info.outside.source}"
+    return f"<p>With {needed}. The folder holds what was predicted{escape(source)}, which is measured again:</p>"
+
+
+def _commands(contents: Contents) -> list[str]:
+    run, other = contents.run, contents.comparison
+    dataset = str(contents.facts.get("dataset"))
+    report = ["report", run.name]
+    if dataset != run.info.dataset:
+        report += ["--dataset", dataset]
+    if contents.part != "test":
+        report += ["--slices", contents.part]
+    found = [["evaluate", run.name, "--dataset", dataset, "--slices", contents.part, *_threshold(contents.evaluation)]]
+    if other is not None:
+        side = other.second
+        found.append(
+            ["evaluate", side.run, "--dataset", side.dataset, "--slices", side.part, *_threshold(side.evaluation)]
+        )
+        report += ["--compare", side.run]
+    found.append([*report, "--out", "report.html"])
+    if run.has_network:
+        found.append(["predict", run.name, "my-images", "predicted", *_threshold(contents.evaluation)])
+    return [shlex.join(["python", "-m", "segcore", *words]) for words in found]
+
+
+def _threshold(evaluation: Evaluation) -> list[str]:
+    """The option that a run needs which has chosen no thresholds of its own."""
+    value = evaluation.thresholds.get("chosen")
+    return [] if value is None else ["--threshold", str(value)]

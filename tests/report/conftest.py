@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from segcore.evaluation import evaluate, score_outside
 
@@ -19,14 +20,20 @@ def evaluated(mid_grey_run, cells):
 
 @pytest.fixture
 def scored(cells, models_dir, tmp_path):
-    """Keeps the labels of `cells`, changed by a function, as what another program predicted."""
+    """Keeps the labels of `cells`, changed by a function, as what another program predicted: masks, or numbered."""
 
-    def made(name, change=lambda mask: None, *, slices=None, trained_on=()):
+    def made(name, change=lambda mask: None, *, slices=None, trained_on=(), numbered=False):
         mask = np.stack([cells.label(z) for z in range(12)])
         change(mask)
         pages = mask if slices is None else mask[list(slices)]
+        if numbered:
+            pages = np.stack([ndimage.label(page)[0] for page in pages]).astype(np.uint16)
         tifffile.imwrite(tmp_path / f"{name}.tif", pages, photometric="minisblack")
-        return score_outside(name, tmp_path / f"{name}.tif", cells, slices=slices, trained_on=trained_on).run
+        kind = "segments" if numbered else "mask"
+        return score_outside(
+            name, tmp_path / f"{name}.tif", cells, kind=kind, polarity="auto" if numbered else "interior-white",
+            slices=slices, trained_on=trained_on,
+        ).run  # fmt: skip
 
     return made
 

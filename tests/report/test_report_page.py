@@ -141,7 +141,7 @@ def test_of_what_another_program_predicted(cells, models_dir, tmp_path, text_of)
     assert "12 predicted slices" in said
     assert "U-Net of" not in said
     assert "Nobody said which slices this was trained on" in said
-    assert "python -m segcore score perfect perfect.tif --dataset cells" in said
+    assert "The folder holds what was predicted, read from perfect.tif" in said
     assert "All settings" not in said
 
 
