@@ -11,8 +11,9 @@ from segcore.report.glossary import glossary
 from segcore.report.headlines import headline_figures
 from segcore.report.label_suspects import label_suspects
 from segcore.report.notes import notes
-from segcore.report.places import split_and_merge_cards
+from segcore.report.places import places_title, split_and_merge_cards
 from segcore.report.repeating import how_to_repeat
+from segcore.report.sentences import counted
 from segcore.report.style import STYLE
 from segcore.report.trained_on import trained_on
 from segcore.report.wrong_pixels import wrong_pixels
@@ -33,14 +34,11 @@ def report_page(contents: Contents, conclusion: str) -> str:
         if contents.comparison is None or not contents.comparison.unfair
         else f'<p class="note">{escape(contents.comparison.unfair)}</p>',
         _section("Headline figures", headline_figures(contents)),
-        _section("Words", glossary()),
+        _section("Words", _words(contents)),
         _section("Trained on what, judged by what", trained_on(contents)),
         _section("Errors", wrong_pixels(contents)),
         _section("Over all settings", curves(contents)),
-        _section(
-            f"The {len(contents.places)} splits and merges of most harm",
-            split_and_merge_cards(contents.places, contents.threshold_of_places),
-        ),
+        _section(places_title(contents), split_and_merge_cards(contents)),
         _section("Are the labels right?", label_suspects(contents)),
         ""
         if contents.comparison is None
@@ -60,6 +58,14 @@ def _section(title: str, inside: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{inside}</section>" if inside else ""
 
 
+def _words(contents: Contents) -> str:
+    outside = contents.run.info.outside
+    return glossary(
+        chosen=contents.run.info.operating_points is not None,
+        given_segments=outside is not None and outside.kind == "segments",
+    )
+
+
 def _head(contents: Contents) -> str:
     info, number = contents.dataset, len(contents.evaluation.slices)
     about = str(contents.facts.get("dataset"))
@@ -68,10 +74,10 @@ def _head(contents: Contents) -> str:
         if info.voxel_size_nm is not None:
             z, y, x = info.voxel_size_nm
             about += f" of {y:g} x {x:g} nm, {z:g} nm a slice"
-    counted = f"{number} {contents.called} {'slice' if number == 1 else 'slices'} of {about}"
+    what = f"{counted(number, f'{contents.called} slice', f'{contents.called} slices')} of {about}"
     dates = f"measured {contents.measured} · report of {contents.made[:10]}"
     return (
-        f"<header><h1>{escape(contents.run.name)}</h1><p>{escape(counted)} · slices, x and y are counted from 0 · "
+        f"<header><h1>{escape(contents.run.name)}</h1><p>{escape(what)} · slices, x and y are counted from 0 · "
         f"{escape(dates)}</p></header>"
     )
 
