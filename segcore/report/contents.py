@@ -210,9 +210,11 @@ def _stack(name: str, facts: Mapping[str, Any]) -> Dataset | None:
 def _headlines(evaluation: Evaluation) -> tuple[Headline, ...]:
     thresholds = evaluation.thresholds
     name = "pixel" if "pixel" in thresholds else next(iter(thresholds))
+    # What somebody gave as a number has no name of its own.
+    at = f"threshold {thresholds[name]:.3f}" if name == "chosen" else f"the {name} threshold {thresholds[name]:.3f}"
     confusion = evaluation.evidence.confusion(thresholds[name])
     rows: list[tuple[str, str, int, Sequence[float]]] = [
-        (f"wrong pixels at the {name} threshold {thresholds[name]:.3f}", " %", 2,
+        (f"wrong pixels at {at}", " %", 2,
          np.atleast_1d(confusion.wrong_percent).tolist()),
         (f"Dice of interior at {thresholds[name]:.3f}", "", 4, np.atleast_1d(confusion.dice("interior")).tolist()),
         (f"Dice of membrane at {thresholds[name]:.3f}", "", 4, np.atleast_1d(confusion.dice("membrane")).tolist()),

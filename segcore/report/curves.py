@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from html import escape
 
 from segcore.measures import CHALLENGE_THRESHOLDS, mean_over_slices, threshold_after
 from segcore.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, Line, line_chart
 from segcore.report.contents import Contents
+from segcore.runs import slice_ranges
 
 
 def curves(contents: Contents) -> str:
@@ -49,16 +51,22 @@ def curves(contents: Contents) -> str:
                 x_title="epoch", y_title="Dice at 0.5",
             )
         )  # fmt: skip
-    chosen = contents.run.info.operating_points is not None
     return (
         f'<div class="pair">{"".join(charts)}</div><p><small>Curves that leave a chart are cut off at its edge. '
-        + (
-            "The marked thresholds were chosen on slices set aside for that and not on these curves, so a curve can be "
-            "higher elsewhere; to choose by it would be to judge by the slices that one chose on."
-            if chosen
-            else "Nobody chose settings for this prediction, which has usual ones."
-        )
-        + "</small></p>"
+        f"{escape(_thresholds(contents))}</small></p>"
+    )
+
+
+def _thresholds(contents: Contents) -> str:
+    """Where the marked thresholds come from."""
+    if contents.run.info.operating_points is None:
+        return "The marked threshold was chosen on no slices."
+    if on := contents.facts.get("chosen_on"):
+        these = "these slices" if len(on) == len(contents.evaluation.slices) else "some of these slices"
+        return f"The marked thresholds were chosen on {these}: {slice_ranges(on)}."
+    return (
+        "The marked thresholds were chosen on validation slices and not by these curves, so a curve can be better "
+        "elsewhere; whoever chooses by it judges by the very slices that were chosen on."
     )
 
 

@@ -9,17 +9,28 @@ from segcore.measures import Interval
 from segcore.report.contents import Contents, Headline
 from segcore.report.tables import or_dash, table
 
+_ENOUGH_BLOCKS = 4
+"""With fewer an interval by blocks says little."""
+
 
 def headline_figures(contents: Contents) -> str:
     """Two tables as HTML: the run, and what to compare it with."""
+    evaluation = contents.evaluation
     rows = [
         (one.title, _number(one.by_slice.mean, one), _range(one.by_slice, one), _range(one.by_block, one))
         for one in contents.headlines
     ]
-    header = ("mean over slices", "value", "95 % interval, by slice", f"by blocks of {BLOCK} neighbours")
-    found = table(header, rows)
-    if math.ceil(len(contents.evaluation.slices) / BLOCK) < 4:
-        found += "<p><small>So few slices make few blocks of neighbours, which say little of another part.</small></p>"
+    if len(evaluation.slices) == 1:
+        found = table((f"slice {evaluation.slices[0]}", "value"), [row[:2] for row in rows])
+        found += "<p><small>One slice has no interval: nothing here says how far another one would differ.</small></p>"
+    else:
+        header = ("mean over slices", "value", "95 % interval, by slice", f"by blocks of {BLOCK} neighbours")
+        found = table(header, rows)
+        if math.ceil(len(evaluation.slices) / BLOCK) < _ENOUGH_BLOCKS:
+            found += (
+                "<p><small>So few slices make few blocks of neighbours, which say little about another part of the "
+                "stack.</small></p>"
+            )
     baselines = [
         (name, or_dash(one.wrong_percent, 2, " %"), or_dash(one.dice_interior, 4), or_dash(one.v_rand, 3),
          or_dash(one.v_info, 3))
@@ -29,8 +40,8 @@ def headline_figures(contents: Contents) -> str:
     return (
         found
         + table(without, baselines)
-        + "<p><small>A true boundary that is moved by a pixel harms no neurite, and makes so many pixels wrong all the "
-        "same: by the percentage alone a harmless result is not told from a harmful one. A dash: not measured."
+        + "<p><small>To move every true boundary by a pixel harms no neurite, and makes that many pixels wrong all the "
+        "same: the percentage alone does not tell a harmless result from a harmful one. A dash: not measured."
         "</small></p>"
     )
 

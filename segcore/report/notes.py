@@ -7,8 +7,8 @@ from html import escape
 from segcore.evaluation import collapse, summary
 from segcore.measures import mean_over_slices
 from segcore.report.contents import Contents
+from segcore.report.sentences import slices_named, were
 from segcore.report.tables import or_dash
-from segcore.runs import slice_ranges
 
 
 def notes(contents: Contents) -> str:
@@ -18,18 +18,19 @@ def notes(contents: Contents) -> str:
     if collapsed := collapse(next(iter(cells.values()))["pooled"]["confusion"]):
         said.append(f"The model collapsed: {collapsed}. Other figures mean little then.")
     if facts.get("leaks"):
+        seen = facts.get("trained_on") or ()
         said.append(
-            f"These figures leak: slices {slice_ranges(facts.get('trained_on') or [])} were trained on. They say "
-            "nothing about new images."
+            f"These figures leak: {slices_named(seen)} {were(seen)} trained on. They say nothing about new images."
         )
     elif facts.get("leaks") is None:
         said.append("Nobody said which slices this was trained on, so it may have been on these.")
     if run.info.outside is not None:
         said.append(f"What another program predicted, from {run.info.outside.source}: {run.info.outside.read_as}.")
-    if facts.get("chosen_on"):
+    if chosen := facts.get("chosen_on"):
         said.append(
-            f"Thresholds, the bias of segments and the epoch were chosen on slices {slice_ranges(facts['chosen_on'])}, "
-            f"which are judged here, too: their figures may be a little too good. {_without(contents)}".strip()
+            f"Thresholds, the bias of segments and the epoch were chosen on {slices_named(chosen)}, which "
+            f"{'is' if len(chosen) == 1 else 'are'} judged here, too: figures there may be a little too good. "
+            f"{_without(contents)}".strip()
         )
     if facts.get("synthetic"):
         said.append("The images were drawn by a program. Figures on them say nothing about real tissue.")
@@ -43,7 +44,8 @@ def _without(contents: Contents) -> str:
     if not places:
         return ""
     wrong = float(evaluation.evidence.subset(places).confusion(contents.threshold).pooled().wrong_percent)
-    of = f"On the {len(places)} others {wrong:.2f} % of the pixels are wrong"
+    others = "other slice" if len(places) == 1 else f"{len(places)} other slices"
+    of = f"On the {others} {wrong:.2f} % of the pixels are wrong"
     if not evaluation.segments:
         return f"{of}."
     v_rand = mean_over_slices([evaluation.segments[at].v_rand for at in places])

@@ -10,6 +10,7 @@ from segcore.measures import CLASSES, Confusion
 from segcore.report.charts import BLUE, GREY, ORANGE, PURPLE, SKY, bar_chart, shares_bar
 from segcore.report.contents import Contents
 from segcore.report.pictured import WorstSlice
+from segcore.report.sentences import counted
 
 _PARTS = {
     "thin": ("membrane too thin at a boundary", SKY),
@@ -39,8 +40,9 @@ def wrong_pixels(contents: Contents) -> str:
     )
     columns = "".join(f"<th>predicted {name}</th>" for name in CLASSES)
     number = sum(evaluation.neurites)
+    there = "The slice has" if len(evaluation.slices) == 1 else "The slices have"
     matrix = (
-        f"<p>The slices have {number:,} neurites. {escape(_area(pooled))}</p>"
+        f"<p>{there} {counted(number, 'neurite', 'neurites')}. {escape(_area(pooled))}</p>"
         f'<div class="wide"><table class="matrix"><thead><tr><th></th>{columns}</tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
         f"<p><small>Of all labelled pixels, at threshold {threshold:.3f}. Missed membrane (blue) risks merging "
@@ -50,9 +52,8 @@ def wrong_pixels(contents: Contents) -> str:
     apart = ""
     if name in evaluation.error_parts:
         wrong = {part: int(pixels.sum()) for part, pixels in evaluation.error_parts[name].wrong().items()}
-        apart = "<h3>Wrong pixels by what they are part of</h3>" + shares_bar(
-            [(text, wrong[part], colour) for part, (text, colour) in _PARTS.items()]
-        )
+        if bar := shares_bar([(text, wrong[part], colour) for part, (text, colour) in _PARTS.items()]):
+            apart = f"<h3>Wrong pixels by what they are part of</h3>{bar}"
     return f"{matrix}{apart}{_by_slice(contents)}{_picture(contents)}"
 
 
@@ -101,5 +102,7 @@ def _area(pooled: Confusion) -> str:
     if not labelled:
         return ""
     change = 100 * (missed - false) / labelled
+    if round(abs(change), 1) == 0:
+        return "Interior comes out as large in all as it is labelled."
     how = "larger" if change > 0 else "smaller"
-    return f"Interior comes out {abs(change):.1f} % {how} in all than it is labelled."
+    return f"Interior comes out {abs(change):.1f} % {how} in all than labelled."
