@@ -27,6 +27,7 @@ def label_suspects(contents: Contents) -> str:
         return said + "<p>At no place is the prediction sure that the label is wrong.</p>"
     found, shown = contents.number_of_suspects, len(contents.suspects)
     at = counted(found, "place", "places")
+    these = "this slice" if len(contents.evaluation.slices) == 1 else "these slices"
     first = f" The {shown} of most weight are shown." if shown < found else ""
     about = (
         "Pictures are as those of splits and merges, with the wrong pixels of the mask at threshold "
@@ -35,7 +36,7 @@ def label_suspects(contents: Contents) -> str:
     )
     cards = (_card(one, number, contents) for number, one in enumerate(contents.suspects, start=1))
     return (
-        f"{said}<p>At {at} a prediction that did not learn from these slices is sure of the opposite of the label, "
+        f"{said}<p>At {at} a prediction that did not learn from {these} is sure of the opposite of the label, "
         f"farther from any boundary than a line can be misplaced. Either can be right: only a look tells.{first} "
         "Weight, 0 to 2, says how much hangs on a place: what V_Rand of the slice would gain if the label said what is "
         "predicted, as a share of what it lacks of 1, and these pixels as a share of the slice's wrong ones, added up."

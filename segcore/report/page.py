@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from segcore.report.compared import comparison_section
@@ -47,11 +48,12 @@ def report_page(contents: Contents, conclusion: str) -> str:
         _section("How to repeat it", how_to_repeat(contents)),
     ]
     title = f"{contents.run.name} on {contents.facts.get('dataset')}"
-    return (
+    page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(filter(None, sections))
     ) + "\n</body></html>\n"
+    return re.sub(r"(?<=\d) %", "\u00a0%", page)  # so that no line begins with it
 
 
 def _section(title: str, inside: str) -> str:

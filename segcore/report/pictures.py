@@ -22,6 +22,8 @@ _WHITE = (255, 255, 255)
 _TINT = 0.55
 _RING_PX = 14
 _BOX_MARGIN_PX = 3
+_QUALITIES = (82, 65, 45, 25)
+_MOST_CHARACTERS_A_PIXEL = 1.0
 
 Window = tuple[int, int, int, int]
 """Top, bottom, left and right of a part of a slice, in its pixels; bottom and right excluded."""
@@ -141,6 +143,13 @@ def _errors(
 
 
 def _jpeg(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, format="JPEG", quality=82, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    """In the best quality that is not too large; only what is noise from pixel to pixel has less than the first."""
+    most = _MOST_CHARACTERS_A_PIXEL * picture.width * picture.height
+    address = ""
+    for quality in _QUALITIES:
+        file = io.BytesIO()
+        picture.save(file, format="JPEG", quality=quality, subsampling=0)
+        address = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+        if len(address) <= most:
+            break
+    return address

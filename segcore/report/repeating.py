@@ -26,8 +26,9 @@ def how_to_repeat(contents: Contents) -> str:
             + escape("\n".join(f"{key} = {json.dumps(value)}" for key, value in flat.items()))
             + "</pre></details>"
         )
+    commands = "".join(f"<code>{escape(command)}</code>" for command in _commands(contents))
     return (
-        f"{_first(contents)}<pre>{escape(chr(10).join(_commands(contents)))}</pre><p><small>{escape(versions)}. "
+        f"{_first(contents)}<pre>{commands}</pre><p><small>{escape(versions)}. "
         f"Dataset fingerprint {escape(fingerprint)}; evaluated {escape(contents.measured)} by segcore "
         f"{escape(str(facts.get('segcore', '?')))}.</small></p>{settings}"
     )

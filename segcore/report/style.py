@@ -22,7 +22,9 @@ th:first-child, td:first-child, .left { text-align: left; } thead th { border-bo
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .3rem 1rem; margin: .6rem 0; }
 dt { font-weight: 600; } dd { margin: 0; } @media (max-width: 30rem) { dl { grid-template-columns: 1fr; }
   .many::before { content: "More columns to the right."; color: var(--quiet); font-size: .85rem; }
-  dd { margin-bottom: .4rem; } table { font-size: .85rem; } }
+  dd { margin-bottom: .4rem; } body { padding: 1.2rem 1rem 3rem; } table { font-size: .85rem; }
+  th, td { padding: .3rem .35rem; } .wide:not(.many) td:not(:first-child):not(:last-child) { white-space: normal; }
+  .key { font-size: .9rem; } }
 .words th, .words td { text-align: left; }
 .matrix td, .matrix th { text-align: center; border: 1px solid var(--line); } .matrix { width: auto; }
 .wrong-missed { background: #cfe6f5; } .wrong-false { background: #fbe0cd; } .right { background: var(--ground); }
@@ -38,9 +40,12 @@ svg .grid { stroke: var(--line); } .shares { border-radius: 4px; overflow: hidde
 .both { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; } .places p { margin: .4rem 0 0; }
 .slice { max-width: 34rem; }
 pre { background: var(--ground); padding: .7rem .9rem; border-radius: 6px; white-space: pre-wrap; }
+pre code { display: block; padding-left: 2em; text-indent: -2em; font: inherit; }
 details { margin: .6rem 0; }
 @page { size: A4; margin: 16mm 14mm; }
 @media print { body { padding: 0; max-width: none; font-size: 10.5pt; } h2 { break-after: avoid; } a { color: inherit; }
+  .wide { overflow: visible; background: none; } th, td { padding: .2rem .3rem; } .many::before { content: none; }
+  .many table { font-size: 8.5pt; } .wide td:not(:first-child):not(:last-child) { white-space: normal; }
   .places { grid-template-columns: repeat(2, 1fr); } .pair { grid-template-columns: 1fr 1fr; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

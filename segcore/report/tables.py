@@ -12,7 +12,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, words: bool =
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     of = ' class="words"' if words else ""
-    many = " many" if len(header) > 3 and not words else ""
+    many = " many" if len(header) > 5 and not words else ""
     return f'<div class="wide{many}"><table{of}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -37,13 +37,12 @@ def commands(here, capsys):
 
     def run(contents):
         page = report_page(contents, draft_conclusion(contents))
-        section = re.search(r"(?s)<h2>How to repeat it</h2>.*?<pre>(.*?)</pre>", page)
-        assert section is not None
+        section = page.partition("<h2>How to repeat it</h2>")[2]
         found = {}
         handler, quiet = signal.getsignal(signal.SIGTERM), logging.NullHandler()
         logging.getLogger().addHandler(quiet)
         try:
-            for line in html.unescape(section[1]).splitlines():
+            for line in map(html.unescape, re.findall(r"<code>(.*?)</code>", section)):
                 python, module, name, *words = shlex.split(line)
                 assert (python, module, name) == ("python", "-m", "segcore")
                 capsys.readouterr()

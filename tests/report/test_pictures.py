@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segcore.report.pictures import FALSE, MISSED, SIDE_PX, Marks, error_picture, plain_picture, window_around
+from segcore.report.pictured import MOST_PLACES, MOST_SUSPECTS
+from segcore.report.pictures import (
+    FALSE,
+    MISSED,
+    SIDE_PX,
+    Marks,
+    error_picture,
+    plain_picture,
+    slice_picture,
+    window_around,
+)
 from segcore.stacks import Truth
 
 GREY = 128
@@ -78,3 +88,14 @@ def test_a_picture_alone_shows_the_window_with_a_scale_bar():
     # 80 px are 400 nm, of which a bar takes a third at most: 100 nm are 20 px, 80 of the picture.
     (row,) = np.nonzero(like(found[308], (255, 255, 255)))
     assert row.max() - row.min() == pytest.approx(80, abs=3)
+
+
+def test_all_pictures_of_the_noisiest_images_leave_a_page_below_five_megabytes():
+    rng = np.random.default_rng(0)
+    image, probability = (rng.integers(0, 256, (640, 640), dtype=np.uint8) for _ in range(2))
+    truth = Truth(interior=rng.random((640, 640)) < 0.5, counted=None, numbers=None)
+    window = (0, SIDE_PX, 0, SIDE_PX)  # neither smoothed by enlarging it nor by making it smaller
+    marks = Marks(colour=MISSED, rings=[(100, 100)], box=(50, 150, 50, 150))
+    both = len(plain_picture(image, window, 4)) + len(error_picture(image, truth, probability, 0.5, window, marks))
+    of_slice = len(slice_picture(image, truth, probability, 0.5))
+    assert (MOST_PLACES + MOST_SUSPECTS) * both + of_slice < 4_900_000
