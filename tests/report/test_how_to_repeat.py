@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from segcore.cli.grammar import main
+from segcore.cli import main
 from segcore.data import Correction, correct, runs_of
 from segcore.evaluation import evaluate
 from segcore.report import draft_conclusion, gather, report_page
