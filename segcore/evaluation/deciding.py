@@ -25,8 +25,8 @@ def verdict(evaluation: Evaluation, *, which: str, validation_dice: float = math
         Sentences of plain text, the most important one first.
     """
     number = len(evaluation.slices)
-    slices = f"{number} {which} slices" if number > 1 else f"{which} slice {evaluation.slices[0]}"
-    said = [_kept_apart(evaluation, slices), _most_harm(evaluation), _settings(evaluation)]
+    slices = f", mean over {number} {which} slices" if number > 1 else f" in {which} slice {evaluation.slices[0]}"
+    said = [_kept_apart(evaluation, which, slices), _most_harm(evaluation), _settings(evaluation)]
     if not math.isnan(validation_dice):
         here = float(evaluation.evidence.confusion(0.5).pooled().dice("interior"))
         if not math.isnan(here):
@@ -37,22 +37,25 @@ def verdict(evaluation: Evaluation, *, which: str, validation_dice: float = math
     return tuple(one for one in said if one)
 
 
-def _kept_apart(evaluation: Evaluation, slices: str) -> str:
+def _kept_apart(evaluation: Evaluation, which: str, slices: str) -> str:
     at = {name: mean_over_slices([one.v_rand for one in scores]) for name, scores in evaluation.points.items()}
     at = {name: value for name, value in at.items() if not math.isnan(value)}
     segments = mean_over_slices([one.v_rand for one in evaluation.segments]) if evaluation.segments else math.nan
     if math.isnan(segments) and not at:
-        return f"V_Rand is not defined on the {slices}: they have no neurites."
-    thresholds = ", ".join(f"{value:.3f} at {_threshold(evaluation, name)}" for name, value in at.items())
+        these = "slice has" if len(evaluation.slices) == 1 else "slices have"
+        return f"V_Rand is not defined: the {which} {these} no neurites."
+    thresholds = " and ".join(f"{value:.3f} at {_threshold(evaluation, name)}" for name, value in at.items())
     floor = all_interior(evaluation).v_rand
     scale = "1 is perfect" + ("" if math.isnan(floor) else f", {floor:.3f} is one segment for everything")
+    masks = "the mask" if len(at) == 1 else "masks"
     if math.isnan(segments):
-        return f"V_Rand of the prediction is {thresholds}, mean over {slices} ({scale})."
-    return f"V_Rand of its segments is {segments:.3f}, mean over {slices} ({scale}); of masks it is {thresholds}."
+        return f"V_Rand of the prediction is {thresholds}{slices} ({scale})."
+    return f"V_Rand of its segments is {segments:.3f}{slices} ({scale}); of {masks} it is {thresholds}."
 
 
 def _threshold(evaluation: Evaluation, name: str) -> str:
-    return f"the {name} threshold {evaluation.thresholds[name]:.3f}"
+    value = f"threshold {evaluation.thresholds[name]:.3f}"
+    return value if name == "chosen" else f"the {name} {value}"  # a number that was given has no name
 
 
 def _most_harm(evaluation: Evaluation) -> str:
@@ -60,16 +63,18 @@ def _most_harm(evaluation: Evaluation) -> str:
     if not events:
         return "No neurite was split or merged."
     splits = events.column("kind").count("split")
-    counted = f"{splits:,} splits and {len(events) - splits:,} merges"
+    merges = len(events) - splits
+    counted = f"{splits:,} {'split' if splits == 1 else 'splits'} and {merges:,} {'merge' if merges == 1 else 'merges'}"
     harms = harm_by_slice(evaluation)
     share = harm_of_first(evaluation, _FIRST)
     if math.isnan(share) or not harms:
-        return f"There are {counted}."
+        return f"The prediction has {counted}."
     worst = max(harms, key=lambda z: harms[z])
+    alone = len(evaluation.slices) == 1
     if len(events) <= _FIRST:
-        return f"There are {counted}; slice {worst} has the most harm."
+        return f"The prediction has {counted}{'' if alone else f'; slice {worst} has the most harm'}."
     of_all = f"Of {counted} the worst {_FIRST} do {100 * share:.0f} % of all harm"
-    return f"{of_all}." if len(evaluation.slices) == 1 else f"{of_all}; slice {worst} has the most of it."
+    return f"{of_all}." if alone else f"{of_all}; slice {worst} has the most of it."
 
 
 def _settings(evaluation: Evaluation) -> str:

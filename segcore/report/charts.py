@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -12,6 +12,7 @@ PURPLE, SKY, YELLOW, INK = "#7B61C4", "#56B4E9", "#E8C500", "#1B2430"
 WIDTH, HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 34, 58
 _TICKS = 5
+_MOST_SLICE_TICKS = 15
 _ROW = 16
 """Between two rows of a legend."""
 
@@ -66,7 +67,7 @@ def line_chart(
     low = min(ys) if y_range[0] is None else y_range[0]
     high = max(ys) if y_range[1] is None else y_range[1]
     axes = _Axes(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, low, high if high > low else low + 1)
-    inside = [_grid(axes)]
+    inside = [_grid(axes, _ticks(axes.left, axes.right))]
     for row, (name, value) in enumerate((marks or {}).items()):
         at = axes.x(value)
         anchor = "end" if at > WIDTH / 2 else "start"
@@ -96,7 +97,7 @@ def bar_chart(title: str, values: Mapping[int, float], *, y_title: str, colour: 
     first, last = min(known) - 0.6, max(known) + 0.6
     axes = _Axes(first, last, min(0.0, *known.values()), max(0.0, *known.values()) or 1.0)
     width = 0.8 * (WIDTH - _LEFT - _RIGHT) / (last - first)
-    inside = [_grid(axes)]
+    inside = [_grid(axes, _slice_ticks(known, marked))]
     for z, value in known.items():
         top, bottom = sorted((axes.y(value), axes.y(0)))
         fill = INK if z == marked else colour
@@ -128,7 +129,7 @@ def shares_bar(parts: Sequence[tuple[str, float, str]]) -> str:
     return f'<svg class="shares" width="100%" height="22" role="img">{"".join(inside)}</svg><p>{legend}</p>'
 
 
-def _grid(axes: _Axes) -> str:
+def _grid(axes: _Axes, xs: Sequence[float]) -> str:
     found = []
     for value in _ticks(axes.low, axes.high):
         y = axes.y(value)
@@ -136,7 +137,7 @@ def _grid(axes: _Axes) -> str:
             f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
             f'<text x="{_LEFT - 6}" y="{y + 3:.1f}" text-anchor="end">{value:.6g}</text>'
         )
-    for value in _ticks(axes.left, axes.right):
+    for value in xs:
         x = axes.x(value)
         found.append(f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 15}" text-anchor="middle">{value:.6g}</text>')
     return "".join(found)
@@ -148,6 +149,17 @@ def _ticks(low: float, high: float) -> list[float]:
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= _TICKS)
     first = math.ceil(low / step - 1e-9)
     return [round(step * at, 12) for at in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _slice_ticks(slices: Iterable[int], marked: int | None) -> list[float]:
+    """Slices to write below their bars: whole numbers, the marked one among them and nothing too close to it."""
+    numbers = sorted(slices)
+    span = numbers[-1] - numbers[0] + 1
+    step = next(n * 10**power for power in range(18) for n in (1, 2, 5) if span <= _MOST_SLICE_TICKS * n * 10**power)
+    ticks = {float(z) for z in numbers if z % step == 0}
+    if marked in numbers and marked is not None:
+        ticks = {z for z in ticks if abs(z - marked) >= step / 2} | {float(marked)}
+    return sorted(ticks)
 
 
 def _framed(title: str, inside: str, x_title: str, y_title: str, legend: Sequence[tuple[str, str, str]]) -> str:
@@ -164,8 +176,9 @@ def _framed(title: str, inside: str, x_title: str, y_title: str, legend: Sequenc
         )
         at += width
     middle = (_TOP + HEIGHT - _BOTTOM) / 2
+    height = HEIGHT + _ROW * row if legend else HEIGHT - _ROW
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT + _ROW * row}" role="img" '
+        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{escape(title)}">{inside}'
         f'<text x="{(_LEFT + WIDTH - _RIGHT) / 2}" y="{HEIGHT - _BOTTOM + 31}" text-anchor="middle">'
         f"{escape(x_title)}</text>"

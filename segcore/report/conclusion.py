@@ -8,6 +8,7 @@ from segcore.evaluation import events_by_harm, harm_of_first
 from segcore.measures import mean_over_slices
 from segcore.report.compared import which_of_two
 from segcore.report.contents import Contents
+from segcore.report.sentences import counted
 
 _MOST_OF_IT = 0.8
 
@@ -38,9 +39,10 @@ def _good_for(contents: Contents) -> str:
             )
     count = _events_for_most_harm(contents)
     if count:
+        most = f"the {count} that do most harm hold" if count > 1 else "the one that does most harm holds"
         said.append(
-            f"For a reconstruction the splits and merges count: the {count} that do most harm hold "
-            f"{100 * _MOST_OF_IT:.0f} % of all harm, and correcting these by hand brings most of what can be gained."
+            f"For a reconstruction the splits and merges count: {most} {100 * _MOST_OF_IT:.0f} % or more of all harm, "
+            f"and correcting {'these' if count > 1 else 'it'} by hand brings most of what can be gained."
         )
     return f"What {contents.run.name} is good for. " + (" ".join(said) or "The measures do not say.")
 
@@ -61,28 +63,35 @@ def _limits(contents: Contents) -> str:
     if contents.facts.get("synthetic"):
         said.append("The images are synthetic: nothing here is about real tissue.")
     number = len(contents.evaluation.slices)
+    which = "one slice" if number == 1 else f"{number} slices of one dataset, which look alike"
     said.append(
-        f"All figures are of {number} {'slice' if number == 1 else 'slices'} of one stack, which look alike; another "
-        "animal, stain or microscope may do much worse. Slices are segmented one by one, and nothing joins them in "
-        "depth."
+        f"All figures are of {which}; with another animal, stain or microscope they may be much worse. "
+        + (
+            "Slices are segmented one by one, and nothing joins them in depth."
+            if contents.run.info.outside is None
+            else "Slices are measured one by one, so nothing is said of how they are joined in depth."
+        )
     )
-    if contents.facts.get("chosen_on"):
-        said.append("Settings were chosen on some of the slices shown, whose figures may be a little too good.")
+    if chosen := contents.facts.get("chosen_on"):
+        which = "the slices shown" if len(chosen) == number else "some of the slices shown"
+        said.append(f"Settings were chosen on {which}, and figures there may be a little too good.")
     return "Limits on this data. " + " ".join(said)
 
 
 def _instead(contents: Contents) -> str:
     said = (
         "To follow neurites through many sections there are methods that see them in three dimensions, such as "
-        "affinities with agglomeration or flood-filling networks; this one does not compete with them."
-    )
-    if contents.run.info.dataset == "isbi2012" or "isbi2012" in str(contents.facts.get("dataset")):
+        "affinities with agglomeration or flood-filling networks"
+    ) + ("; this one does not compete with them." if contents.run.info.outside is None else ".")
+    if "isbi2012" in str(contents.facts.get("dataset")):
         v_rand = mean_over_slices([one.v_rand for one in contents.evaluation.segments])
-        ours = "" if math.isnan(v_rand) else f"; here it is {v_rand:.3f} on training slices that were held out"
+        ours = ""
+        if contents.facts.get("leaks") is False and not math.isnan(v_rand):
+            ours = f"; here it is {v_rand:.3f}, on slices of the training stack that were not learned from"
         said += (
             " On the hidden test slices of ISBI 2012 the original U-Net has a V_Rand of 0.973, the best networks that "
-            f"see one section 0.981 to 0.987, and a multicut over several sections 0.988{ours}. These were "
-            "measured on other slices, so they say what is usual and not which is better."
+            f"see one section 0.981 to 0.987, and a multicut over several sections 0.988{ours}. The published "
+            "ones were measured on other slices than these, so they say what is usual and not which is better."
         )
     return "What else there is. " + said
 
@@ -92,21 +101,15 @@ def _next(contents: Contents) -> str:
     if contents.places:
         event = contents.places[0].event
         said.append(f"Look at slice {event.slice} first, at x {event.x}, y {event.y}.")
-    if contents.suspects:
-        number = len(contents.suspects)
+    if number := contents.number_of_suspects:
+        judge = "it" if number == 1 else "the label suspects, of most weight first,"
         said.append(
-            f"{number} {'place' if number == 1 else 'places'} in the labels may be wrong: judge the first of the label "
-            "suspects on the app's Errors page, and correct what is wrong, before training again."
+            f"{counted(number, 'place', 'places')} in the labels may be wrong: judge {judge} on the app's Errors page, "
+            "and correct what is wrong, before training again."
         )
-    undecided = sum(not one.verdicts for one in contents.places)
-    if undecided:
-        number = len(contents.places)
-        how_many = (
-            "none was"
-            if undecided == number
-            else f"{number - undecided} {'was' if number - undecided == 1 else 'were'}"
-        )
-        said.append(
-            f"Of the {number} most harmful splits and merges {how_many} judged so far; the Errors page shows each."
-        )
+    judged, number = sum(bool(one.verdicts) for one in contents.places), len(contents.places)
+    if judged < number:
+        which = contents.places[0].event.kind if number == 1 else f"{number} splits and merges"
+        so_far = f"Nobody judged the {which}" if not judged else f"Reviewers judged {judged} of the {which}"
+        said.append(f"{so_far} pictured above so far; the app's Errors page is the place for it.")
     return "What to do next. " + (" ".join(said) or "Nothing stands out.")

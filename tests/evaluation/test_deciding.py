@@ -38,7 +38,7 @@ def test_neurites_harm_and_settings():
     assert "mean over 2 test slices (1 is perfect, 0.4" in first  # 2 x 1/4 / (1/4 + 1)
     assert "at the pixel threshold 0.500" in first
     assert "at the topology threshold 0.750" in first
-    assert harm == "There are 0 splits and 1 merges; slice 0 has the most harm."
+    assert harm == "The prediction has 0 splits and 1 merge; slice 0 has the most harm."
     assert "segments (smoothing 1 px, bias 0.5) to reconstruct and count neurites" in settings
     assert "% of the pixels wrong, 40 px) and the topology" in settings
 
@@ -54,7 +54,7 @@ def test_a_perfect_prediction():
     label, _ = rooms()
     said = verdict(evaluated([label], [label]), which="test")
     assert (
-        said[0] == "V_Rand of the prediction is 1.000 at the pixel threshold 0.500, mean over test slice 0 (1 is "
+        said[0] == "V_Rand of the prediction is 1.000 at the pixel threshold 0.500 in test slice 0 (1 is "
         "perfect, 0.400 is one segment for everything)."
     )
     assert said[1] == "No neurite was split or merged."
@@ -82,7 +82,7 @@ def test_segments_that_masks_outdo_are_not_recommended():
 def test_nothing_that_is_not_known_is_said():
     found = dataclasses.replace(evaluated([np.zeros((9, 9))], [np.zeros((9, 9))]), neurite_sizes=None)
     said = verdict(found, which="test", validation_dice=0.9)
-    assert said[0] == "V_Rand is not defined on the test slice 0: they have no neurites."
+    assert said[0] == "V_Rand is not defined: the test slice has no neurites."
     assert not any("nan" in one for one in said)
     assert "0.9000" not in " ".join(said)  # Dice of interior is not defined here
 

@@ -67,3 +67,23 @@ def test_shares_add_up():
 def test_names_are_never_markup():
     chart = line_chart("<b>", [Line(name="</svg>", x=[0, 1], y=[0, 1], colour="#000")], x_title="<", y_title=">")
     assert [one.text for one in drawn(chart).iter("figcaption")] == ["<b>"]
+
+
+def slices_below(values: dict[int, float], marked: int | None = None) -> list[str]:
+    """What is written below the bars, without the title of the axis and the numbers beside the other."""
+    texts = drawn(bar_chart("T", values, y_title="y", colour="#000", marked=marked)).iter("text")
+    return [one.text for one in texts if one.get("text-anchor") == "middle" and one.text not in ("slice", "y")]
+
+
+def test_below_bars_are_whole_slices_with_the_marked_one():
+    assert slices_below({8: 1, 9: 2}) == ["8", "9"]
+    assert slices_below(dict.fromkeys(range(20, 30), 1)) == [str(z) for z in range(20, 30)]
+    assert slices_below(dict.fromkeys(range(100), 1), marked=54) == [
+        "0",
+        "10",
+        "20",
+        "30",
+        "40",
+        "54",
+        *["60", "70", "80", "90"],
+    ]

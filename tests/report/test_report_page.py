@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import json
 import re
@@ -23,16 +22,11 @@ MARKUP = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def evaluated(mid_grey_run, cells):
-    evaluate(mid_grey_run, cells, device="cpu")
-    return mid_grey_run
+def text_of(read_aloud):
+    return read_aloud
 
 
-def text_of(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"(?s)<style>.*?</style>|<[^>]+>", " ", page)).split())
-
-
-def test_it_says_what_was_measured(evaluated):
+def test_it_says_what_was_measured(evaluated, text_of):
     contents = gather(evaluated)
     said = text_of(report_page(contents, draft_conclusion(contents)))
     point = summary(contents.evaluation)["operating_points"]["pixel"]
@@ -51,12 +45,13 @@ def test_it_needs_nothing_from_anywhere_else(evaluated):
     contents = gather(evaluated)
     page = report_page(contents, draft_conclusion(contents))
     assert not re.search(r"(?i)<(script|link|iframe)|\bsrc=\"(?!data:)|url\(|https?://", page)
-    # Each place with and without what is wrong, and a slice.
-    assert page.count('<img src="data:image/jpeg') == 2 * min(10, len(contents.evaluation.events)) + 1
+    # Each place, and each suspect, with and without what is wrong, and a slice.
+    places = min(10, len(contents.evaluation.events)) + min(10, contents.number_of_suspects)
+    assert page.count('<img src="data:image/jpeg') == 2 * places + 1
     assert len(page) < 5_000_000
 
 
-def test_the_conclusion_is_a_draft_that_can_be_replaced(evaluated):
+def test_the_conclusion_is_a_draft_that_can_be_replaced(evaluated, text_of):
     contents = gather(evaluated)
     draft = draft_conclusion(contents)
     assert [part.partition(".")[0] for part in draft.split("\n\n")] == [
@@ -67,7 +62,7 @@ def test_the_conclusion_is_a_draft_that_can_be_replaced(evaluated):
     assert "What else there is" not in said
 
 
-def test_text_of_others_is_never_markup(cells, models_dir, tmp_path):
+def test_text_of_others_is_never_markup(cells, models_dir, tmp_path, text_of):
     mask = np.stack([cells.label(z) for z in range(12)])
     mask[0] = 255  # all neurites of the first slice are one
     tifffile.imwrite(tmp_path / "merged.tif", mask, photometric="minisblack")
@@ -94,7 +89,7 @@ def test_text_of_others_is_never_markup(cells, models_dir, tmp_path):
     assert f"model error , <b>R. Hooke</b>: {MARKUP}" in text_of(page)
 
 
-def test_without_the_images_the_numbers_are_there(evaluated, data_dir):
+def test_without_the_images_the_numbers_are_there(evaluated, data_dir, text_of):
     shutil.rmtree(data_dir)
     contents = gather(evaluated)
     page = report_page(contents, draft_conclusion(contents))
@@ -103,7 +98,7 @@ def test_without_the_images_the_numbers_are_there(evaluated, data_dir):
     assert "say nothing of the labels" in text_of(page)
 
 
-def test_with_another_run(evaluated, cells, tmp_path):
+def test_with_another_run(evaluated, cells, tmp_path, text_of):
     mask = np.stack([cells.label(z) for z in range(12)])
     tifffile.imwrite(tmp_path / "perfect.tif", mask, photometric="minisblack")
     other = score_outside("perfect", tmp_path / "perfect.tif", cells).run
@@ -114,7 +109,7 @@ def test_with_another_run(evaluated, cells, tmp_path):
     assert "--compare perfect" in said
 
 
-def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, cells, tmp_path, models_dir):
+def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, cells, tmp_path, models_dir, text_of):
     labels = np.stack([cells.label(z) for z in range(12)])
     tifffile.imwrite(tmp_path / "perfect.tif", labels, photometric="minisblack")
     other = score_outside("perfect", tmp_path / "perfect.tif", cells, trained_on=[]).run
@@ -131,14 +126,14 @@ def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, 
     assert "Which run to use. Trust the figures of mid-grey, and not those of perfect" in said
 
 
-def test_every_word_that_is_used_is_explained(evaluated):
+def test_every_word_that_is_used_is_explained(evaluated, text_of):
     contents = gather(evaluated)
     said = text_of(report_page(contents, draft_conclusion(contents)))
     for word in ("V_Rand and V_Info how well", "Harm of a split or merge", "Segments pieces", "Dice agreement"):
         assert word in said
 
 
-def test_of_what_another_program_predicted(cells, models_dir, tmp_path):
+def test_of_what_another_program_predicted(cells, models_dir, tmp_path, text_of):
     mask = np.stack([cells.label(z) for z in range(12)])
     tifffile.imwrite(tmp_path / "perfect.tif", mask, photometric="minisblack")
     contents = gather(score_outside("perfect", tmp_path / "perfect.tif", cells).run)
@@ -146,7 +141,7 @@ def test_of_what_another_program_predicted(cells, models_dir, tmp_path):
     assert "12 predicted slices" in said
     assert "U-Net of" not in said
     assert "Nobody said which slices this was trained on" in said
-    assert "python -m segcore score perfect perfect.tif --dataset cells" in said
+    assert "The folder holds what was predicted, read from perfect.tif" in said
     assert "All settings" not in said
 
 
