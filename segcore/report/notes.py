@@ -28,13 +28,26 @@ def notes(contents: Contents) -> str:
         said.append(f"What another program predicted, from {run.info.outside.source}: {run.info.outside.read_as}.")
     if chosen := facts.get("chosen_on"):
         said.append(
-            f"Thresholds, the bias of segments and the epoch were chosen on {slices_named(chosen)}, which "
+            f"{_what(contents)} were chosen on {slices_named(chosen)}, which "
             f"{'is' if len(chosen) == 1 else 'are'} judged here, too: figures there may be a little too good. "
             f"{_without(contents)}".strip()
         )
     if facts.get("synthetic"):
         said.append("The images were drawn by a program. Figures on them say nothing about real tissue.")
     return "".join(f'<p class="note">{escape(one)}</p>' for one in said)
+
+
+def _what(contents: Contents) -> str:
+    """What slices that are judged may have chosen."""
+    points, segments = (
+        contents.run.info.operating_points,
+        ["the bias of segments"] if contents.evaluation.segments else [],
+    )
+    if contents.run.info.members:
+        # Each network's epoch was chosen on slices that it does not judge, and so may its bias have been.
+        own = points is not None and points.segments_of_slices
+        return " and ".join(["The thresholds", *([] if own else segments)])
+    return f"{', '.join(['The thresholds', *segments])} and the epoch"
 
 
 def _without(contents: Contents) -> str:

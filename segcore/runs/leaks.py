@@ -71,8 +71,8 @@ class LeakAudit:
             return ""
         one, two, three = self.within
         return (
-            f"Of the judged slices {one}, {two} and {three} lie within 1, 2 and 3 slices of a trained one, and "
-            "neighbours look alike."
+            f"{one} of the judged slices lie at most 1 slice from a trained one, {two} at most 2 and {three} at most "
+            "3; neighbours look alike."
         )
 
     @property

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from folds import CONFIG, members
 
+from segcore.crossval import ensemble_of, make_plan
 from segcore.evaluation import evaluate
 from segcore.report import draft_conclusion, gather, report_page
 from segcore.report.sentences import counted, listed, slices_named
@@ -88,3 +90,12 @@ def test_what_another_program_predicted_is_not_said_to_be_made_slice_by_slice(sc
     assert "Slices are measured one by one" in said
     assert "this one does not compete" not in said
     assert "training 0-3 judged 4-11" in said
+
+
+def test_of_an_ensemble_only_what_slices_have_in_common_was_chosen_on_them(cells, models_dir, cell_stack, said_of):
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    chosen = [(0.5, 0.5, 0.35), (0.5, 0.5, 0.5), (0.5, 0.5, 0.7)]
+    run = ensemble_of(plan, members(plan, cells, lambda member, z: cell_stack[0][z], chosen), cells)[0]
+    said = said_of(gather(run))
+    assert re.search(r"The thresholds were chosen on slices? [\d, -]+, which (is|are) judged here, too", said)
+    assert "the epoch" not in said.partition("Words")[0]

@@ -28,7 +28,9 @@ def test_near_misses_are_counted():
     split = make_split(30, SplitConfig())
     found = audit_split(split, prints(30))
     assert found.within == (0, 1, 2)  # 17 and 18
-    assert found.near_misses.startswith("Of the judged slices 0, 1 and 2 lie within 1, 2 and 3 slices")
+    assert found.near_misses.startswith(
+        "0 of the judged slices lie at most 1 slice from a trained one, 1 at most 2 and 2 at most 3"
+    )
     far = audit(split, prints(30), split.test, prints(30))
     assert far.within == (0, 0, 0)
     assert far.near_misses == ""
