@@ -20,9 +20,12 @@ def members(
     plan: Plan,
     dataset: Dataset,
     pages: Callable[[Member, int], np.ndarray],
-    thresholds: Sequence[tuple[float, float, float]],
+    thresholds: Sequence[tuple[float, float, float | None]],
 ) -> list[Run]:
-    """A finished run for each member, which predicted `pages(member, z)` on its test slices."""
+    """A finished run for each member, which predicted `pages(member, z)` on its test slices.
+
+    Of the thresholds the third one is the bias of its segments; None for a run that chose no settings of these.
+    """
     runs = []
     for member, (pixel, topology, bias) in zip(plan.members, thresholds, strict=True):
         info = RunInfo(
@@ -30,7 +33,8 @@ def members(
             seed=member.seed, started=now(), ended=now(), epochs=1, best_epoch=1, best_dice=0.9, parameters=107,
             train_seconds=60.0, device="CPU",
             operating_points=OperatingPoints(
-                pixel=pixel, topology=topology, segments=SegmentPoint(smoothing_px=1.0, bias=bias, smallest_px=5)
+                pixel=pixel, topology=topology,
+                segments=None if bias is None else SegmentPoint(smoothing_px=1.0, bias=bias, smallest_px=5),
             ),
         )  # fmt: skip
         run = create_run(

@@ -57,7 +57,8 @@ def show_previews(run: Run, *, key: str) -> None:
     previews = Previews(run)
     seen = previews.all()
     if not seen:
-        if run.state != "training":
+        # What learned in no epoch, such as a mean of networks, had nothing to be pictured.
+        if run.state != "training" and run.info.epochs:
             st.caption(
                 "This run has no pictures of what the network saw as it learned. They hold slices of its dataset, so "
                 "they are left out where a run is passed on without its data."

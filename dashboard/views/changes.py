@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -28,8 +25,8 @@ from dashboard.views.reviewing import (
     take_changes,
 )
 from segcore.errors import SegcoreError
-from segcore.evaluation import Comparison
-from segcore.measures import Event, predicted_interior
+from segcore.evaluation import Comparison, counted_with_harm
+from segcore.measures import predicted_interior
 from segcore.stacks import Truth
 from segcore.storage import read_only
 
@@ -75,8 +72,8 @@ def _queue(found: Comparison, first: Result, second: Result, z: int) -> None:
         here = st.toggle("Only the slice that is shown", key="changed slice")
         undecided = st.toggle("Only those that I have not judged", key="changed undecided")
     st.caption(
-        f"Gone: only in {one} ({_with_harm(changes.gone)}). New: only in {other} ({_with_harm(changes.new)}). "
-        f"In both: {words.count(len(changes.in_both))}."
+        f"Gone, only in {one}: {counted_with_harm(changes.gone)}. New, only in {other}: "
+        f"{counted_with_harm(changes.new)}. In both: {words.count(len(changes.in_both))}."
     )
     wanted = Filter(least_px=int(least_px), slice=z if here else None)
     listed = [event for event in changed_events(first, second, changes, wanted) if which in ("all", event.change)]
@@ -157,12 +154,6 @@ def _counted(found: Comparison, first: Result, second: Result, z: int) -> str:
         f"Slice {z}: {neurites}{words.count(fixed)} pixels are right in {other} only, {words.count(broken)} in {one} "
         f"only, and {words.count(both)} are wrong in both."
     )
-
-
-def _with_harm(events: Sequence[Event]) -> str:
-    harms = [event.harm for event in events]
-    known = harms and not any(map(math.isnan, harms))
-    return words.count(len(events)) + (f", harm {sum(max(0.0, harm) for harm in harms):.3f}" if known else "")
 
 
 def _shown(found: Comparison) -> int:

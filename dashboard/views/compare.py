@@ -22,12 +22,22 @@ from dashboard.tables import csv_button
 from dashboard.trainings import offer_evaluation
 from dashboard.views.changes import changes_section
 from segcore.errors import SegcoreError
-from segcore.evaluation import BLOCK, MEASURES, Comparison, Difference, Measure
+from segcore.evaluation import (
+    BLOCK,
+    MEASURES,
+    Comparison,
+    Difference,
+    Measure,
+    difference_unit,
+    may_be_compared,
+)
 from segcore.measures import Interval
 from segcore.runs import Run, slice_ranges
 
 # Names the other run in the address.
 _WITH = "with"
+# The run that the other one was chosen for.
+_FIRST = "compare first"
 
 
 def page() -> None:
@@ -36,25 +46,30 @@ def page() -> None:
     if selection.run is None:
         st.info(words.no_run(), icon=":material/info:")
         return
-    other = _other(selection.run)
+    dataset = selection.result.dataset if selection.result else None
+    other = _other(selection.run, dataset)
     if other is None:
         return
     try:
-        found = comparison(selection.run, other, selection.result.dataset if selection.result else None)
+        found = comparison(selection.run, other, dataset)
     except SegcoreError as error:
         st.info(
             f"They cannot be compared: {words.plain(error.problem)}. {words.plain(error.found or '')}".strip(),
             icon=":material/info:",
         )
-        offer_evaluation(other, selection.result.dataset if selection.result else selection.run.info.dataset)
+        wanted = dataset or selection.run.info.dataset
+        # Two that were measured there, such as folds of a cross-validation, are not brought together by one more time.
+        for run in (selection.run, other):
+            if wanted not in {name for name, _ in evaluated_parts(run)}:
+                offer_evaluation(run, wanted)
         return
-    if warnings := [warning for side in (found.first, found.second) for warning in side.warnings]:
-        st.warning(
-            f"To know before: {words.listed([words.plain(one) for one in warnings])}.", icon=":material/warning:"
-        )
+    if found.unfair:
+        st.warning(words.plain(found.unfair), icon=":material/warning:")
+    if notes := [words.plain(one) for one in found.notes]:
+        st.warning(f"To know before: {words.listed(notes)}.", icon=":material/warning:")
     st.markdown(f"**{words.plain(found.verdict())}**")
     st.caption(
-        f"{len(found.slices)} slices of {words.plain(found.first.dataset)} that both were measured on "
+        f"{found.counted} of {words.plain(found.first.dataset)} that both were measured on "
         f"({slice_ranges(found.slices)}). A difference is {words.plain(found.second.run)} less "
         f"{words.plain(found.first.run)}."
     )
@@ -72,20 +87,27 @@ def page() -> None:
     _slice_by_slice(found, measure)
 
 
-def _other(run: Run) -> Run | None:
-    """The run that the chosen one is compared with: that of the address, or the first there is."""
+def _other(run: Run, dataset: str | None) -> Run | None:
+    """The run that the chosen one is compared with: the one before, that of the address, or the first there is."""
     broken = broken_runs()
     names = [name for name in names_of_runs() if name != run.name and name not in broken]
     names = [name for name in names if load_run(name).evaluations()]
-    own = {dataset for dataset, _ in evaluated_parts(run)}
-    # First those that were measured on a dataset of the same name.
-    names.sort(key=lambda name: not own & {dataset for dataset, _ in evaluated_parts(load_run(name))})
+    comparable = {name for name in names if may_be_compared(run, load_run(name), dataset=dataset)}
+    own = {one for one, _ in evaluated_parts(run)}
+    # Then those that were measured on a dataset of the same name.
+    names.sort(key=lambda name: (name not in comparable, not own & {one for one, _ in evaluated_parts(load_run(name))}))
     if not names:
         st.info("There is no other run that was evaluated. Two are needed to be compared.", icon=":material/info:")
         return None
     key, linked = "compare with", st.query_params.get(_WITH)
-    if st.session_state.get(key) not in names:
+    before, kept = st.session_state.get(_FIRST), st.session_state.get(key)
+    st.session_state[_FIRST] = run.name
+    if before in names and kept == run.name:
+        st.session_state[key] = before  # the two change places
+    elif kept not in names:
         st.session_state[key] = linked if linked in names else names[0]
+    elif before not in (None, run.name) and kept not in comparable and comparable:
+        st.session_state[key] = names[0]  # it was chosen for another run
     chosen: str = st.selectbox(
         f"{run.name} is compared with", names, key=key, persist_state="session",
         help="Another run that was measured on the same slices against the same labels, whatever their dataset is "
@@ -118,10 +140,10 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
     for row in rows:
         measure = MEASURES[row.measure]
         ahead = other if row.better else one
-        said = f"{ahead} is {'ahead here' if found.unfair else 'better'}" if row.sure else "not told apart"
-        values = " | ".join(_number(value, measure) for value in (row.first, row.second))
+        said = f"{ahead} is {'better' if found.fair else 'ahead here'}" if row.sure else "not told apart"
+        values = " | ".join(f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         lines.append(
-            f"| {measure.title} | {values} | {_number(row.by_slice.mean, measure, signed=True)} "
+            f"| {measure.title} | {values} | {row.by_slice.mean:+.{measure.digits}f} "
             f"| {_range(row.by_slice, measure)} | {_range(row.by_block, measure)} | {said} |"
         )
     st.markdown("\n".join(lines))
@@ -149,10 +171,6 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
     csv_button("Differences as CSV", table, f"{found.first.run}-{found.second.run}.csv")
 
 
-def _number(value: float, measure: Measure, *, signed: bool = False) -> str:
-    return f"{value:{'+' if signed else ''}.{measure.digits}f}{measure.unit}"
-
-
 def _range(interval: Interval, measure: Measure) -> str:
     return f"{interval.low:+.{measure.digits}f} to {interval.high:+.{measure.digits}f}"
 
@@ -169,11 +187,14 @@ def _slice_by_slice(found: Comparison, name: str) -> None:
     show_chart(
         slice_chart(
             [found.slices[at] for at in known], [float(apart[at]) for at in known], colours,
-            f"Difference in {measure.title}", measure.unit.strip() or "difference", current().z,
+            f"Difference in {measure.title}", difference_unit(measure).strip() or "difference", current().z,
         ),
         key="compare slices", name="difference-by-slice", description=f"Difference in {measure.title} by slice",
     )  # fmt: skip
-    swatches([(FIXED, f"{found.second.run} is better in this slice"), (BROKEN, f"{found.first.run} is better in it")])
+    better = "better" if found.fair else "ahead"
+    swatches(
+        [(FIXED, f"{found.second.run} is {better} in this slice"), (BROKEN, f"{found.first.run} is {better} in it")]
+    )
     table = pd.DataFrame(
         {
             "slice": found.slices,

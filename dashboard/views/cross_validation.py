@@ -31,14 +31,14 @@ def cross_validation_section(run: Run) -> None:
 def _section(found: CrossValidation, run: Run) -> None:
     st.subheader("Cross-validation", help=_HELP)
     points = run.info.operating_points
-    own = points is not None and points.segments_of_slices
+    alike = points is not None and points.segments is not None
     folds, seeds = ({getattr(one, name) for one in found.members} for name in ("fold", "seed"))
     st.markdown(
         f"{len(found.slices)} slices in {len(folds)} folds"
         + (f", with {len(seeds)} seeds each" if len(seeds) > 1 else "")
         + ". Each network is measured once, on the slices held out from it, at the settings it chose itself; so these "
         "means differ from those above, which are at the same thresholds for all slices"
-        + ("." if own else " and with the same settings of segments.")
+        + (" and with the same settings of segments." if alike else ".")
     )
     rows = []
     for name, (title, form) in _COLUMNS.items():

@@ -34,20 +34,21 @@ def compare_runs(options: Any) -> int:
 
 def _print(found: Comparison, rows: Sequence[Difference]) -> None:
     print(
-        f"{len(found.slices)} slices ({slice_ranges(found.slices)}) of {found.first.dataset}; difference: "
-        f"{found.second.run} less {found.first.run}"
+        f"{found.counted} ({slice_ranges(found.slices)}) of {found.first.dataset}; difference: {found.second.run} less "
+        f"{found.first.run}, of percentages in percentage points"
     )
-    for side in (found.first, found.second):
-        for warning in side.warnings:
-            print(f"note: {warning}")
+    if found.unfair:
+        print(found.unfair)
+    for note in found.notes:
+        print(f"note: {note}")
     print()
-    words = ("ahead", "behind") if found.unfair else ("better", "worse")
+    words = ("better", "worse") if found.fair else ("ahead", "behind")
     cells = []
     for row in rows:
         measure = MEASURES[row.measure]
         values = (f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         cells.append(
-            (measure.title, *values, f"{row.by_slice.mean:+.{measure.digits}f}{measure.unit}",
+            (measure.title, *values, f"{row.by_slice.mean:+.{measure.digits}f}",
              _range(row.by_slice, measure.digits), _range(row.by_block, measure.digits),
              words[not row.better] if row.sure else "not told apart")
         )  # fmt: skip
@@ -98,6 +99,8 @@ def _as_json(found: Comparison, rows: Sequence[Difference], worse: Sequence[str]
             for side in (found.first, found.second)
         ],
         "slices": list(found.slices),
+        "fair": found.fair,
+        "unfair": found.unfair or None,
         "measures": {
             row.measure: {
                 "title": MEASURES[row.measure].title,

@@ -123,7 +123,8 @@ def _points(runs: Sequence[Run], slices: Sequence[int]) -> OperatingPoints:
     if len(known) < len(runs):
         missing = next(run for run, one in zip(runs, points, strict=True) if one is None)
         raise RunError("the run has no thresholds yet", path=missing.folder, expected="a run trained to its end")
-    made = by_point(slices, _segment_points(runs, slices))
+    found = _segment_points(runs, slices)
+    made = by_point(slices, found) if found else ()
     return OperatingPoints(
         pixel=_between([one.pixel for one in known]),
         topology=_between([one.topology for one in known]),
@@ -133,7 +134,10 @@ def _points(runs: Sequence[Run], slices: Sequence[int]) -> OperatingPoints:
 
 
 def _segment_points(runs: Sequence[Run], slices: Sequence[int]) -> list[SegmentPoint]:
-    """What the runs chose whose test slice each is; where none of these could choose, what the others did."""
+    """What the runs chose whose test slice each is; where none of these could choose, what the others did.
+
+    Nothing where no run chose any.
+    """
     chosen = [(run.split.test, run.info.operating_points and run.info.operating_points.segments) for run in runs]
     known = [(test, point) for test, point in chosen if point]
     every = [point for _, point in known]

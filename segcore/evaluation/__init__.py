@@ -4,7 +4,18 @@ In: a run and a dataset, or any images. Out: an evaluation folder, a report, pre
 May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
-from segcore.evaluation.comparing import BLOCK, MEASURES, Comparison, Difference, Measure, Side, compare
+from segcore.evaluation.comparing import (
+    BLOCK,
+    MEASURES,
+    Comparison,
+    Difference,
+    Measure,
+    Side,
+    compare,
+    counted_with_harm,
+    difference_unit,
+    may_be_compared,
+)
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, stored_segment_points, write_evaluation
@@ -46,6 +57,8 @@ __all__ = [
     "all_interior",
     "collapse",
     "compare",
+    "counted_with_harm",
+    "difference_unit",
     "evaluate",
     "evaluate_prediction",
     "evaluation_json",
@@ -57,6 +70,7 @@ __all__ = [
     "harm_is_known",
     "harm_of_first",
     "how_made",
+    "may_be_compared",
     "moved_boundaries",
     "predict_stack",
     "predict_to_files",

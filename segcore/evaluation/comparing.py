@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.errors import ConfigError, RunError
+from segcore.errors import ConfigError, RunError, SegcoreError
 from segcore.evaluation.folder import read_evaluation
 from segcore.evaluation.measured import Evaluation, events_by_slice, harm_by_slice
 from segcore.measures import Event, EventChanges, Interval, SegmentationScore, bootstrap_mean, event_changes
 from segcore.runs import Run, slice_ranges
+from segcore.storage import read_json
 
 BLOCK = 5
 """Slices drawn together where an interval is by blocks."""
@@ -57,7 +59,9 @@ MEASURES = {
 
 
 def _of_all(number: int, every: int) -> str:
-    return f"all {every} of these slices" if number == every else f"{number} of these {every} slices"
+    if number == every:
+        return "the only slice" if every == 1 else f"all {every} of these slices"
+    return f"{number} of these {every} slices"
 
 
 def difference_unit(measure: Measure) -> str:
@@ -103,6 +107,7 @@ class Side:
         evaluation: what was measured.
         warnings: what has to be known of its figures, in words.
         trained_on: indices of slices that were measured although it was trained on them, or on copies of them.
+        unknown: whether nobody said which slices it was trained on.
         drawn: whether its membrane was drawn between segments that another program had numbered.
     """
 
@@ -112,6 +117,7 @@ class Side:
     evaluation: Evaluation
     warnings: tuple[str, ...] = ()
     trained_on: tuple[int, ...] = ()
+    unknown: bool = False
     drawn: bool = False
 
 
@@ -166,9 +172,14 @@ class Comparison:
             return ""
         before, after = (side.run for side in (self.first, self.second))
         return (
-            f"Splits and merges only in {before}: {_with_harm(found.gone)}; only in {after}: {_with_harm(found.new)}; "
-            f"in both: {len(found.in_both):,}."
+            f"Splits and merges only in {before}: {counted_with_harm(found.gone)}; only in {after}: "
+            f"{counted_with_harm(found.new)}; in both: {len(found.in_both):,}."
         )
+
+    @property
+    def counted(self) -> str:
+        """How many slices there are, in words."""
+        return "1 slice" if len(self.slices) == 1 else f"{len(self.slices):,} slices"
 
     @property
     def blocks(self) -> int:
@@ -188,20 +199,43 @@ class Comparison:
         )
         return f"No fair comparison: {told}, so the figures do not say which is better on new images."
 
-    def verdict(self) -> str:
-        """Whether it is fair, a sentence for each of the two measures that matter most, and one where slices are few.
+    @property
+    def fair(self) -> bool | None:
+        """Whether neither run learned from these slices; None where nobody said what one of them was trained on."""
+        if self.unfair:
+            return False
+        return None if self.first.unknown or self.second.unknown else True
 
-        Of segments that somebody numbered the pixels are left out: their membrane was drawn.
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known of the figures besides what `unfair` and `verdict` say, in words."""
+        found = []
+        for side in (self.first, self.second):
+            said = {_nobody_said(side.run)}
+            if set(side.trained_on) & set(self.slices):
+                said.add(_learned(side.run, side.trained_on))
+            found += [one for one in side.warnings if one not in said]
+        return tuple(found)
+
+    def verdict(self) -> str:
+        """A sentence for each of the two measures that matter most, and what makes them doubtful.
+
+        Doubtful are few slices, and a run of which nobody said what it was trained on; that one is known to have
+        learned from these slices is said by `unfair`. Of segments that somebody numbered the pixels are left out:
+        their membrane was drawn.
         """
         found = {one.measure: one for one in self.differences()}
         neurites = "v_rand" if "v_rand" in found else "v_rand_topology"
         names = [neurites] if self.first.drawn or self.second.drawn else [neurites, "wrong_percent"]
-        said = [self.unfair] if self.unfair else []
-        said += [self._sentence(found[name]) for name in names if name in found]
+        said = [self._sentence(found[name]) for name in names if name in found]
+        if unknown := [side.run for side in (self.first, self.second) if side.unknown]:
+            runs = f"{unknown[0]} was" if len(unknown) == 1 else f"{' and '.join(unknown)} were"
+            said.append(f"Nobody said which slices {runs} trained on: if on these, the figures flatter.")
         if self.blocks < ENOUGH_BLOCKS:
+            make = "makes" if len(self.slices) == 1 else "make"
             said.append(
-                f"{len(self.slices)} slices make {'one block' if self.blocks == 1 else f'{self.blocks} blocks'} of "
-                "neighbours, too few to say how far another part of the stack would differ."
+                f"{self.counted} {make} {'one block' if self.blocks == 1 else f'{self.blocks} blocks'} of neighbours, "
+                "too few to say how far another part of the stack would differ."
             )
         return " ".join(said)
 
@@ -209,10 +243,9 @@ class Comparison:
         measure = MEASURES[found.measure]
         size = f"{abs(found.by_slice.mean):.{measure.digits}f}{difference_unit(measure)}"
         wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
-        # Of how far the one that is named is ahead, so that signs do not turn round.
-        low, high = sorted((abs(wider.low), abs(wider.high))) if found.sure else (wider.low, wider.high)
-        ends = f"{low:.{measure.digits}f} to {high:.{measure.digits}f}"
-        interval = f"95 %: {ends}"
+        ends = f"{wider.low:+.{measure.digits}f} to {wider.high:+.{measure.digits}f}"
+        # A sign says which run is ahead only where it is said what is taken from what.
+        interval = f"95 %, {self.second.run} less {self.first.run}: {ends}"
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
             f"{title}: {found.first:.{measure.digits}f}{measure.unit} for {self.first.run} and "
@@ -221,7 +254,7 @@ class Comparison:
         if not found.sure:
             return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
         better = self.second.run if found.better else self.first.run
-        if self.unfair:
+        if not self.fair:
             return f"{values}; {better} is ahead here by {size} ({interval})."
         return f"{values}; {better} is better by {size}, which is more than the uncertainty ({interval})."
 
@@ -250,10 +283,11 @@ def compare(first: Run, second: Run, *, dataset: str | None = None) -> Compariso
         if one_print and one_print == other_print and _common(one, other)
     ]
     if not pairs:
+        problem, expected = _why_not(own, others)
         raise ConfigError(
-            "the two runs were not measured on the same slices with the same labels",
+            problem,
             found=f"{first.name}: {_measured_on(own)}; {second.name}: {_measured_on(others)}",
-            expected="evaluate both on one dataset",
+            expected=expected,
         )
     one, other = max(pairs, key=lambda pair: (len(_common(*pair)), pair[0].part == "test", pair[1].part == "test"))
     slices = _common(one, other)
@@ -264,6 +298,39 @@ def compare(first: Run, second: Run, *, dataset: str | None = None) -> Compariso
         if name not in _OF_EVENTS or one.evaluation.events_at == other.evaluation.events_at
     }
     return Comparison(first=one, second=other, slices=slices, values=values)
+
+
+def may_be_compared(first: Run, second: Run, *, dataset: str | None = None) -> bool:
+    """Whether two runs have slices of the same pixels and labels in common, as far as their summaries tell.
+
+    Takes no more than reading these, so that many runs can be asked; `compare` may still find that other rows of the
+    slices were measured, or a file that is damaged. Arguments as there.
+    """
+    own, others = _slices_measured(first, dataset), _slices_measured(second, None)
+    return first.folder != second.folder and any(own[of] & others[of] for of in own.keys() & others.keys())
+
+
+def _slices_measured(run: Run, dataset: str | None) -> dict[str, set[int]]:
+    """Which slices of it were measured, by the fingerprint of a dataset."""
+    found: dict[str, set[int]] = {}
+    for folder in run.evaluations():
+        if dataset is not None and folder.name.partition("@")[0] != dataset:
+            continue
+        with suppress(SegcoreError, KeyError, TypeError, AttributeError):  # whoever opens it says what is wrong with it
+            stored = read_json(folder / "summary.json", RunError)
+            if of := stored["facts"].get("dataset_fingerprint"):
+                found.setdefault(of, set()).update(stored["slices"])
+    return found
+
+
+def _why_not(own: Sequence[tuple[str, Side]], others: Sequence[tuple[str, Side]]) -> tuple[str, str]:
+    """Why nothing of two runs can be compared, and what would have to be."""
+    alike = [(one, other) for of, one in own for it, other in others if of and of == it]
+    if not alike:
+        return "the two runs were not measured on the same slices with the same labels", "evaluate both on one dataset"
+    if any({*one.evaluation.slices} & {*other.evaluation.slices} for one, other in alike):
+        return "the two runs were measured on different pixels of the same slices", "runs with the same split"
+    return "the two runs were measured on different slices", "runs that have slices in common"
 
 
 def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
@@ -282,6 +349,7 @@ def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
             evaluation=evaluation,
             warnings=_warnings(run, facts),
             trained_on=tuple(facts.get("trained_on") or ()),
+            unknown=facts.get("leaks") is None,
             drawn=outside is not None and outside.kind == "segments",
         )
         found.append((str(facts.get("dataset_fingerprint") or ""), side))
@@ -293,7 +361,8 @@ def _sides(run: Run, dataset: str | None) -> list[tuple[str, Side]]:
     return found
 
 
-def _with_harm(events: Sequence[Event]) -> str:
+def counted_with_harm(events: Sequence[Event]) -> str:
+    """How many splits and merges these are, and the harm of them together, if it was measured."""
     harms = [event.harm for event in events]
     if not harms or any(map(math.isnan, harms)):  # nobody measured it
         return f"{len(events):,}"
@@ -301,20 +370,32 @@ def _with_harm(events: Sequence[Event]) -> str:
 
 
 def _measured_on(sides: Sequence[tuple[str, Side]]) -> str:
-    return ", ".join(f"slices {slice_ranges(side.evaluation.slices)} of {side.dataset}" for _, side in sides)
+    return ", ".join(f"{_which(side.evaluation.slices)} of {side.dataset}" for _, side in sides)
+
+
+def _which(slices: Sequence[int]) -> str:
+    return f"slice{'' if len(slices) == 1 else 's'} {slice_ranges(slices)}"
 
 
 def _warnings(run: Run, facts: Mapping[str, Any]) -> tuple[str, ...]:
     said = []
     if seen := facts.get("trained_on"):
-        said.append(f"{run.name} was trained on slices {slice_ranges(seen)}")
+        said.append(_learned(run.name, seen))
     if facts.get("leaks") is None:
-        said.append(f"nobody said which slices {run.name} was trained on")
+        said.append(_nobody_said(run.name))
     if chosen := facts.get("chosen_on"):
-        said.append(f"{run.name} chose its settings on slices {slice_ranges(chosen)}")
+        said.append(f"{run.name} chose its settings on {_which(chosen)}")
     if run.info.outside is not None and run.info.outside.kind == "segments":
         said.append(f"the membrane of {run.name} was drawn between its segments, so its pixels say little")
     return tuple(said)
+
+
+def _learned(run: str, slices: Sequence[int]) -> str:
+    return f"{run} was trained on {_which(slices)}"
+
+
+def _nobody_said(run: str) -> str:
+    return f"nobody said which slices {run} was trained on"
 
 
 def _common(one: Side, other: Side) -> tuple[int, ...]:

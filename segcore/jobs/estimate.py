@@ -36,10 +36,11 @@ _PATIENCE_S = 600
 _MOST_KEPT = 200
 _REFUSED = "segcore: "
 """How the command line begins the sentence with which it refuses something."""
-# What a step's time does not depend on.
+# What neither the time of a step nor that of a look at validation depends on.
 _NO_MATTER = (
-    "preset", "evaluation", "prediction", "train.epochs", "train.epoch_samples", "train.learning_rate", "train.seed",
-    "train.schedule", "train.plateau", "train.warmup_steps", "train.early_stopping", "train.validation_megapixels",
+    "preset", "evaluation", "prediction.eightfold", "train.epochs", "train.epoch_samples", "train.learning_rate",
+    "train.seed", "train.schedule", "train.plateau", "train.warmup_steps", "train.early_stopping",
+    "train.validation_megapixels",
 )  # fmt: skip
 
 

@@ -29,13 +29,12 @@ def comparison_section(found: Comparison) -> str:
         )
     header = (
         "mean over slices", found.first.run, found.second.run, "difference", "95 %, by slice",
-        f"95 %, by blocks of {BLOCK}", "ahead here" if found.unfair else "better",
+        f"95 %, by blocks of {BLOCK}", "better" if found.fair else "ahead here",
     )  # fmt: skip
     sides = "".join(f"<li>{escape(_about(side))}</li>" for side in (found.first, found.second))
     unfair = f'<p class="note"><strong>{escape(found.unfair)}</strong></p>' if found.unfair else ""
-    said = found.verdict().removeprefix(found.unfair).strip()
     return (
-        f"{unfair}<ul>{sides}</ul><p>{escape(said)}</p><p>{len(found.slices)} slices that both were measured on "
+        f"{unfair}<ul>{sides}</ul><p>{escape(found.verdict())}</p><p>{found.counted} that both were measured on "
         f"({slice_ranges(found.slices)}). A difference is {escape(found.second.run)} less {escape(found.first.run)}, "
         "of percentages in percentage points. One of the two is named where neither interval holds 0; a dash: not "
         "told apart.</p>" + table(header, rows)
@@ -61,8 +60,11 @@ def which_of_two(found: Comparison) -> str:
     measure = MEASURES[row.measure]
     if not row.sure:
         return f"{one.run} and {other.run} are not told apart in {measure.title}: take either."
-    better = other.run if row.better else one.run
-    return f"For a reconstruction take {better}: its {measure.title} is better by more than chance."
+    better = other if row.better else one
+    said = f"For a reconstruction take {better.run}, which is better in {measure.title} by more than chance"
+    if better.unknown:
+        return f"{said}, unless it was trained on these slices: nobody said on which."
+    return f"{said}."
 
 
 def _about(side: Side) -> str:

@@ -75,6 +75,33 @@ def test_compare(run, predicted, accepted):
     assert [row["slice"] for row in found["per_slice"]] == found["slices"]
 
 
+def test_compare_says_whether_it_is_fair(run, models_dir, predicted, accepted):
+    accepted("score", "nnunet", predicted, "--dataset", "tiny", "--trained-on", "none")
+    found = accepted("compare", "first", "nnunet", "--json").json()
+    assert (found["fair"], found["unfair"]) == (True, None)
+    table = accepted("compare", "first", "nnunet").out
+    first, _, rest = table.partition("\n")
+    assert first.startswith(f"{len(found['slices'])} slice")
+    assert first.endswith("difference: nnunet less first, of percentages in percentage points")
+    (wrong,) = (line for line in rest.splitlines() if line.startswith("wrong pixels"))
+    assert wrong.count("%") == 2, "of the two runs, and not of their difference"
+    assert f" {found['measures']['wrong_percent']['difference']:+.2f} " in wrong
+
+    summary = models_dir / "nnunet" / "evaluation/tiny/summary.json"
+    told = json.loads(summary.read_text())
+    summary.write_text(json.dumps(told | {"facts": told["facts"] | {"trained_on": found["slices"], "leaks": True}}))
+    leaky = accepted("compare", "first", "nnunet", "--json").json()
+    assert leaky["fair"] is False
+    assert leaky["unfair"].startswith("No fair comparison: nnunet was trained on ")
+    assert leaky["unfair"] not in leaky["verdict"]
+    assert accepted("compare", "first", "nnunet").out.count("No fair comparison") == 1
+
+    summary.write_text(json.dumps(told | {"facts": told["facts"] | {"leaks": None}}))
+    unknown = accepted("compare", "first", "nnunet", "--json").json()
+    assert (unknown["fair"], unknown["unfair"]) == (None, None)
+    assert "Nobody said which slices nnunet was trained on" in unknown["verdict"]
+
+
 def test_a_nightly_job_fails_where_the_new_run_is_worse(run, predicted, accepted):
     accepted("score", "nnunet", predicted, "--dataset", "tiny", "--trained-on", "none")
     better = call("compare", "first", "nnunet", "--fail-if-worse", "wrong_percent=0", "v_rand=0")

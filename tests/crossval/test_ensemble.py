@@ -120,6 +120,23 @@ def test_a_network_without_neurites_to_choose_on_has_the_settings_of_the_others(
     assert [one.bias for one in run.info.operating_points.segment_points(range(0, 12, 4))] == [0.3, 0.5, 0.7]
 
 
+def test_networks_that_chose_no_segments_make_none(cells, models_dir, cell_stack):
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.4, 0.6, None)] * 3)
+    run, found, results = ensemble_of(plan, runs, cells)
+    points = run.info.operating_points
+    assert (points.segments, points.segments_of_slices) == (None, ())
+    assert (points.pixel, points.topology) == pytest.approx((102.5 / 255, 153.5 / 255), abs=1 / 255)
+    assert found.evaluation.segments == ()
+    assert found.evaluation.events_at == "topology"
+    assert not (found.folder / "segments.tif").exists()
+    assert evaluation_json(found)["segments"] is None
+    assert "V_Rand" in evaluation_text(found)
+    assert np.isnan(results.interval("v_rand").mean)
+    assert not np.isnan(results.interval("v_rand_topology").mean)
+    assert read_results(open_run(run.name)) == results
+
+
 def test_one_from_before_slices_had_their_own_settings_is_measured_as_it_was(made, cells):
     run = made[2][0]
     values = json.loads((run.folder / "run.json").read_text())

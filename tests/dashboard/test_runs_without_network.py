@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -24,14 +26,15 @@ PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", 
 def outside(cells, models_dir, tmp_path):
     """Gives a function that makes a run of a kind of prediction, said to be trained on some slices or not."""
 
-    def make(kind, **options):
+    def make(kind, name="", **options):
         labels = np.stack([cells.label(z) for z in range(12)])
         numbered = np.cumsum(labels == 0, axis=2, dtype=np.uint32) // 8 + 1
         file = tmp_path / f"{kind}.tif"
         values = {"probability": np.where(labels > 0, 0.9, 0.2).astype(np.float32), "mask": labels}
         values["probability"] += np.random.default_rng(0).random(labels.shape).astype(np.float32) * 0.1
-        tifffile.imwrite(file, values.get(kind, numbered))
-        return score_outside(kind, file, cells, kind=kind, **options).run
+        found = values.get(kind, numbered)
+        tifffile.imwrite(file, found[list(options.get("slices", range(12)))], photometric="minisblack")
+        return score_outside(name or kind, file, cells, kind=kind, **options).run
 
     return make
 
@@ -81,6 +84,82 @@ def test_another_comparison_shows_a_slice_that_both_have(outside, mid_grey_run, 
     said = text_of(test).replace("\\", "")
     assert "measured on (10-11)" in said
     assert "Slice 10: " in said or "Slice 11: " in said
+
+
+def test_that_it_is_not_fair_is_a_warning_of_its_own(outside, mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    file = outside("mask", trained_on=[0]).evaluation("cells") / "summary.json"
+    found = json.loads(file.read_text())
+    found["facts"] |= {"trained_on": [8, 9], "leaks": True}
+    file.write_text(json.dumps(found))
+    test = opened("compare", run="mid-grey")
+    assert not bugs(test)
+    (unfair,) = (one.value.replace("\\", "") for one in test.warning if "fair" in one.value)
+    assert unfair.startswith("No fair comparison: mask was trained on 2 of these 4 slices (8-9), so")
+    said = text_of(test).replace("\\", "")
+    assert said.count("No fair comparison") == 1
+    assert "mask was trained on slices 8-9" not in said
+    assert "mask is ahead here by" in said
+
+
+def test_differences_of_percentages_have_no_percent_sign(outside, mid_grey_run, cells):
+    evaluate(mid_grey_run, cells, device="cpu")
+    outside("mask", trained_on=[0])
+    (table,) = (one.value for one in opened("compare", run="mid-grey").markdown if "| wrong pixels |" in one.value)
+    (row,) = (line for line in table.splitlines() if line.startswith("| wrong pixels |"))
+    assert row.count("%") == 2
+
+
+# --- which other run ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(outside):
+    """Runs of which the last one has slices in common with each of the other two, and these have none."""
+    return [
+        outside("mask", name=name, slices=slices)
+        for name, slices in (("a-run", range(4)), ("b-run", range(6, 12)), ("c-run", range(2, 8)))
+    ]
+
+
+def test_a_run_with_the_same_slices_is_offered_before_one_without(three):
+    test = opened("compare", run="a-run")
+    assert test.selectbox(key="compare with").options == ["c-run", "b-run"]
+    assert test.selectbox(key="compare with").value == "c-run"
+    assert "2 slices of cells that both were measured on (2-3)" in text_of(test).replace("\\", "")
+    assert not bugs(test)
+
+
+def test_two_runs_change_places_where_the_second_one_becomes_the_first(three):
+    test = opened("compare", run="b-run", **{"with": "c-run"})
+    assert test.selectbox(key="compare with").value == "c-run"
+    test.selectbox(key="sidebar run").set_value("c-run").run()
+    assert not bugs(test)
+    # Both other runs can be compared with it, and a-run would be the first of them.
+    assert test.selectbox(key="compare with").value == "b-run"
+    assert (test.query_params["run"], test.query_params["with"]) == ("c-run", "b-run")
+    assert "2 slices of cells that both were measured on (6-7)" in text_of(test).replace("\\", "")
+
+
+def test_a_second_run_that_cannot_be_compared_with_another_first_one_is_not_kept(three):
+    test = opened("compare", run="c-run", **{"with": "b-run"})
+    assert test.selectbox(key="compare with").value == "b-run"
+    test.selectbox(key="sidebar run").set_value("a-run").run()
+    assert not bugs(test)
+    assert test.selectbox(key="compare with").value == "c-run"
+    # Whoever wants that one all the same is told why not.
+    test.selectbox(key="compare with").set_value("b-run").run()
+    assert test.selectbox(key="compare with").value == "b-run"
+    said = text_of(test).replace("\\", "")
+    assert "They cannot be compared: the two runs were measured on different slices." in said
+    assert "a-run: slices 0-3 of cells; b-run: slices 6-11 of cells" in said
+
+
+def test_a_second_run_that_was_chosen_stays_where_it_can(three):
+    test = opened("compare", run="a-run", **{"with": "c-run"})
+    test.selectbox(key="sidebar run").set_value("b-run").run()
+    assert test.selectbox(key="compare with").value == "c-run"
+    assert not bugs(test)
 
 
 def test_another_run_shows_the_slice_that_was_looked_at_if_it_was_measured_there(outside, mid_grey_run, cells, others):

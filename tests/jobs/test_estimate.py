@@ -8,7 +8,7 @@ import os
 import pytest
 from waiting import wait_for
 
-from segcore.config import ModelConfig, RunConfig, SplitConfig, TrainConfig
+from segcore.config import ModelConfig, PredictionConfig, RunConfig, SplitConfig, TrainConfig
 from segcore.errors import ConfigError, JobError
 from segcore.jobs.estimate import (
     _path,
@@ -80,6 +80,17 @@ def test_what_changes_a_step_is_measured_anew(info, models_dir, change):
     assert train_seconds(wider, info, "cpu") is None
     assert train_seconds(TINY, dataclasses.replace(info, height=46), "cpu") is None
     assert train_seconds(TINY, info, "cuda") is None
+
+
+def test_tiles_of_another_size_take_another_time_to_validate(info, models_dir):
+    """The network looks at a validation slice in tiles, and each has a halo that is seen twice."""
+    keep(info)
+    tiled = dataclasses.replace(TINY, prediction=PredictionConfig(tile_px=128))
+    paths = {_path(JobQueue(), config, info, "cpu") for config in (TINY, tiled)}
+    assert len(paths) == 2
+    assert train_seconds(tiled, info, "cpu") is None
+    # No look at validation turns a slice.
+    assert train_seconds(dataclasses.replace(TINY, prediction=PredictionConfig(eightfold=True)), info, "cpu")
 
 
 def test_another_amount_of_the_machine_is_measured_anew(info, models_dir, monkeypatch):

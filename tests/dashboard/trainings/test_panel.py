@@ -129,6 +129,15 @@ def test_a_run_without_pictures_of_what_it_saw_says_why(mid_grey_run):
     assert "no pictures of what the network saw" in text_of(opened("training"))
 
 
+def test_a_run_that_learned_in_no_epoch_has_nothing_to_say_of_pictures(mid_grey_run):
+    mid_grey_run.update(state="failed", epochs=0)
+    mid_grey_run.history_csv.unlink()
+    test = opened("training")
+    assert not bugs(test)
+    assert "No epoch has ended yet" in text_of(test)
+    assert "what the network saw" not in text_of(test)
+
+
 def test_smoothing_is_off_until_it_is_asked_for_and_says_what_it_does(mid_grey_run):
     test = opened("training")
     control = test.segmented_control(key="training smoothing")

@@ -75,3 +75,41 @@ def test_try_it_offers_its_networks(ensemble, models_dir):
     assert [button.key for button in test.main.button] == ["try net-fold-0", "try net-fold-2"]
     test.button(key="try net-fold-2").click().run()
     assert "none of its own" not in text_of(test)
+
+
+def test_folds_cannot_be_compared_and_that_is_not_mended_by_an_evaluation(ensemble):
+    test = opened("compare", run="net-fold-0", **{"with": "net-fold-1"})
+    assert not bugs(test)
+    said = text_of(test).replace("\\", "")
+    assert "They cannot be compared: the two runs were measured on different slices." in said
+    assert "net-fold-0: slices 0-3 of cells; net-fold-1: slices 4-7 of cells" in said
+    assert "was not evaluated" not in said
+    assert not [one for one in test.button if "evaluate" in (one.key or "")]
+    assert not test.code
+
+
+def test_the_run_of_all_predictions_is_offered_first_to_a_fold(ensemble):
+    test = opened("compare", run="net-fold-1")
+    assert test.selectbox(key="compare with").options[0] == "net-ensemble"
+    assert "4 slices of cells that both were measured on (4-7)" in text_of(test).replace("\\", "")
+
+
+@pytest.fixture
+def without_segments(cells, models_dir, cell_stack):
+    """The run of all predictions of networks that chose no settings of segments."""
+    plan = make_plan("net", "cells", CONFIG, folds=3)
+    runs = members(plan, cells, lambda member, z: cell_stack[0][z], [(0.5, 0.6, None)] * 3)
+    return ensemble_of(plan, runs, cells)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_where_no_network_chose_how_segments_are_made(page, without_segments):
+    test = opened(page, run=without_segments.name)
+    assert not bugs(test)
+    assert not test.error
+
+
+def test_nothing_is_said_of_segments_that_there_are_not(without_segments):
+    text = text_of(opened("overview", run=without_segments.name))
+    assert "so these means differ from those above, which are at the same thresholds for all slices." in text
+    assert "same settings of segments" not in text
