@@ -18,6 +18,7 @@ from segcore.stacks.formats import (
 from segcore.stacks.joined import open_joined
 from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth, only_rows
 from segcore.stacks.mapping import map_stack, stored_page
+from segcore.stacks.npz import MAX_UNPACKED_BYTES
 from segcore.stacks.numbering import channels_in, in_number_order, missing_numbers, paired_by_stem, unpaired
 from segcore.stacks.padding import fill_padding, padding_of, without_padding
 from segcore.stacks.pairs import Numbers, Stack, each_slice, paired
@@ -48,6 +49,7 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "INTERIOR",
     "LEVEL",
+    "MAX_UNPACKED_BYTES",
     "MEMBRANE",
     "REDUCED",
     "TIFF_SUFFIXES",

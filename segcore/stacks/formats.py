@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from segcore.errors import DataError
+from segcore.stacks.npz import open_npz
 from segcore.stacks.numbering import in_number_order
 from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form, told_apart
 from segcore.stacks.tiff import open_tiff
@@ -28,7 +29,6 @@ from segcore.stacks.volumes import (
     open_n5,
     open_nifti,
     open_npy,
-    open_npz,
     open_nrrd,
 )
 from segcore.stacks.zarrs import is_zarr, open_zarr

@@ -1,18 +1,16 @@
-"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy` and `.npz`, MRC, NRRD and NIfTI.
+"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy`, MRC, NRRD and NIfTI.
 
-Their libraries are loaded by whoever brings such a file. Zarr has a module of its own.
+Their libraries are loaded by whoever brings such a file. Zarr and `.npz` have modules of their own.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
@@ -124,22 +122,6 @@ def open_npy(path: Path, channel: int | None = None) -> StackReader:
     """
     array = decoded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False), "no .npy file that can be read")
     return array_reader(path, _a_stack(path, of_channel(path, array, channel)))
-
-
-def open_npz(path: Path, channel: int | None = None) -> StackReader:
-    """Opens an array in an archive that NumPy saved, `a.npz:probabilities`, which is unpacked into memory as a whole.
-
-    Arguments and errors are those of `open_hdf5`.
-    """
-    place = file_of(path)
-    with decoded(place, lambda: np.load(place, allow_pickle=False), "no .npz file that can be read") as archive:
-        if not isinstance(archive, NpzFile):
-            raise DataError("no .npz file that can be read", path=place, expected="an archive of arrays")
-        arrays = {name: decoded(place, partial(archive.__getitem__, name), "damaged .npz file") for name in archive}
-    stacks = {name: one for name, one in arrays.items() if is_stack(one.shape, one.dtype.kind, channel)}
-    others = {name: one for name, one in arrays.items() if name not in stacks}
-    array = stacks[chosen(place, inside_of(path), stacks, others)]
-    return array_reader(path, of_channel(path, array, channel))
 
 
 def open_mrc(path: Path) -> StackReader:

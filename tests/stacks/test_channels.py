@@ -72,19 +72,3 @@ def test_what_has_no_channels_is_read_as_it_is(written, tmp_path):
     with open_stack(path, channel=1) as stack:
         assert (len(stack), stack.channels) == (5, 1)
         np.testing.assert_array_equal(stack.read(4), CHANNELS[0, 4])
-
-
-def test_an_archive_of_several_arrays(tmp_path):
-    np.savez(tmp_path / "a.npz", raw=CHANNELS[0], ids=np.arange(7), labels=CHANNELS[1] > 0.5)
-    with pytest.raises(DataError) as raised:
-        open_stack(tmp_path / "a.npz")
-    assert raised.value.found == "raw (5 x 30 x 20 pixels float32), labels (5 x 30 x 20 pixels bool)"
-    assert raised.value.expected == "a path inside it, such as a.npz:raw"
-    with open_stack(tmp_path / "a.npz:labels") as stack:
-        np.testing.assert_array_equal(stack.read(2), 255 * (CHANNELS[1, 2] > 0.5))
-
-
-def test_an_archive_with_python_objects_is_refused(tmp_path):
-    np.savez(tmp_path / "a.npz", raw=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataError, match=r"damaged \.npz file"):
-        open_stack(tmp_path / "a.npz")
