@@ -4,6 +4,7 @@ In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and f
 Knows nothing of datasets. May use no other room."""
 
 from segcore.stacks.axes import Axes, reordered, slices_seem_last
+from segcore.stacks.channels import Channel
 from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
 from segcore.stacks.formats import (
     IMAGE_SUFFIXES,
@@ -55,6 +56,7 @@ __all__ = [
     "TIFF_SUFFIXES",
     "VOLUME_SUFFIXES",
     "Axes",
+    "Channel",
     "How",
     "Numbers",
     "Page",

@@ -16,9 +16,9 @@ from numpy.lib import format as npy
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack
-from segcore.stacks.channels import of_channel
+from segcore.stacks.channels import Channel, of_channel
 from segcore.stacks.stack import StackReader, decoded
-from segcore.stacks.volumes import file_of, inside_of
+from segcore.stacks.volumes import file_of, inside_of, path_of
 
 MAX_UNPACKED_BYTES = 64 * 2**30
 """The most bytes that anything packed may have, as unpacked."""
@@ -54,7 +54,7 @@ class _Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def open_npz(path: Path, channel: int | None = None, *, limit: int = MAX_UNPACKED_BYTES) -> StackReader:
+def open_npz(path: Path, channel: Channel | None = None, *, limit: int = MAX_UNPACKED_BYTES) -> StackReader:
     """Opens an array in an archive that NumPy saved, `a.npz:probabilities`, which is unpacked to a file without a name.
 
     Of the others only the headers are read, so it does not matter how large they are, or whether they are damaged.
@@ -76,7 +76,7 @@ def open_npz(path: Path, channel: int | None = None, *, limit: int = MAX_UNPACKE
         inside = inside_of(path).strip("/")
         if inside in damaged or (damaged and not arrays):
             raise damaged[inside] if inside in damaged else next(iter(damaged.values()))
-        name = chosen(place, inside, stacks, others)
+        name = chosen(place, inside, stacks, others, channel)
         header = stacks[name]
         if header.nbytes > limit:
             raise DataError(
@@ -86,6 +86,7 @@ def open_npz(path: Path, channel: int | None = None, *, limit: int = MAX_UNPACKE
         array = decoded(place, lambda: _unpacked(file, header), _DAMAGED.format(name))
     # Whoever named the array knows what they want; the only one that can be read may be another than was meant.
     notes = [] if inside else [f"{other} in the same file is damaged; {name} was read" for other in damaged]
+    path = path_of(path, name, stacks)
     return array_reader(path, of_channel(path, array, channel), notes=notes)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
-from segcore.stacks.channels import of_channel
+from segcore.stacks.channels import Channel, of_channel
 from segcore.stacks.stack import StackReader, decoded
 from segcore.stacks.units import nanometres, voxel_size
 
@@ -46,13 +47,18 @@ def inside_of(path: Path) -> str:
     return str(path)[len(str(file_of(path))) + 1 :]
 
 
-def open_hdf5(path: Path, channel: int | None = None) -> StackReader:
+def path_of(path: Path, name: str, stacks: Collection[str]) -> Path:
+    """The path of a stack in a file: with its name where that was found, and is not the only one."""
+    return path if inside_of(path) or len(stacks) == 1 else Path(f"{path}:{name}")
+
+
+def open_hdf5(path: Path, channel: Channel | None = None) -> StackReader:
     """Opens a (Z, H, W) or (H, W) array in an HDF5 file, which is read a slice at a time.
 
     Args:
         path: `file.h5:volumes/raw`, or the file alone if there is one such array in it. The array's attribute
             `resolution` is the voxel size, (z, y, x) in nm, as CREMI writes it.
-        channel: of an array that has some; None for no such array.
+        channel: which, of an array that has some; None for no such array.
 
     Raises:
         DataError: if the file cannot be read, or has not this array; the message lists those there are.
@@ -70,7 +76,8 @@ def open_hdf5(path: Path, channel: int | None = None) -> StackReader:
 
     try:
         decoded(place, lambda: file.visititems(look), "damaged HDF5 file")
-        array = stacks[chosen(place, inside_of(path), stacks, others)]
+        name = chosen(place, inside_of(path), stacks, others, channel)
+        array, path = stacks[name], path_of(path, name, stacks)
         voxels, notes = voxel_size(array.attrs.get("resolution")), _unwritten_of_hdf5(array)
         array = of_channel(path, array, channel)
         return array_reader(path, array, voxel_size_nm=voxels, close=file.close, notes=notes)
@@ -114,7 +121,7 @@ def open_n5(path: Path) -> StackReader:
     return array_reader(path, array, voxel_size_nm=voxel_size(said[::-1] if isinstance(said, list) else None))
 
 
-def open_npy(path: Path, channel: int | None = None) -> StackReader:
+def open_npy(path: Path, channel: Channel | None = None) -> StackReader:
     """Opens a (Z, H, W) or (H, W) array that NumPy saved, as a memory map; or one `channel` of several.
 
     Raises:
