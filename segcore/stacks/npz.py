@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import tempfile
+import threading
 import zipfile
 from dataclasses import dataclass
 from functools import partial
@@ -55,9 +56,10 @@ class _Header:
 
 
 def open_npz(path: Path, channel: Channel | None = None, *, limit: int = MAX_UNPACKED_BYTES) -> StackReader:
-    """Opens an array in an archive that NumPy saved, `a.npz:probabilities`, which is unpacked to a file without a name.
+    """Opens an array in an archive that NumPy saved, `a.npz:probabilities`.
 
-    Of the others only the headers are read, so it does not matter how large they are, or whether they are damaged.
+    It is unpacked when its first slice is read, to a file without a name, so that whoever finds it too large can say so
+    before. Of the others only the headers are read: how large they are, or whether they are damaged, does not matter.
 
     Args:
         path, channel: as for `open_hdf5`.
@@ -83,11 +85,27 @@ def open_npz(path: Path, channel: Channel | None = None, *, limit: int = MAX_UNP
                 f"{name} unpacks to too much", path=place, found=f"{header.nbytes:,} bytes",
                 expected=f"at most {limit:,} bytes",
             )  # fmt: skip
-        array = decoded(place, lambda: _unpacked(file, header), _DAMAGED.format(name))
     # Whoever named the array knows what they want; the only one that can be read may be another than was meant.
     notes = [] if inside else [f"{other} in the same file is damaged; {name} was read" for other in damaged]
     path = path_of(path, name, stacks)
+    array = _Packed(place, header, _DAMAGED.format(name))
     return array_reader(path, of_channel(path, array, channel), notes=notes)
+
+
+class _Packed:
+    """An array in an archive, indexed like NumPy's, which is unpacked when somebody comes to it."""
+
+    def __init__(self, place: Path, header: _Header, problem: str) -> None:
+        self.shape, self.dtype = header.shape, header.dtype
+        self._place, self._header, self._problem = place, header, problem
+        self._whole: np.memmap[Any, Any] | None = None
+        self._alone = threading.Lock()
+
+    def __getitem__(self, at: Any) -> Any:
+        with self._alone:
+            if self._whole is None:
+                self._whole = decoded(self._place, lambda: _unpacked(self._place, self._header), self._problem)
+        return self._whole[at]
 
 
 def _headers(place: Path, file: zipfile.ZipFile) -> tuple[dict[str, _Header], dict[str, DataError]]:
@@ -116,9 +134,13 @@ def _header(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Header:
     return _Header(member=member, shape=shape, dtype=dtype, fortran=fortran, start=start.tell())
 
 
-def _unpacked(file: zipfile.ZipFile, header: _Header) -> np.memmap[Any, Any]:
+def _unpacked(place: Path, header: _Header) -> np.memmap[Any, Any]:
     # It is open, and has its place on the disk, until the last reader of the map is gone.
-    with file.open(header.member) as packed, tempfile.TemporaryFile() as whole:
+    with (
+        zipfile.ZipFile(place) as file,
+        file.open(header.member) as packed,
+        tempfile.TemporaryFile() as whole,
+    ):
         packed.read(header.start)
         _copy(packed, whole, header.nbytes)
         whole.flush()

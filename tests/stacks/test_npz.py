@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import tempfile
 import tracemalloc
 import zipfile
 
@@ -90,7 +91,7 @@ def test_another_one_that_is_damaged(tmp_path):
     damage(path, "labels")
     np.testing.assert_array_equal(read(f"{path}:raw")[0], RAW)
     with pytest.raises(DataError, match=r"a\.npz: labels in this file is damaged"):
-        open_stack(tmp_path / "a.npz:labels")
+        read(f"{path}:labels")
 
 
 def test_a_damaged_header_is_told_of_where_nobody_said_which(tmp_path):
@@ -118,8 +119,8 @@ def test_a_damaged_header_is_told_of_where_nobody_said_which(tmp_path):
 )
 def test_what_disagrees_with_its_header_is_damaged(tmp_path, content, says):
     path = archive(tmp_path / "a.npz", raw=content)
-    with pytest.raises(DataError, match=rf"a\.npz: .*damaged.*; found .*{says}.*; expected "):
-        open_stack(path)
+    with pytest.raises(DataError, match=rf"a\.npz: raw in this file is damaged; found .*{says}.*; expected "):
+        read(path)
 
 
 def test_more_than_the_limit_is_refused_before_it_is_unpacked(tmp_path):
@@ -133,6 +134,15 @@ def test_more_than_the_limit_is_refused_before_it_is_unpacked(tmp_path):
     path = archive(tmp_path / "b.npz", raw=member(np.zeros(3, np.uint8), (2**20, 2**15, 2**15)))
     with pytest.raises(DataError, match=r"found 1,125,899,906,842,624 bytes; expected at most 68,719,476,736 bytes"):
         open_stack(path)
+
+
+def test_nothing_is_unpacked_before_a_slice_is_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", raw=RAW)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "there is no such folder"))
+    with open_stack(tmp_path / "a.npz") as stack:
+        assert (len(stack), stack.height, stack.width, stack.dtype) == (5, 30, 20, np.float32)
+        with pytest.raises(DataError, match="No such file or directory"):
+            stack.read(0)
 
 
 class Executed:
