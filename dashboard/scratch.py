@@ -147,3 +147,5 @@ def _close(session: str) -> None:
     server = runtime.get_instance()
     if not server.is_active_session(session):
         server.close_session(session)
+        # What was made for a download Streamlit only marks the first time that nobody has it.
+        server.media_file_mgr.remove_orphaned_files()

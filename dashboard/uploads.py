@@ -106,19 +106,19 @@ def stack_in(
         unpacked(path, folder, limit=MOST_UNPACKED_BYTES, progress=progress) as place,
         _opened(_only_one(place), inside) as opened,
     ):
+        # Before axes are changed, for which the whole stack is copied.
+        if opened.height * opened.width * len(opened) > MOST_PIXELS_IN_ALL:
+            raise DataError(
+                "the stack is too large to try here",
+                found=f"{len(opened)} slices of {opened.height} x {opened.width} pixels",
+                expected=f"at most {MOST_PIXELS_IN_ALL:,} pixels in all; `segcore predict` takes any",
+            )
         stack = reordered(opened, axes)
-        pixels = stack.height * stack.width
-        if pixels > MOST_PIXELS:
+        if stack.height * stack.width > MOST_PIXELS:
             raise DataError(
                 "the slices are too large to try here",
                 found=f"{stack.height} x {stack.width} pixels",
                 expected=f"at most {MOST_PIXELS:,} pixels a slice, such as 8192 x 8192; `segcore predict` takes any",
-            )
-        if pixels * len(stack) > MOST_PIXELS_IN_ALL:
-            raise DataError(
-                "the stack is too large to try here",
-                found=f"{len(stack)} slices of {stack.height} x {stack.width} pixels",
-                expected=f"at most {MOST_PIXELS_IN_ALL:,} pixels in all; `segcore predict` takes any",
             )
         yield stack
 

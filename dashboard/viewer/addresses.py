@@ -230,8 +230,10 @@ def _thumbnail(request: Request, wish: Wish) -> Response:
     picture = thumbnail(
         layers, z, (top, bottom, left, right), kind, _value(asked.get("value", "")), tolerance, openings, wish, side
     )
-    keep = {"Cache-Control": "private, max-age=604800, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(picture, media_type="image/jpeg", headers={"Content-Encoding": "identity"} | keep)
+    # Of what a visitor brought browsers keep nothing either.
+    kept = "no-store" if layers.temporary else "private, max-age=604800, immutable"
+    headers = {"Content-Encoding": "identity", "Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
 def _value(text: str) -> int:

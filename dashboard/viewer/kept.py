@@ -39,8 +39,23 @@ class KeptTiles:
         self._bytes = 0
         self._written = 0
 
-    def get(self, key: str, make: Callable[[], Planes], *, on_disk: bool, wish: Wish | None = None) -> Planes:
+    def get(
+        self,
+        key: str,
+        make: Callable[[], Planes],
+        *,
+        on_disk: bool,
+        wish: Wish | None = None,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Planes:
         """The tile of that key; made, when its turn has come, if it is not there.
+
+        Args:
+            key: what its pixels depend on.
+            make: makes it.
+            on_disk: whether it is kept on disk as well.
+            wish: that of whoever waits.
+            over: whether it was forgotten for good while it was made, so that it must not be kept.
 
         Raises:
             Dropped: nobody waits for it any more.
@@ -54,7 +69,7 @@ class KeptTiles:
                     found = make()
                     if on_disk and not read_only():
                         self._write(_path(key), found)
-                    self._remember(key, found)
+                    self._remember(key, found, over)
         return found
 
     def forget(self, begins: str) -> None:
@@ -82,9 +97,10 @@ class KeptTiles:
                 self._memory.move_to_end(key)
             return found
 
-    def _remember(self, key: str, planes: Planes) -> None:
+    def _remember(self, key: str, planes: Planes, over: Callable[[], bool] = lambda: False) -> None:
+        # Asked while nobody can forget anything: what is not over yet is there to be forgotten afterwards.
         with self._lock:
-            if key in self._memory:
+            if key in self._memory or over():
                 return
             self._memory[key] = planes
             self._bytes += _size(planes)

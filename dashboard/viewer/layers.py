@@ -90,7 +90,7 @@ class Layers:
         numbers: whose piece each pixel is, where the labels number the neurites.
         segments: the segments of the evaluated slices, in the order of `pages`; None where there are none.
         segment_points: how they were made, by slice; empty where nobody knows.
-        temporary: whether it is a visitor's, of which nothing is kept.
+        uploaded: the name of a visitor's stack, of which nothing is kept on disk; empty for a dataset.
     """
 
     images: StackFile
@@ -105,7 +105,16 @@ class Layers:
     numbers: np.memmap[Any, np.dtype[np.uint32]] | None = field(default=None, compare=False)
     segments: Path | None = None
     segment_points: Mapping[int, SegmentPoint] = field(default_factory=dict)
-    temporary: bool = False
+    uploaded: str = ""
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it is a visitor's."""
+        return bool(self.uploaded)
+
+    def over(self) -> bool:
+        """Whether the visit whose stack it is has ended, so that nothing may be kept of it any more."""
+        return self.temporary and uploaded_stack(self.uploaded) is None
 
     @property
     def segmented(self) -> bool:
@@ -190,7 +199,7 @@ def _uploaded_layers(name: str) -> Layers:
     pages = {z: z for z in range(shape[0])}
     files = [_stack_file(path, stamp, shape) for path, stamp in zip((images, probability), stamps, strict=True)]
     made = {} if stack.segment_point is None else dict.fromkeys(pages, stack.segment_point)
-    return Layers(files[0], None, files[1], pages, None, {}, _short(stamps), segment_points=made, temporary=True)
+    return Layers(files[0], None, files[1], pages, None, {}, _short(stamps), segment_points=made, uploaded=name)
 
 
 def _segment_points(path: Path) -> Mapping[int, SegmentPoint]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import threading
 import zlib
 from collections.abc import Sequence
 from functools import partial
@@ -89,19 +90,23 @@ def _cut(layers: Layers, z: int, bias: float | None) -> Numbers:
     if point is None or probability is None:
         raise NotThere("nothing to cut anew")
     key = (f"{probability.path}|{layers.version}", z)
-    # One slice is worked out at a time, so nobody else is here.
-    if key not in _BASINS:
+    with _BASINS_LOCK:
+        found = _BASINS.get(key)
+    if found is None:
         page = probability.window(layers.pages[z], 0, layers.height, 0, layers.width)
-        _BASINS[key] = find_basins(page, point.smoothing_px)
-        while len(_BASINS) > 1 and sum(one.labels.nbytes for one in _BASINS.values()) > MOST_BASINS:
-            del _BASINS[next(iter(_BASINS))]
-    return cut(_BASINS[key], point.bias if bias is None else bias, point.smallest_px)
+        found = find_basins(page, point.smoothing_px)
+        with _BASINS_LOCK:
+            if not layers.over():
+                _BASINS[key] = found
+            while len(_BASINS) > 1 and sum(one.labels.nbytes for one in _BASINS.values()) > MOST_BASINS:
+                del _BASINS[next(iter(_BASINS))]
+    return cut(found, point.bias if bias is None else bias, point.smallest_px)
 
 
 def forget_numbers(folder: Path) -> None:
     """Keeps nothing that was made of files in a folder."""
     _KEPT.forget(f"{folder}/")
-    with MAKING.turn(Wish()):
+    with _BASINS_LOCK:
         for key in [key for key in _BASINS if key[0].startswith(f"{folder}/")]:
             del _BASINS[key]
 
@@ -139,6 +144,7 @@ def neurite_facts(layers: Layers, z: int, wish: Wish | None = None, bias: float 
 
 _KEPT = KeptSlices(MAKING, MOST_IN_MEMORY, TURNS)
 _BASINS: dict[tuple[str, int], Basins] = {}
+_BASINS_LOCK = threading.Lock()
 # The library that made the graphs complains of those that are left when its module goes.
 atexit.register(_BASINS.clear)
 
@@ -150,7 +156,7 @@ def _packed(layers: Layers, z: int, wish: Wish, bias: float | None = None) -> Pa
         raise NotThere("no such layer")
     labels = None if layers.labels is None else layers.labels.path
     key = f"{layers.images.path}|{labels}|{layers.segments}|{layers.version}|{z}|{bias}"
-    found = _KEPT.get(key, lambda pause: _made(layers, z, bias, pause), wish)
+    found = _KEPT.get(key, lambda pause: _made(layers, z, bias, pause), wish, layers.over)
     if found.problem:
         raise NotThere(found.problem)
     return found

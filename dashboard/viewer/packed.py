@@ -85,8 +85,20 @@ class KeptSlices:
         self._bytes = 0
         self._waiting: Counter[str] = Counter()
 
-    def get(self, key: str, make: Callable[[Pause], PackedSlice], wish: Wish) -> PackedSlice:
+    def get(
+        self,
+        key: str,
+        make: Callable[[Pause], PackedSlice],
+        wish: Wish,
+        over: Callable[[], bool] = lambda: False,
+    ) -> PackedSlice:
         """The slice of that key; worked out, when its turn has come, if it is not there.
+
+        Args:
+            key: what it depends on.
+            make: works it out, and calls what it is given at every pause.
+            wish: that of whoever waits.
+            over: whether it was forgotten for good meanwhile, so that it must not be kept.
 
         Raises:
             Dropped: nobody waits for it any more.
@@ -109,7 +121,7 @@ class KeptSlices:
 
                 with self._working.turn(mine) if self._working is not None else nullcontext():
                     found = make(pause)
-                self._remember(key, found)
+                self._remember(key, found, over)
         return found
 
     def forget(self, begins: str) -> None:
@@ -137,8 +149,11 @@ class KeptSlices:
                 self._memory.move_to_end(key)
             return found
 
-    def _remember(self, key: str, packed: PackedSlice) -> None:
+    def _remember(self, key: str, packed: PackedSlice, over: Callable[[], bool]) -> None:
+        # Asked while nobody can forget anything: what is not over yet is there to be forgotten afterwards.
         with self._lock:
+            if over():
+                return
             self._memory[key] = packed
             self._bytes += packed.size
             while self._bytes > self._most and len(self._memory) > 1:

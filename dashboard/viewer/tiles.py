@@ -126,7 +126,8 @@ def _coarse(
     # A level 1 tile takes as long to make as to read, and all of them would be a third of the stack.
     on_disk = level >= 2 and layer == "bundle" and not layers.temporary
     make = partial(_made, layers, layer, z, level, window, tolerance, wish)
-    return _KEPT.get(_key(layers, layer, z, level, window, tolerance), make, on_disk=on_disk, wish=wish)
+    key = _key(layers, layer, z, level, window, tolerance)
+    return _KEPT.get(key, make, on_disk=on_disk, wish=wish, over=layers.over)
 
 
 def _made(

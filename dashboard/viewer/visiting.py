@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dashboard.viewer.neurites import forget_numbers
 from dashboard.viewer.tiles import forget_tiles
-from dashboard.viewer.uploaded import UploadedStack, drop_uploaded, name_uploaded
+from dashboard.viewer.uploaded import UploadedStack, drop_uploaded, name_uploaded, uploaded_stack
 from segcore.runs import SegmentPoint
 
 
@@ -25,6 +25,11 @@ class Uploaded:
     name: str
     forget: Callable[[], None]
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether the viewer does not know it any more."""
+        return uploaded_stack(self.name) is None
+
 
 def show_uploaded(folder: Path, shape: tuple[int, int, int], segment_point: SegmentPoint | None) -> Uploaded:
     """Lets the viewer show a stack and what a run says of it.
@@ -39,6 +44,7 @@ def show_uploaded(folder: Path, shape: tuple[int, int, int], segment_point: Segm
 
 
 def _forget(name: str, folder: Path) -> None:
+    # The name first: what is being made meanwhile is not kept of what has none.
     if drop_uploaded(name) is not None:
         forget_tiles(folder)
         forget_numbers(folder)

@@ -115,7 +115,7 @@ def page() -> None:
     )
     inside, axes = _how_it_is_read(files)
     attempt: Attempt | None = st.session_state.get(_STATE)
-    if attempt is not None and (attempt.run != (run.name, run.info.started) or not attempt.folder.is_dir()):
+    if attempt is not None and (attempt.run != (run.name, run.info.started) or _is_gone(attempt)):
         _forget()
         attempt = None
     if attempt is not None and attempt.work.state == "running":
@@ -161,6 +161,12 @@ def _how_it_is_read(files: list[Any]) -> tuple[str, Axes]:
         on_change=_forget, help=words.HELP["axes"],
     )  # fmt: skip
     return inside, axes
+
+
+def _is_gone(attempt: Attempt) -> bool:
+    """Whether its visit ended, and the visitor came back before the session did."""
+    shown: Uploaded | None = st.session_state.get(_SHOWN, {}).get(attempt.folder)
+    return not attempt.folder.is_dir() or (shown is not None and shown.forgotten)
 
 
 def _why_not(attempt: Attempt) -> None:

@@ -182,7 +182,7 @@ def _score(sub: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     sub.add_argument(
         "--channel", type=int, metavar="N", help="which channel of the file, from 0, where it has one for each class "
-        "(default: the second of two)",
+        "(default: the only one, or the second of two)",
     )  # fmt: skip
     _axes(sub)
     _json(sub)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from segcore.errors import DataError
 from segcore.progress import SILENT, Progress
-from segcore.stacks import file_of
+from segcore.stacks import MAX_UNPACKED_BYTES, file_of
 from segcore.storage import atomic_folder, errors_shown_at, scratch_folder
 
-MAX_UNPACKED_BYTES = 64 * 2**30
 MAX_ENTRIES = 100_000
 _BLOCK = 2**20
 _ENCRYPTED = 0x1

@@ -13,14 +13,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segcore.data.archive import MAX_UNPACKED_BYTES, unpacked
+from segcore.data.archive import unpacked
 from segcore.data.checking import Checks, Ready, checked
 from segcore.data.dataset import Check, Dataset, data_root, install
 from segcore.data.label_reading import LabelOptions
 from segcore.data.source_parts import beside, is_pattern, parts_of
 from segcore.errors import DataError, SegcoreError
 from segcore.progress import SILENT, Progress, Say
-from segcore.stacks import INTERIOR, MEMBRANE, Axes, Page, StackReader, VoxelSize, file_of, to_uint8
+from segcore.stacks import (
+    INTERIOR,
+    MAX_UNPACKED_BYTES,
+    MEMBRANE,
+    Axes,
+    Page,
+    StackReader,
+    VoxelSize,
+    file_of,
+    to_uint8,
+)
 from segcore.storage import safe_name
 
 _LEAST_NM = 0.1

@@ -37,7 +37,7 @@ from segcore.runs import (
     slice_ranges,
     versions,
 )
-from segcore.stacks import Axes, StackReader, StackWriter, file_of, open_stack, reordered
+from segcore.stacks import Axes, Channel, StackReader, StackWriter, file_of, inside_of, open_stack, reordered
 from segcore.storage import scratch_folder
 
 
@@ -81,8 +81,8 @@ def score_outside(
         slices: of the dataset that the pages are of; None for all of them.
         trained_on: slices that the method was trained on, which are not measured; None where nobody knows.
         axes: of the source, in the order in which they lie in its file, that of channels left out.
-        channel: from 0, where the file has one for each class. None takes the second of two, and of which class that
-            is, is recognised as ever.
+        channel: from 0, where the file has one for each class. None takes the only one or the second of two, and of
+            which class that is, is recognised as ever.
         progress: told of every slice.
 
     Raises:
@@ -102,14 +102,16 @@ def score_outside(
             "no slice is left to measure", found=f"slices {slice_ranges(pages)}, trained on {slice_ranges(told)}",
             expected="a labelled slice that it was not trained on",
         )  # fmt: skip
-    with unpacked(source, models_root().absolute(), progress=progress) as root, _opened(root, channel) as opened:
+    # Only where slices lie first does their number tell which axis is which.
+    wanted = Channel(number=channel, slices=len(pages) if axes == "zyx" else None)
+    with unpacked(source, models_root().absolute(), progress=progress) as root, _opened(root, wanted) as opened:
         stack = reordered(opened, axes)
         _check(stack, dataset, pages, whole=slices is None)
         found = meaning_of(stack, dataset, pages, kind=kind, polarity=polarity)
         if opened.channels > 1:
-            taken = 1 if channel is None else channel
+            taken = wanted.taken_of(opened.channels)
             found = replace(found, said=f"channel {taken} of {opened.channels}: {found.said}")
-        run = _new_run(name, source, dataset, found, judged, told, known=trained_on is not None)
+        run = _new_run(name, _shown(source, opened), dataset, found, judged, told, known=trained_on is not None)
         try:
             evaluated = _measured(run, stack, dataset, found, pages, judged, progress)
             write_card(run, dataset, evaluated)
@@ -119,16 +121,16 @@ def score_outside(
     return Scored(run=run, evaluated=evaluated)
 
 
-def _opened(source: Path, channel: int | None) -> StackReader:
-    stack = open_stack(source, channel=1 if channel is None else channel)
-    problem = None
-    if channel is None and stack.channels > 2:
-        problem = "the file has several channels", f"{stack.channels} of them", f"--channel 0 to {stack.channels - 1}"
-    elif channel is not None and stack.channels == 1:
-        problem = "the file has no channels", f"--channel {channel}", "none to be chosen"
-    if problem is not None:
+def _opened(source: Path, channel: Channel) -> StackReader:
+    stack = open_stack(source, channel=channel)
+    if channel.number is not None and not stack.channels:
         stack.close()
-        raise DataError(problem[0], path=stack.path, found=problem[1], expected=problem[2])
+        raise DataError(
+            "the file has no channels",
+            path=stack.path,
+            found=f"--channel {channel.number}",
+            expected="none to be chosen",
+        )
     return stack
 
 
@@ -149,7 +151,7 @@ def _check(stack: StackReader, dataset: Dataset, pages: tuple[int, ...], *, whol
 
 def _new_run(
     name: str,
-    source: Path,
+    source: str,
     dataset: Dataset,
     found: Meaning,
     judged: tuple[int, ...],
@@ -177,15 +179,15 @@ def _new_run(
         started=at,
         ended=at,
         versions=versions(),
-        outside=Outside(source=_shown(source), kind=found.kind, read_as=found.said, trained_on_known=known),
+        outside=Outside(source=source, kind=found.kind, read_as=found.said, trained_on_known=known),
     )
     return create_run(name, config=RunConfig(), split=split, info=about, slice_fingerprints=info.slice_fingerprints)
 
 
-def _shown(source: Path) -> str:
-    """The name of a file, and the path inside it where one is meant."""
-    file = file_of(source)
-    return file.name + str(source)[len(str(file)) :]
+def _shown(source: Path, stack: StackReader) -> str:
+    """The name of a file, and the path inside it where one was meant, or one of several was found to be."""
+    inside = inside_of(source) or inside_of(stack.path)
+    return f"{file_of(source).name}:{inside}" if inside else file_of(source).name
 
 
 def _measured(

@@ -33,20 +33,19 @@ def event_changes(first: Sequence[Event], second: Sequence[Event]) -> EventChang
     Args:
         first, second: found with the same labels, so that numbers mean the same neurites.
     """
-    return EventChanges(
-        gone=_without(first, second),
-        new=_without(second, first),
-        in_both=_by_harm(one for one, found in zip(first, _found(first, second), strict=True) if found),
-    )
+    gone, in_both = _told_apart(first, second)
+    new, _ = _told_apart(second, first)
+    return EventChanges(gone=_by_harm(gone), new=_by_harm(new), in_both=_by_harm(in_both))
 
 
-def _without(events: Sequence[Event], others: Sequence[Event]) -> tuple[Event, ...]:
-    return _by_harm(one for one, found in zip(events, _found(events, others), strict=True) if not found)
-
-
-def _found(events: Sequence[Event], others: Sequence[Event]) -> list[bool]:
+def _told_apart(events: Sequence[Event], others: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """Those that are not among the others, and those that are."""
     of_neurite = _by_neurite(others)
-    return [_is_among(event, of_neurite) for event in events]
+    alone: list[Event] = []
+    shared: list[Event] = []
+    for event in events:
+        (shared if _is_among(event, of_neurite) else alone).append(event)
+    return alone, shared
 
 
 _Place = tuple[str, bool, int, int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Protocol, overload
 
@@ -22,14 +22,25 @@ class Events(Sequence[Event]):
     """A sequence of events that is kept as a list for each of their attributes.
 
     An event is made when somebody comes to it: as objects a hundred thousand take longer to make than all the rest of
-    opening an evaluation. So whoever counts or orders all of them reads columns. Equal to any sequence of the same
-    events.
+    opening an evaluation. So whoever counts or orders all of them reads columns. Whoever needs the objects comes back
+    to them with every click, so each is made once, and kept with the columns: about 0.7 KB. Equal to any sequence of
+    the same events.
     """
 
-    __slots__ = ("_columns", "_rows")
+    __slots__ = ("_columns", "_made", "_rows")
 
-    def __init__(self, columns: Mapping[str, Column], rows: Sequence[int] | None = None) -> None:
-        """Values by the names of all attributes of `Event`, and which of them these events have; all by default.
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        rows: Sequence[int] | None = None,
+        made: dict[int, Event] | None = None,
+    ) -> None:
+        """Events of columns.
+
+        Args:
+            columns: values by the names of all attributes of `Event`.
+            rows: which of them these events have, in their order; all by default.
+            made: the events that were made of these columns so far, by row, to which others are added.
 
         Raises:
             KeyError: an attribute has no column.
@@ -40,6 +51,7 @@ class Events(Sequence[Event]):
         if len(lengths) > 1:
             raise ValueError(f"columns of {' and '.join(map(str, sorted(lengths)))} events")
         self._rows: Sequence[int] = range(*lengths) if rows is None else rows
+        self._made: dict[int, Event] = {} if made is None else made
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Events:
@@ -47,7 +59,8 @@ class Events(Sequence[Event]):
         if isinstance(events, Events):
             return events
         every = list(events)
-        return cls({name: [getattr(event, name) for event in every] for name in EVENT_COLUMNS})
+        columns = {name: [getattr(event, name) for event in every] for name in EVENT_COLUMNS}
+        return cls(columns, made=dict(enumerate(every)))
 
     def column(self, name: str) -> list[Any]:
         """An attribute of all events, in their order."""
@@ -60,7 +73,7 @@ class Events(Sequence[Event]):
 
     def ordered(self, order: Iterable[int]) -> Events:
         """These of the events, in this order."""
-        return Events(self._columns, [self._rows[at] for at in order])
+        return Events(self._columns, [self._rows[at] for at in order], self._made)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -71,9 +84,19 @@ class Events(Sequence[Event]):
     def __getitem__(self, at: slice) -> Events: ...
     def __getitem__(self, at: int | slice) -> Event | Events:
         if isinstance(at, slice):
-            return Events(self._columns, self._rows[at])
-        row = self._rows[at]
-        return Event(**{name: column[row] for name, column in self._columns.items()})
+            return Events(self._columns, self._rows[at], self._made)
+        return self._event(self._rows[at])
+
+    def __iter__(self) -> Iterator[Event]:
+        return map(self._event, self._rows)
+
+    def _event(self, row: int) -> Event:
+        found = self._made.get(row)
+        if found is None:
+            made = Event(**{name: column[row] for name, column in self._columns.items()})
+            # Somebody else may have made it meanwhile.
+            found = self._made.setdefault(row, made)
+        return found
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):

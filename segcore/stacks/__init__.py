@@ -4,6 +4,7 @@ In: paths of images, folders and stacks. Out: `StackReader`s, memory maps, and f
 Knows nothing of datasets. May use no other room."""
 
 from segcore.stacks.axes import Axes, reordered, slices_seem_last
+from segcore.stacks.channels import Channel
 from segcore.stacks.eight_bits import FEW_LEVELS, Tissue, intensity_range, tissue_of, to_uint8
 from segcore.stacks.formats import (
     IMAGE_SUFFIXES,
@@ -18,6 +19,7 @@ from segcore.stacks.formats import (
 from segcore.stacks.joined import open_joined
 from segcore.stacks.label import IGNORE, INTERIOR, MEMBRANE, Truth, only_rows
 from segcore.stacks.mapping import map_stack, stored_page
+from segcore.stacks.npz import MAX_UNPACKED_BYTES
 from segcore.stacks.numbering import channels_in, in_number_order, missing_numbers, paired_by_stem, unpaired
 from segcore.stacks.padding import fill_padding, padding_of, without_padding
 from segcore.stacks.pairs import Numbers, Stack, each_slice, paired
@@ -48,11 +50,13 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "INTERIOR",
     "LEVEL",
+    "MAX_UNPACKED_BYTES",
     "MEMBRANE",
     "REDUCED",
     "TIFF_SUFFIXES",
     "VOLUME_SUFFIXES",
     "Axes",
+    "Channel",
     "How",
     "Numbers",
     "Page",

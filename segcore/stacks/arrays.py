@@ -11,22 +11,24 @@ import numpy as np
 import numpy.typing as npt
 
 from segcore.errors import DataError
-from segcore.stacks.channels import channel_axis
+from segcore.stacks.channels import Channel, channel_axis, slices_of_shape
 from segcore.stacks.stack import StackReader, VoxelSize, page_names, reasonable, size_text
 
 _RAW = re.compile(r"raw|image|volume$|data$", re.IGNORECASE)
 
 
-def is_stack(shape: Sequence[int], kind: str, channel: int | None = None) -> bool:
+def is_stack(shape: Sequence[int], kind: str, channel: Channel | None = None) -> bool:
     """Whether an array of that shape, its type of that `kind`, is slices: (Z, H, W) or (H, W) of numbers or truths.
 
     With a `channel` that is asked for, slices of several channels are, too.
     """
-    sliced = len(shape) in (2, 3) or (channel is not None and channel_axis(shape) is not None)
+    sliced = len(shape) in (2, 3) or (channel is not None and channel_axis(shape, channel.slices) is not None)
     return sliced and kind in "uifb" and 0 not in shape
 
 
-def chosen(place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+def chosen(
+    place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[str, Any], channel: Channel | None = None
+) -> str:
     """The name of the stack that a path inside a file means, or of the only one.
 
     Args:
@@ -34,11 +36,13 @@ def chosen(place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[
         inside: what was said; empty for the only one.
         stacks: those there are, by name, each with a `shape` and a `dtype`.
         others: arrays that are none, in the same way.
+        channel: what is known of the one that is meant; of several it may tell which that is.
 
     Raises:
         DataError: if there is none, or several and none was said, or what was said is none; the message lists them.
     """
-    name = inside.strip("/") or (next(iter(stacks)) if len(stacks) == 1 else "")
+    meant = stacks if channel is None else _meant(stacks, channel)
+    name = inside.strip("/") or (next(iter(meant)) if len(meant) == 1 else "")
     if name in stacks:
         return name
     if not stacks or name in others:
@@ -56,6 +60,19 @@ def chosen(place: Path, inside: str, stacks: Mapping[str, Any], others: Mapping[
         found=_listed(stacks),
         expected=f"a path inside it, such as {place.name}:{likely}",
     )
+
+
+def _meant(stacks: Mapping[str, Any], channel: Channel) -> Mapping[str, Any]:
+    """Those that can be meant by whoever knows that of a stack, or all where none can."""
+    fit = {name: one for name, one in stacks.items() if channel.slices in (None, slices_of_shape(one.shape, channel))}
+    plain = {name: one for name, one in fit.items() if len(one.shape) < 4}
+    with_channels = {name: one for name, one in fit.items() if name not in plain}
+    if channel.number is not None:
+        return with_channels or stacks
+    if any(map(_RAW.search, plain)):
+        return stacks  # images lie beside what was made of them, and have as many slices
+    # Beside the channels that it was made of, a stack is what was decided.
+    return plain if channel.slices is not None and plain else fit or stacks
 
 
 def _listed(arrays: Mapping[str, Any]) -> str:
@@ -117,5 +134,5 @@ def array_reader(
         close=close,
         notes=notes,
         axes_known=axes_known,
-        channels=getattr(array, "channels", 1),
+        channels=getattr(array, "channels", 0),
     )

@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from segcore.errors import DataError
+from segcore.stacks.channels import Channel
+from segcore.stacks.npz import open_npz
 from segcore.stacks.numbering import in_number_order
 from segcore.stacks.stack import Page, StackReader, decoded, luminance, reasonable, same_form, told_apart
 from segcore.stacks.tiff import open_tiff
@@ -28,7 +30,6 @@ from segcore.stacks.volumes import (
     open_n5,
     open_nifti,
     open_npy,
-    open_npz,
     open_nrrd,
 )
 from segcore.stacks.zarrs import is_zarr, open_zarr
@@ -60,7 +61,7 @@ _ORIENTATION, _TURNED_FROM = 0x0112, 4
 _PILLOW_TYPES = {"I;16": np.uint16, "I;16B": np.uint16, "I;16L": np.uint16, "I": np.int32, "F": np.float32}
 
 
-def open_stack(path: Path, *, as_labels: bool = False, channel: int | None = None) -> StackReader:
+def open_stack(path: Path, *, as_labels: bool = False, channel: Channel | None = None) -> StackReader:
     """Opens a multi-page TIFF, a single image, a folder of numbered images or a volume of another format.
 
     Volumes are HDF5, Zarr, OME-Zarr, N5 and `.npz` (`file.h5:inside`), `.npy`, MRC, NRRD and NIfTI.
@@ -70,7 +71,7 @@ def open_stack(path: Path, *, as_labels: bool = False, channel: int | None = Non
     Args:
         path: of the file or folder.
         as_labels: to refuse, when they are read, slices in which two colours would become one grey value.
-        channel: from 0, of an array in HDF5, Zarr or NumPy's files that has an axis of channels; None for no such
+        channel: which, of an array in HDF5, Zarr or NumPy's files that has an axis of channels; None for no such
             array. What has none is read as it is.
 
     Raises:

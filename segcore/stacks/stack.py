@@ -44,7 +44,7 @@ class StackReader:
         files: those that its slices lie in, where one file says so of several.
         notes: what is odd about the file without being wrong, in words.
         axes_known: whether its format says which of its axes is which.
-        channels: how many the file has for each pixel, of which this is one.
+        channels: how many the file has for each pixel, of which this is one; 0 where it has no axis of them.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class StackReader:
         files: Sequence[Path] = (),
         notes: Sequence[str] = (),
         axes_known: bool = False,
-        channels: int = 1,
+        channels: int = 0,
     ) -> None:
         self.path = path
         # A file name may hold bytes that are no text, which tables and JSON could not keep.

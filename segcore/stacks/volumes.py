@@ -1,22 +1,21 @@
-"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy` and `.npz`, MRC, NRRD and NIfTI.
+"""Opening volumes that are no pictures: HDF5 and N5 by the path inside, NumPy's `.npy`, MRC, NRRD and NIfTI.
 
-Their libraries are loaded by whoever brings such a file. Zarr has a module of its own.
+Their libraries are loaded by whoever brings such a file. Zarr and `.npz` have modules of their own.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from functools import partial
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.npyio import NpzFile
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
-from segcore.stacks.channels import of_channel
+from segcore.stacks.channels import Channel, of_channel
 from segcore.stacks.stack import StackReader, decoded
 from segcore.stacks.units import nanometres, voxel_size
 
@@ -48,13 +47,18 @@ def inside_of(path: Path) -> str:
     return str(path)[len(str(file_of(path))) + 1 :]
 
 
-def open_hdf5(path: Path, channel: int | None = None) -> StackReader:
+def path_of(path: Path, name: str, stacks: Collection[str]) -> Path:
+    """The path of a stack in a file: with its name where that was found, and is not the only one."""
+    return path if inside_of(path) or len(stacks) == 1 else Path(f"{path}:{name}")
+
+
+def open_hdf5(path: Path, channel: Channel | None = None) -> StackReader:
     """Opens a (Z, H, W) or (H, W) array in an HDF5 file, which is read a slice at a time.
 
     Args:
         path: `file.h5:volumes/raw`, or the file alone if there is one such array in it. The array's attribute
             `resolution` is the voxel size, (z, y, x) in nm, as CREMI writes it.
-        channel: of an array that has some; None for no such array.
+        channel: which, of an array that has some; None for no such array.
 
     Raises:
         DataError: if the file cannot be read, or has not this array; the message lists those there are.
@@ -72,7 +76,8 @@ def open_hdf5(path: Path, channel: int | None = None) -> StackReader:
 
     try:
         decoded(place, lambda: file.visititems(look), "damaged HDF5 file")
-        array = stacks[chosen(place, inside_of(path), stacks, others)]
+        name = chosen(place, inside_of(path), stacks, others, channel)
+        array, path = stacks[name], path_of(path, name, stacks)
         voxels, notes = voxel_size(array.attrs.get("resolution")), _unwritten_of_hdf5(array)
         array = of_channel(path, array, channel)
         return array_reader(path, array, voxel_size_nm=voxels, close=file.close, notes=notes)
@@ -116,7 +121,7 @@ def open_n5(path: Path) -> StackReader:
     return array_reader(path, array, voxel_size_nm=voxel_size(said[::-1] if isinstance(said, list) else None))
 
 
-def open_npy(path: Path, channel: int | None = None) -> StackReader:
+def open_npy(path: Path, channel: Channel | None = None) -> StackReader:
     """Opens a (Z, H, W) or (H, W) array that NumPy saved, as a memory map; or one `channel` of several.
 
     Raises:
@@ -124,22 +129,6 @@ def open_npy(path: Path, channel: int | None = None) -> StackReader:
     """
     array = decoded(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False), "no .npy file that can be read")
     return array_reader(path, _a_stack(path, of_channel(path, array, channel)))
-
-
-def open_npz(path: Path, channel: int | None = None) -> StackReader:
-    """Opens an array in an archive that NumPy saved, `a.npz:probabilities`, which is unpacked into memory as a whole.
-
-    Arguments and errors are those of `open_hdf5`.
-    """
-    place = file_of(path)
-    with decoded(place, lambda: np.load(place, allow_pickle=False), "no .npz file that can be read") as archive:
-        if not isinstance(archive, NpzFile):
-            raise DataError("no .npz file that can be read", path=place, expected="an archive of arrays")
-        arrays = {name: decoded(place, partial(archive.__getitem__, name), "damaged .npz file") for name in archive}
-    stacks = {name: one for name, one in arrays.items() if is_stack(one.shape, one.dtype.kind, channel)}
-    others = {name: one for name, one in arrays.items() if name not in stacks}
-    array = stacks[chosen(place, inside_of(path), stacks, others)]
-    return array_reader(path, of_channel(path, array, channel))
 
 
 def open_mrc(path: Path) -> StackReader:

@@ -12,10 +12,10 @@ import numpy as np
 
 from segcore.errors import DataError
 from segcore.stacks.arrays import array_reader, chosen, is_stack, unwritten
-from segcore.stacks.channels import OneChannel, of_channel
+from segcore.stacks.channels import Channel, OneChannel, of_channel
 from segcore.stacks.stack import StackReader, VoxelSize, decoded, size_text
 from segcore.stacks.units import nanometres, voxel_size
-from segcore.stacks.volumes import file_of, inside_of
+from segcore.stacks.volumes import file_of, inside_of, path_of
 
 _MARKS = (".zgroup", ".zarray", "zarr.json")
 
@@ -25,13 +25,13 @@ def is_zarr(folder: Path) -> bool:
     return any((folder / mark).is_file() for mark in _MARKS)
 
 
-def open_zarr(path: Path, channel: int | None = None) -> StackReader:
+def open_zarr(path: Path, channel: Channel | None = None) -> StackReader:
     """Opens an array of a Zarr, or the finest level of an OME-Zarr image.
 
     Args:
         path: `a.zarr`, `a.zarr:volumes/raw` or the folder of an array itself. Axes of OME-Zarr other than z, y and x
             have to have one entry.
-        channel: of an array, no OME-Zarr, that has some; None for no such array.
+        channel: which, of an array, no OME-Zarr, that has some; None for no such array.
 
     Raises:
         DataError: if it cannot be read, or has not this array; the message lists those there are.
@@ -54,7 +54,8 @@ def open_zarr(path: Path, channel: int | None = None) -> StackReader:
     arrays = {name: array for name, array in members if isinstance(array, zarr.Array)}
     stacks = {name: array for name, array in arrays.items() if is_stack(array.shape, array.dtype.kind, channel)}
     others = {name: array for name, array in arrays.items() if name not in stacks}
-    return _opened(path, stacks[chosen(place, inside, stacks, others)], None, channel)
+    name = chosen(place, inside, stacks, others, channel)
+    return _opened(path_of(path, name, stacks), stacks[name], None, channel)
 
 
 def _unwritten(folder: Path, array: Any) -> list[str]:
@@ -72,7 +73,7 @@ def _image_of(group: Any) -> Mapping[str, Any] | None:
     return images[0] if images else None
 
 
-def _opened(path: Path, array: Any, image: Mapping[str, Any] | None, channel: int | None = None) -> StackReader:
+def _opened(path: Path, array: Any, image: Mapping[str, Any] | None, channel: Channel | None = None) -> StackReader:
     if image is None and isinstance(one := of_channel(path, array, channel), OneChannel):
         return array_reader(
             path, one, voxel_size_nm=_voxel_size(None, array, []),

@@ -342,6 +342,51 @@ def test_what_was_brought_is_seen_in_the_viewer_and_by_nobody_afterwards(app, br
         assert refused.value.code == 404
 
 
+def first_tile(url):
+    """The pixels of the image in a tile, or the status of a refusal."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            height, width = map(int, answer.headers["X-Shape"].split(","))
+            return np.frombuffer(answer.read(), np.uint8)[: height * width].reshape(height, width)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+@pytest.mark.slow
+def test_with_a_visitor_goes_what_they_brought_and_nothing_of_another_one(app, browse, tmp_path, cell_stack):
+    visitors = []
+    for z in (0, 5):
+        tifffile.imwrite(tmp_path / f"{z}.tif", cell_stack[0][z])
+        page, asked = browse(f"{app.address}/try_it"), []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        try_it(page, tmp_path / f"{z}.tif")
+        page.locator('.viewer[data-complete="true"]').wait_for()
+        settled(page)
+        (tile, *_) = [url for url in asked if "/bundle/0/" in url]
+        np.testing.assert_array_equal(first_tile(tile), cell_stack[0][z])
+        visitors.append((page, tile))
+    (one, of_one), (_, of_other) = visitors
+    assert of_one.split("/segcore/tiles/")[1].split("/")[0] != of_other.split("/segcore/tiles/")[1].split("/")[0]
+    with one.expect_download() as started:
+        one.get_by_role("button", name="All probabilities (TIFF)", exact=True).click()
+    Path(started.value.path()).read_bytes()
+    with urllib.request.urlopen(started.value.url) as answer:
+        assert answer.status == 200
+    one.close()
+    wait_until(lambda: isinstance(first_tile(of_one), int) and first_tile(of_one) == 404, 10)
+    np.testing.assert_array_equal(first_tile(of_other), cell_stack[0][5])
+
+    def downloaded_is_gone():
+        try:
+            with urllib.request.urlopen(started.value.url):
+                return False
+        except urllib.error.HTTPError as refused:
+            return refused.code == 404
+
+    # Whoever loses the connection has a quarter of a minute to come back.
+    wait_until(downloaded_is_gone, 40)
+
+
 def test_what_cannot_be_tried_gets_one_sentence(app, browse, tmp_path):
     types = {f"{bits}.png": png(np.zeros((20, 20), f"uint{bits}")) for bits in (8, 16)}
     tifffile.imwrite(tmp_path / "huge.tif", np.zeros((9000, 9000), np.uint8), compression="zlib")

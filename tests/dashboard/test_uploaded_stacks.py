@@ -1,5 +1,8 @@
 """What was uploaded is opened as one stack, whatever it is."""
 
+import tempfile
+import zipfile
+
 import h5py
 import numpy as np
 import pytest
@@ -47,6 +50,20 @@ def test_a_stack_inside_of_a_file_with_slices_last(tmp_path):
     with (
         pytest.raises(DataError, match=r"several stacks in this file.*volumes/other.*volumes/raw"),
         stack_in(tmp_path / "a.h5", tmp_path),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("axes", ["zyx", "yxz"])
+def test_what_packs_well_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, axes):
+    """More pixels than may be tried, by what the file says of itself."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as packed, packed.open("raw.npy", "w") as file:
+        said = {"descr": "|u1", "fortran_order": False, "shape": (1001, 1000, 1000)}
+        np.lib.format.write_array_header_1_0(file, said)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "there is no such folder"))
+    with (
+        pytest.raises(DataError, match="the stack is too large to try here; found 1001 slices of 1000 x 1000 pixels"),
+        stack_in(tmp_path / "a.npz", tmp_path, axes=axes),
     ):
         pass
 

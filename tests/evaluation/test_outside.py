@@ -111,6 +111,57 @@ def test_one_of_several_channels(rooms, models_dir, tmp_path):
     assert not (models_dir / "q").exists()
 
 
+def with_mistakes(dataset):
+    """Probabilities that are wrong in three pixels of membrane of each slice and in two of interior; float32."""
+    labels = np.stack([dataset.label(z) for z in range(dataset.info.slices)]) > 0
+    labels[:, 3:6, 19], labels[:, 30, 7:9] = True, False
+    return (np.where(labels, 0.9, 0.2) - 0.1 * (np.arange(61) % 2)).astype(np.float32)
+
+
+def counts(found):
+    """Missed membrane, false membrane, and all that was compared, of all slices."""
+    confusion = found.evaluated.evaluation.evidence.confusion(0.5).pooled()
+    return int(confusion.missed_membrane), int(confusion.false_membrane), int(confusion.pixels)
+
+
+def test_the_only_channel_needs_no_number(rooms, models_dir, tmp_path):
+    """As a network with one output writes it: (1, Z, H, W)."""
+    np.save(tmp_path / "p.npy", with_mistakes(rooms)[None])
+    found = score_outside("p", tmp_path / "p.npy", rooms)
+    assert counts(found) == (6 * 3, 6 * 2, 6 * 40 * 61)
+    assert found.run.info.outside.read_as.startswith("probabilities from 0 to 1, large values are interior")
+    assert counts(score_outside("q", tmp_path / "p.npy", rooms, channel=0)) == counts(found)
+    with pytest.raises(DataError, match="no such channel; found channel 1 of 1 x 6 x 40 x 61"):
+        score_outside("r", tmp_path / "p.npy", rooms, channel=1)
+
+
+def test_of_several_the_second_is_taken_where_nobody_said_which(rooms, models_dir, tmp_path):
+    right, other = with_mistakes(rooms), np.stack([rooms.label(z) for z in range(6)]) / np.float32(255)
+    np.save(tmp_path / "p.npy", np.stack([other, right]))
+    assert counts(score_outside("second", tmp_path / "p.npy", rooms)) == (6 * 3, 6 * 2, 6 * 40 * 61)
+    assert counts(score_outside("first", tmp_path / "p.npy", rooms, channel=0)) == (0, 0, 6 * 40 * 61)
+
+
+def test_more_classes_than_slices(rooms, models_dir, tmp_path):
+    right = with_mistakes(rooms)[[1, 4]]
+    np.save(tmp_path / "p.npy", np.stack([1 - right, right, 0 * right]))
+    found = score_outside("p", tmp_path / "p.npy", rooms, slices=[1, 4], channel=1)
+    assert counts(found) == (2 * 3, 2 * 2, 2 * 40 * 61)
+    assert found.run.info.outside.read_as.startswith("channel 1 of 3: ")
+
+
+def test_what_was_decided_beside_its_channels(rooms, models_dir, tmp_path):
+    right = with_mistakes(rooms)
+    with h5py.File(tmp_path / "p.h5", "w") as file:
+        file["softmax"], file["mask"] = np.stack([1 - right, right]), right > 0.5
+    found = score_outside("p", tmp_path / "p.h5", rooms)
+    about = found.run.info.outside
+    assert (about.source, about.kind) == ("p.h5:mask", "mask")
+    assert counts(found) == (6 * 3, 6 * 2, 6 * 40 * 61)
+    about = score_outside("q", tmp_path / "p.h5:softmax", rooms).run.info.outside
+    assert (about.source, about.kind) == ("p.h5:softmax", "probability")
+
+
 @pytest.mark.parametrize(("interior", "membrane"), [(1, 0), (0, 255), (2, 1)])
 def test_a_mask_of_any_two_values(rooms, models_dir, tmp_path, interior, membrane):
     labels = np.stack([rooms.label(z) for z in range(6)]) > 0

@@ -1,6 +1,7 @@
 """Events as columns are the same events, in whatever order they are asked for."""
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,39 @@ def test_columns_and_cells():
     assert turned.ordered([1]) == (ONE,)
     with pytest.raises(IndexError):
         events[3]
+
+
+class Counted:
+    """A column that counts how often somebody comes to each value."""
+
+    def __init__(self, values):
+        self.values, self.asked = values, Counter()
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, at):
+        self.asked[at] += 1
+        return self.values[at]
+
+
+def test_each_is_made_once_however_often_and_in_whatever_order_they_are_gone_through():
+    columns = {name: Counted([getattr(one, name) for one in (ONE, TWO, THREE)]) for name in EVENT_COLUMNS}
+    events = Events(columns)
+    assert events[1].slice == 2
+    assert all(one.asked == {1: 1} for one in columns.values())
+    first = [*events]
+    for again, order in (
+        (events, (0, 1, 2)), (events.ordered([2, 0]), (2, 0)), (events[1:].ordered([1]), (2,)),
+        (events[::-1], (2, 1, 0)),
+    ):  # fmt: skip
+        assert [id(one) for one in again] == [id(first[at]) for at in order]
+    assert all(one.asked == {0: 1, 1: 1, 2: 1} for one in columns.values())
+
+
+def test_those_that_were_there_are_not_made_again():
+    events = Events.of([ONE, TWO])
+    assert events.ordered([1, 0])[0] is TWO
 
 
 def test_equal_to_any_sequence_of_the_same():
