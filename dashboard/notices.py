@@ -213,15 +213,16 @@ def about_run(run: Run) -> None:
 def averaged(run: Run) -> None:
     """Whose predictions these are, and what the networks had seen."""
     chosen_on, points = leak_audit(run).chosen_on, run.info.operating_points
-    own = points is not None and points.segments_of_slices
     said = (
         f"**Every slice was predicted by networks that were not trained on it**, of {len(run.info.members)} runs of a "
         "cross-validation."
     )
     if chosen_on:
+        # Where slices have segments of their own, these were chosen on others.
+        common = "the thresholds" + (" and the bias of segments" if points is not None and points.segments else "")
         said += (
-            f" {_slices(len(chosen_on))} shown here ({slice_ranges(chosen_on)}) also helped to choose the thresholds"
-            f"{'' if own else ' and the bias of segments'}, which flatters a little."
+            f" {_slices(len(chosen_on))} shown here ({slice_ranges(chosen_on)}) also helped to choose {common}, which "
+            "lie between those of the networks; that flatters a little."
         )
     st.info(said, icon=":material/hub:")
 

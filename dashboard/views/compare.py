@@ -27,11 +27,9 @@ from segcore.evaluation import (
     MEASURES,
     Comparison,
     Difference,
-    Measure,
     difference_unit,
     may_be_compared,
 )
-from segcore.measures import Interval
 from segcore.runs import Run, slice_ranges
 
 # Names the other run in the address.
@@ -144,7 +142,7 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
         values = " | ".join(f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         lines.append(
             f"| {measure.title} | {values} | {row.by_slice.mean:+.{measure.digits}f} "
-            f"| {_range(row.by_slice, measure)} | {_range(row.by_block, measure)} | {said} |"
+            f"| {row.reach(row.by_slice)} | {row.reach(row.by_block)} | {said} |"
         )
     st.markdown("\n".join(lines))
     st.caption(
@@ -169,10 +167,6 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
         ]
     )
     csv_button("Differences as CSV", table, f"{found.first.run}-{found.second.run}.csv")
-
-
-def _range(interval: Interval, measure: Measure) -> str:
-    return f"{interval.low:+.{measure.digits}f} to {interval.high:+.{measure.digits}f}"
 
 
 def _slice_by_slice(found: Comparison, name: str) -> None:

@@ -34,7 +34,7 @@ from dashboard.views.report_button import report_section
 from dashboard.views.reviewing import event_pictured
 from segcore.data import fetch
 from segcore.errors import SegcoreError
-from segcore.evaluation import Evaluation, events_by_harm, harm_by_slice, harm_of_first, verdict
+from segcore.evaluation import events_by_harm, harm_by_slice, harm_is_known, harm_of_first, verdict
 from segcore.progress import duration
 from segcore.runs import Run, row_range, slice_ranges
 from segcore.storage import read_only
@@ -227,7 +227,7 @@ def _neurites(result: Result) -> None:
         f"{of} {'have' if of == 'segments' else 'has'} **{words.count(events['splits'])}** splits and "
         f"**{words.count(events['merges'])}** merges."
     )
-    known = _harm_is_known(evaluation)
+    known = harm_is_known(evaluation)
     first = harm_of_first(evaluation, 3)
     if known and not math.isnan(first) and len(evaluation.events) > 3:
         said += f" The first 3 of these do **{100 * first:.0f} %** of all harm."
@@ -239,14 +239,9 @@ def _neurites(result: Result) -> None:
         st.switch_page(view("errors"))
 
 
-def _harm_is_known(evaluation: Evaluation) -> bool:
-    """Whether the harm of every split and merge was measured, so that something can be said or ordered by it."""
-    return bool(evaluation.events) and not any(map(math.isnan, evaluation.events.column("harm")))
-
-
 def _worst_and_best(result: Result, found: MeasuresAt, threshold: float, tolerance: int) -> None:
     wrong = found.each.wrong_percent
-    harms, known = harm_by_slice(result.evaluation), _harm_is_known(result.evaluation)
+    harms, known = harm_by_slice(result.evaluation), harm_is_known(result.evaluation)
     by = np.array([harms.get(z, 0.0) for z in result.evaluation.slices]) if known else wrong
     places = {"Worst slice": int(by.argmax()), "Best slice": int(by.argmin())}
     st.caption(
@@ -285,7 +280,7 @@ def _model_card(result: Result) -> None:
         worst = list(events_by_harm(result.evaluation)[:_ON_CARD])
         if pictures := event_pictured(result, worst, [[] for _ in worst]):
             shown = (
-                "Splits and merges of most harm" if _harm_is_known(result.evaluation) else "Largest splits and merges"
+                "Splits and merges of most harm" if harm_is_known(result.evaluation) else "Largest splits and merges"
             )
             st.markdown(f"**{shown}**, on {words.plain(result.dataset)}")
             picture_cards(pictures)

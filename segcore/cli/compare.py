@@ -49,7 +49,7 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
         values = (f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         cells.append(
             (measure.title, *values, f"{row.by_slice.mean:+.{measure.digits}f}",
-             _range(row.by_slice, measure.digits), _range(row.by_block, measure.digits),
+             row.reach(row.by_slice), row.reach(row.by_block),
              words[not row.better] if row.sure else "not told apart")
         )  # fmt: skip
     header = ("mean over slices", found.first.run, found.second.run, "difference", "95 % interval, by slice",
@@ -57,10 +57,6 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
     print(table(cells, header))
     print()
     print(" ".join(filter(None, [found.verdict(), found.events_said()])))
-
-
-def _range(interval: Interval, digits: int) -> str:
-    return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f}"
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -76,20 +76,31 @@ class Difference:
     Attributes:
         measure: its name in `MEASURES`.
         first, second: means of the two runs; nan where either was not measured.
-        by_slice: the mean of second - first with its 95 % interval, slices drawn one by one.
+        slices: in how many both have it.
+        by_slice: the mean of second - first with its 95 % interval, slices drawn one by one. One slice has none: both
+            its ends are the mean.
         by_block: the same with `BLOCK` neighbours drawn together, which is wider and the one to trust.
     """
 
     measure: str
     first: float
     second: float
+    slices: int
     by_slice: Interval
     by_block: Interval
 
     @property
     def sure(self) -> bool:
-        """Whether the difference is larger than its uncertainty: neither of its intervals holds 0."""
-        return all(one.low > 0 or one.high < 0 for one in (self.by_slice, self.by_block))
+        """Whether the difference is larger than its uncertainty: neither of its intervals holds 0.
+
+        Of one slice nobody knows how uncertain it is.
+        """
+        return self.slices > 1 and all(one.low > 0 or one.high < 0 for one in (self.by_slice, self.by_block))
+
+    def reach(self, interval: Interval) -> str:
+        """From where to where one of its intervals goes, with signs; a dash for one slice, which has none."""
+        digits = MEASURES[self.measure].digits
+        return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f}" if self.slices > 1 else "–"
 
     @property
     def better(self) -> bool:
@@ -146,6 +157,7 @@ class Comparison:
             measure=measure,
             first=first,
             second=second,
+            slices=len(known),
             by_slice=bootstrap_mean(apart, np.random.default_rng(0)),
             by_block=bootstrap_mean(apart, np.random.default_rng(0), block=BLOCK),
         )
@@ -243,14 +255,15 @@ class Comparison:
         measure = MEASURES[found.measure]
         size = f"{abs(found.by_slice.mean):.{measure.digits}f}{difference_unit(measure)}"
         wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
-        ends = f"{wider.low:+.{measure.digits}f} to {wider.high:+.{measure.digits}f}"
         # A sign says which run is ahead only where it is said what is taken from what.
-        interval = f"95 %, {self.second.run} less {self.first.run}: {ends}"
+        interval = f"95 %, {self.second.run} less {self.first.run}: {found.reach(wider)}"
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
             f"{title}: {found.first:.{measure.digits}f}{measure.unit} for {self.first.run} and "
             f"{found.second:.{measure.digits}f}{measure.unit} for {self.second.run}"
         )
+        if found.slices == 1:
+            return f"{values}; one slice does not say how uncertain a difference of {size} is."
         if not found.sure:
             return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
         better = self.second.run if found.better else self.first.run

@@ -280,8 +280,11 @@ def events_by_slice(evaluation: Evaluation) -> Counter[tuple[int, str]]:
 
 
 def harm_is_known(evaluation: Evaluation) -> bool:
-    """Whether the harm of an event was measured, which an older evaluation did not do."""
-    return not all(map(math.isnan, evaluation.events.column("harm")))
+    """Whether the harm of every split and merge was measured, so that they can be ranked by it.
+
+    False where there are none, and of an older evaluation.
+    """
+    return bool(evaluation.events) and not any(map(math.isnan, evaluation.events.column("harm")))
 
 
 def events_by_harm(evaluation: Evaluation) -> Events:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from segcore.evaluation import BLOCK, MEASURES, Comparison, Measure, Side, how_made
-from segcore.measures import Interval
+from segcore.evaluation import BLOCK, MEASURES, Comparison, Side, how_made
 from segcore.report.tables import table
 from segcore.runs import slice_ranges
 
@@ -22,8 +21,8 @@ def comparison_section(found: Comparison) -> str:
                 f"{row.first:.{measure.digits}f}{measure.unit}",
                 f"{row.second:.{measure.digits}f}{measure.unit}",
                 f"{row.by_slice.mean:+.{measure.digits}f}",
-                _range(row.by_slice, measure),
-                _range(row.by_block, measure),
+                row.reach(row.by_slice),
+                row.reach(row.by_block),
                 better if row.sure else "–",
             )
         )
@@ -76,7 +75,3 @@ def _about(side: Side) -> str:
     return (
         f"{side.run}: thresholds {points}" + (f"; {', '.join(own)}" if own else "; it saw none of these slices") + "."
     )
-
-
-def _range(interval: Interval, measure: Measure) -> str:
-    return f"{interval.low:+.{measure.digits}f} to {interval.high:+.{measure.digits}f}"

@@ -45,8 +45,8 @@ def _what(contents: Contents) -> str:
     )
     if contents.run.info.members:
         # Each network's epoch was chosen on slices that it does not judge, and so may its bias have been.
-        own = points is not None and points.segments_of_slices
-        return " and ".join(["The thresholds", *([] if own else segments)])
+        common = segments if points is not None and points.segments is not None else []
+        return " and ".join(["The thresholds", *common])
     return f"{', '.join(['The thresholds', *segments])} and the epoch"
 
 

@@ -145,6 +145,9 @@ def test_one_slice_is_one(rooms, models_dir, tmp_path):
     assert found.counted == "1 slice"
     assert "other was trained on the only slice (3), so" in found.unfair
     assert found.second.warnings == ("other was trained on slice 3",)
+    assert "; one slice does not say how uncertain a difference of" in found.verdict()
+    assert not any(row.sure for row in found.differences())
+    assert {row.reach(row.by_slice) for row in found.differences()} == {"–"}
     assert found.verdict().endswith(
         "1 slice makes one block of neighbours, too few to say how far another part of the stack would differ."
     )

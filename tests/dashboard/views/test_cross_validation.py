@@ -34,7 +34,7 @@ def test_the_overview_says_how_sure_its_means_are(ensemble):
     assert "Cross-validation" in text
     assert "12 slices in 3 folds." in text
     assert "predictions of **3** U-Nets" in text
-    assert "not trained on it: 3 runs" in text
+    assert "not trained on it**, of 3 runs of a cross-validation." in text
 
 
 def test_pages_name_the_settings_that_slices_have(cells, models_dir, cell_stack):
@@ -45,7 +45,7 @@ def test_pages_name_the_settings_that_slices_have(cells, models_dir, cell_stack)
     run = ensemble_of(plan, runs, cells)[0]
     text = text_of(opened("overview", run=run.name))
     assert "bias 0.35 in slices 0-3, 8-11; smoothing 1 px, bias 0.5 in slices 4-7" in text
-    assert "The thresholds lie between" in text
+    assert "also helped to choose the thresholds, which lie between" in text
     assert "at the same thresholds for all slices." in text
     assert _chosen(read_evaluation(run.evaluation("cells"))[0])[2:] == [
         ("bias of 8 slices", "bias", 0.35), ("bias of 4 slices", "bias", 0.5),
@@ -54,7 +54,7 @@ def test_pages_name_the_settings_that_slices_have(cells, models_dir, cell_stack)
 
 def test_one_setting_for_all_slices_is_said_too(ensemble):
     text = text_of(opened("overview", run=ensemble.name))
-    assert "The thresholds and the bias of segments lie between" in text
+    assert "also helped to choose the thresholds and the bias of segments, which lie between" in text
     assert "and with the same settings of segments." in text
 
 
@@ -113,3 +113,4 @@ def test_nothing_is_said_of_segments_that_there_are_not(without_segments):
     text = text_of(opened("overview", run=without_segments.name))
     assert "so these means differ from those above, which are at the same thresholds for all slices." in text
     assert "same settings of segments" not in text
+    assert "the bias of segments, which" not in text
