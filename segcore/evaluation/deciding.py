@@ -70,17 +70,19 @@ def _most_harm(evaluation: Evaluation) -> str:
     if math.isnan(share) or not harms:
         return f"The prediction has {counted}."
     worst = max(harms, key=lambda z: harms[z])
+    every = sum(harms.values())
+    part = f"{100 * harms[worst] / every:.0f}" if every > 0 else "0"
     alone = len(evaluation.slices) == 1
     if len(events) <= _FIRST:
-        return f"The prediction has {counted}{'' if alone else f'; slice {worst} has the most harm'}."
+        return f"The prediction has {counted}{'' if alone else f'; slice {worst} has {part} % of all harm'}."
     of_all = f"Of {counted} the worst {_FIRST} do {100 * share:.0f} % of all harm"
-    return f"{of_all}." if alone else f"{of_all}; slice {worst} has the most of it."
+    return f"{of_all}." if alone else f"{of_all}; slice {worst} has {part} %, more than any other."
 
 
 def _settings(evaluation: Evaluation) -> str:
     parts = []
     if evaluation.segment_points and _segments_are_better(evaluation):
-        parts.append(f"segments ({how_made(evaluation)}) to reconstruct and count neurites")
+        parts.append(f"segments ({how_made(evaluation)}) to outline and count neurites")
     empty = all_interior(evaluation).wrong_percent
     useless = False
     if "pixel" in evaluation.thresholds:
@@ -88,8 +90,8 @@ def _settings(evaluation: Evaluation) -> str:
         useless = int(wrong.wrong_pixels) > 0 and float(wrong.wrong_percent) >= empty
     if "pixel" in evaluation.thresholds and not useless:
         parts.append(
-            f"{_threshold(evaluation, 'pixel')} to measure areas ({float(wrong.wrong_percent):.2f} % of the pixels "
-            f"wrong, {int(wrong.wrong_pixels):,} px)"
+            f"{_threshold(evaluation, 'pixel')} to measure how much is membrane ({float(wrong.wrong_percent):.2f} % of "
+            f"the pixels wrong, {int(wrong.wrong_pixels):,} px)"
         )
     if "topology" in evaluation.thresholds:
         parts.append(f"{_threshold(evaluation, 'topology')} for a mask that keeps neurites apart")

@@ -41,5 +41,5 @@ def judged_so_far(places: Sequence[Pictured]) -> str:
     """How many of the places were judged, as a sentence."""
     judged = sum(bool(one.verdicts) for one in places)
     if len(places) == 1:
-        return "Reviewers judged it." if judged else "Nobody judged it yet."
-    return f"Reviewers judged {judged} of these {len(places)}." if judged else "Nobody judged them yet."
+        return "Reviewers have judged it." if judged else "Nobody has judged it yet."
+    return f"Reviewers have judged {judged} of these {len(places)}." if judged else "Nobody has judged them yet."

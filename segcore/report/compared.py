@@ -32,11 +32,12 @@ def comparison_section(found: Comparison) -> str:
     )  # fmt: skip
     sides = "".join(f"<li>{escape(_about(side))}</li>" for side in (found.first, found.second))
     unfair = f'<p class="note"><strong>{escape(found.unfair)}</strong></p>' if found.unfair else ""
+    one, other = escape(found.first.run), escape(found.second.run)
     return (
         f"{unfair}<ul>{sides}</ul><p>{escape(found.verdict())}</p><p>{found.counted} that both were measured on "
-        f"({slice_ranges(found.slices)}). A difference is {escape(found.second.run)} less {escape(found.first.run)}, "
-        "of percentages in percentage points. One of the two is named where neither interval holds 0; a dash: not "
-        "told apart.</p>" + table(header, rows)
+        f"({slice_ranges(found.slices)}). A difference is {other} less {one}, of percentages in percentage points, and "
+        "of figures before they were rounded. One of the two is named where neither interval holds 0; a dash: not told "
+        "apart.</p>" + table(header, rows)
     )
 
 
@@ -52,7 +53,8 @@ def which_of_two(found: Comparison) -> str:
         unseen = other.run if knew[0] == one.run else one.run
         return (
             f"Trust the figures of {unseen}, and not those of {knew[0]}, which learned from slices that it is judged "
-            f"by. Before {knew[0]} is used, measure both on slices that neither has seen."
+            f"by. So use {unseen}: whether {knew[0]} is better is not known until both are measured on slices that "
+            "neither has seen."
         )
     if row is None:
         return ""

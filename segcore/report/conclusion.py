@@ -34,15 +34,15 @@ def _good_for(contents: Contents) -> str:
         if total:
             share = 100 * (wrong["thin"] + wrong["thick"]) / total
             said.append(
-                f"{share:.0f} % of the wrong pixels only move a boundary. They change areas and not which neurites "
-                "there are."
+                f"{share:.0f} % of the mask's wrong pixels only move a boundary. They change areas and not which "
+                "neurites there are."
             )
     count = _events_for_most_harm(contents)
     if count:
-        most = f"the {count} that do most harm hold" if count > 1 else "the one that does most harm holds"
+        most = f"the worst {count:,} of {len(evaluation.events):,} hold" if count > 1 else "the worst one holds"
         said.append(
             f"For a reconstruction the splits and merges count: {most} {100 * _MOST_OF_IT:.0f} % or more of all harm, "
-            f"and correcting {'these' if count > 1 else 'it'} by hand brings most of what can be gained."
+            f"so correcting {'these' if count > 1 else 'it'} by hand may bring most of what can be gained."
         )
     return f"What {contents.run.name} is good for. " + (" ".join(said) or "The measures do not say.")
 
@@ -64,14 +64,22 @@ def _limits(contents: Contents) -> str:
         said.append("The images are synthetic: nothing here is about real tissue.")
     number = len(contents.evaluation.slices)
     which = "one slice" if number == 1 else f"{number} slices of one dataset, which look alike"
+    other = contents.comparison
+    fewer = other is not None and len(other.slices) < number
     said.append(
-        f"All figures are of {which}; with another animal, stain or microscope they may be much worse. "
+        f"All figures{' but those of the comparison' if fewer else ''} are of {which}; with another animal, stain or "
+        "microscope they may be much worse. "
         + (
             "Slices are segmented one by one, and nothing joins them in depth."
             if contents.run.info.outside is None
             else "Slices are measured one by one, so nothing is said of how they are joined in depth."
         )
     )
+    if contents.run.info.members:
+        said.append(
+            "A new image would be predicted by one of the networks, or by the mean of all, which was measured on no "
+            "slice here; each network has settings of its own."
+        )
     if chosen := contents.facts.get("chosen_on"):
         which = "the slices shown" if len(chosen) == number else "some of the slices shown"
         said.append(f"Settings were chosen on {which}, and figures there may be a little too good.")
@@ -89,7 +97,8 @@ def _instead(contents: Contents) -> str:
         if contents.facts.get("leaks") is False and not math.isnan(v_rand):
             ours = f"; here it is {v_rand:.3f}, on slices of the training stack that were not learned from"
         said += (
-            " On the hidden test slices of ISBI 2012 the original U-Net has a V_Rand of 0.973, the best networks that "
+            " On the hidden test slices of the ISBI 2012 challenge (Arganda-Carreras et al. 2015, and its list of "
+            "results since) the original U-Net has a V_Rand of 0.973, the best networks that "
             f"see one section 0.981 to 0.987, and a multicut over several sections 0.988{ours}. The published "
             "ones were measured on other slices than these, so they say what is usual and not which is better."
         )
@@ -104,12 +113,12 @@ def _next(contents: Contents) -> str:
     if number := contents.number_of_suspects:
         judge = "it" if number == 1 else "the label suspects, of most weight first,"
         said.append(
-            f"{counted(number, 'place', 'places')} in the labels may be wrong: judge {judge} on the app's Errors page, "
-            "and correct what is wrong, before training again."
+            f"{counted(number, 'place', 'places')} in the labels may be wrong: judge {judge} on the Errors page of "
+            "segcore's dashboard, and correct what is wrong, before training again."
         )
     judged, number = sum(bool(one.verdicts) for one in contents.places), len(contents.places)
     if judged < number:
         which = contents.places[0].event.kind if number == 1 else f"{number} splits and merges"
-        so_far = f"Nobody judged the {which}" if not judged else f"Reviewers judged {judged} of the {which}"
-        said.append(f"{so_far} pictured above so far; the app's Errors page is the place for it.")
+        so_far = f"Nobody has judged the {which}" if not judged else f"Reviewers have judged {judged} of the {which}"
+        said.append(f"{so_far} pictured above so far; that is done on the Errors page, too.")
     return "What to do next. " + (" ".join(said) or "Nothing stands out.")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from html import escape
 
+from segcore.evaluation import summary
 from segcore.measures import CHALLENGE_THRESHOLDS, mean_over_slices, threshold_after
 from segcore.report.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, Line, line_chart
 from segcore.report.contents import Contents
 from segcore.runs import slice_ranges
+
+_SEEN = 0.005
+"""Differences of V_Rand that are worth a word."""
 
 
 def curves(contents: Contents) -> str:
@@ -58,7 +62,27 @@ def curves(contents: Contents) -> str:
 
 
 def _thresholds(contents: Contents) -> str:
-    """Where the marked thresholds come from."""
+    """Where the marked thresholds come from, and how good they turned out."""
+    return f"{_whence(contents)}{_in_hindsight(contents)}"
+
+
+def _in_hindsight(contents: Contents) -> str:
+    """Where a mask's V_Rand would have been highest, if that is seen at all; empty if the marked one is as good."""
+    evaluation = contents.evaluation
+    if "topology" not in evaluation.points:
+        return ""
+    here = mean_over_slices([one.v_rand for one in evaluation.points["topology"]])
+    best = summary(evaluation)["best_over_thresholds_optimistic"]["v_rand"]
+    if best is None or not best["value"] - here >= _SEEN:
+        return ""
+    return (
+        f" On these slices the V_Rand of masks is highest at {best['threshold']:g} with {best['value']:.3f}; the "
+        f"topology threshold has {here:.3f}."
+    )
+
+
+def _whence(contents: Contents) -> str:
+    """Which slices chose what is marked."""
     if contents.run.info.operating_points is None:
         return "The marked threshold was chosen on no slices."
     if on := contents.facts.get("chosen_on"):

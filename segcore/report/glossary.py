@@ -36,14 +36,15 @@ def _words(chosen: bool, given_segments: bool) -> dict[str, str]:
         ),
         "Segments": "pieces that another program numbered, measured as they are."
         if given_segments
-        else "pieces made of the whole probability and not of a threshold, by joining small basins that no membrane "
-        "parts. Smoothing, in pixels, is how coarsely basins are found; bias, 0 to 1, is how much counts as membrane "
-        "between them: higher makes more segments.",
+        else "pieces made of the whole probability and not of a threshold, by joining small basins with no membrane "
+        "between them. Smoothing, in pixels, is how coarsely basins are found; bias, 0 to 1, is how much counts as "
+        "membrane between them: higher makes more segments.",
         "V_Rand and V_Info": "how well pieces and neurites agree, weighted by area: 1 is perfect, and both fall with "
         "merges and with splits. They are computed as in the ISBI 2012 challenge.",
         "Harm": "of a split or merge: by how much V_Rand of its slice would rise if it alone were undone. Harm of a "
-        "slice is that of all of them together.",
+        "slice is the sum of these.",
         "Dice": "agreement of two areas, 0 to 1: twice what they share, divided by the sum of both.",
-        "95 % interval": "where the mean would lie in 95 of 100 sets of slices like these. Neighbouring slices look "
-        "alike, so they are also drawn in blocks; where the two differ, trust the wider one.",
+        "95 % interval": "where the mean lies in 95 of 100 sets that are drawn anew from these slices; nothing is said "
+        "of other tissue. Neighbouring slices look alike, so they are also drawn in blocks; where the two differ, "
+        "trust the wider one.",
     }

@@ -39,7 +39,8 @@ def label_suspects(contents: Contents) -> str:
         f"{said}<p>At {at} a prediction that did not learn from {these} is sure of the opposite of the label, "
         f"farther from any boundary than a line can be misplaced. Either can be right: only a look tells.{first} "
         "Weight, 0 to 2, says how much hangs on a place: what V_Rand of the slice would gain if the label said what is "
-        "predicted, as a share of what it lacks of 1, and these pixels as a share of the slice's wrong ones, added up."
+        "predicted, as a share of what it falls short of 1, and these pixels as a share of the slice's wrong ones, "
+        "added up."
         f"</p><p><small>{about}</small></p>{grid(cards)}"
     )
 
@@ -56,7 +57,7 @@ def _card(place: PicturedSuspect, number: int, contents: Contents) -> str:
         place,
         f"{number}. Labelled {labelled} in slice {one.slice}",
         f", at x {one.x}, y {one.y}: {one.pixels:,} px, predicted {predicted} with a probability of up to "
-        f"{place.sure:.2f}. If the label said so, {gained}. Weight {one.gain:.2f}.{near}",
+        f"{place.sure:.2f}. If the label were changed to that, {gained}. Weight {one.gain:.2f}.{near}",
         name=f"labelled {labelled} that is predicted {predicted}, in slice {one.slice}",
     )
 

@@ -45,7 +45,7 @@ def split_and_merge_cards(contents: Contents) -> str:
 
 def _card(place: PicturedEvent, number: int) -> str:
     event = place.event
-    harm = "" if math.isnan(event.harm) else f" Undone, V_Rand of the slice rises by {event.harm:.4f}."
+    harm = "" if math.isnan(event.harm) else f" If it were undone, V_Rand of the slice would rise by {event.harm:.4f}."
     return card(
         place,
         f"{number}. {event.kind.capitalize()} in slice {event.slice}",

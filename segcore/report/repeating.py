@@ -37,11 +37,14 @@ def how_to_repeat(contents: Contents) -> str:
 def _first(contents: Contents) -> str:
     """What has to be there for the commands, as HTML."""
     run = contents.run
-    needed = "the run's folder among the models and the dataset of the fingerprint below among the data"
+    needed = (
+        "With the run's folder in the folder of models, and the dataset that has the fingerprint below in that of "
+        "data, these commands of segcore give the same figures"
+    )
     if run.has_network:
-        return f"<p>With {needed}; my-images is any image, stack or folder of images:</p>"
+        return f"<p>{needed}; my-images is any image, stack or folder of images.</p>"
     source = "" if run.info.outside is None else f", read from {run.info.outside.source}"
-    return f"<p>With {needed}. The folder holds what was predicted{escape(source)}, which is measured again:</p>"
+    return f"<p>{needed}. The run's folder holds what was predicted{escape(source)}, which is measured again.</p>"
 
 
 def _commands(contents: Contents) -> list[str]:

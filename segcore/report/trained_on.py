@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from segcore.report.contents import Contents
-from segcore.report.sentences import counted, slices_named, were
+from segcore.report.sentences import counted, listed, slices_named, were
 from segcore.report.tables import table
 from segcore.runs import row_range, slice_ranges
 
@@ -27,17 +27,17 @@ def trained_on(contents: Contents) -> str:
     if info is not None:
         said.append(
             f"Source of the images, some of which this report shows: {info.source or 'not stated'}. Terms: "
-            f"{info.terms or 'not stated'}."
+            f"{info.terms or 'not stated, so ask before you publish its pictures'}."
         )
     if run.info.outside is None:
         network = (
-            f"Each slice is predicted by the network, of {', '.join(run.info.members)}, that had not seen it (by the "
-            "mean of several, where several had not)"
+            f"Each slice is predicted by those of the networks {listed(run.info.members)} that were not trained on it, "
+            "by their mean where these are several"
             if run.info.members
             else f"A U-Net of {run.info.parameters:,} parameters, {counted(run.info.epochs, 'epoch', 'epochs')}"
         )
         said.append(f"{network}, preset {run.config.preset}, trained on {run.info.device or 'an unknown device'}.")
-        said.append(f"Split: {_PROTOCOLS.get(split.protocol, split.protocol)}.")
+        said.append(f"How slices were divided: {_PROTOCOLS.get(split.protocol, split.protocol)}.")
     rows = [
         (title, slice_ranges(indices) + (f", {rows}" if (rows := row_range(of)) else ""))
         for title, indices, of in (
@@ -66,7 +66,11 @@ def _leak_audit(contents: Contents) -> Iterator[str]:
     elif facts.get("leaks") is None:
         yield "Leak audit: unknown, as nobody said what was trained on."
     else:
-        yield "Leak audit: no judged slice, and no copy of one, was trained on."
+        yield (
+            "Leak audit: no slice was predicted by a network that was trained on it, or on a copy of it."
+            if contents.run.info.members
+            else "Leak audit: no judged slice, and no copy of one, was trained on."
+        )
         in_split = contents.run.audit_split().trained_on
         if in_split:
             yield f"In the run's own split, though, {slices_named(in_split)} {were(in_split)} trained on and judged."

@@ -26,7 +26,8 @@ _EXPECTED = "verdicts that were exported as CSV or JSON"
 _LARGEST_BYTES = 256 * 2**20
 
 _CELL_BEGINS = r'(?:^|(?<=[,;\t\r\n"]))'
-_FORMULA = r"'* *[=+\-@＝＋－＠]"
+# Spaces of any kind may stand before it, but for those that begin a cell themselves.
+_FORMULA = r"'*[^\S\t\r\n]*[=+\-@＝＋－＠]"
 _UNMARKED = re.compile(rf"{_CELL_BEGINS}(?={_FORMULA})")
 _MARKED = re.compile(rf"{_CELL_BEGINS}'(?={_FORMULA})")
 _WHOLE = re.compile(r"[0-9]{1,18}")

@@ -38,8 +38,8 @@ def test_neurites_harm_and_settings():
     assert "mean over 2 test slices (1 is perfect, 0.4" in first  # 2 x 1/4 / (1/4 + 1)
     assert "at the pixel threshold 0.500" in first
     assert "at the topology threshold 0.750" in first
-    assert harm == "The prediction has 0 splits and 1 merge; slice 0 has the most harm."
-    assert "segments (smoothing 1 px, bias 0.5) to reconstruct and count neurites" in settings
+    assert harm == "The prediction has 0 splits and 1 merge; slice 0 has 100 % of all harm."
+    assert "segments (smoothing 1 px, bias 0.5) to outline and count neurites" in settings
     assert "% of the pixels wrong, 40 px) and the topology" in settings
 
 
@@ -76,7 +76,7 @@ def test_segments_that_masks_outdo_are_not_recommended():
     poor = SegmentPoint(smoothing_px=1.0, bias=0.05, smallest_px=2000)
     *_, settings = verdict(evaluated([label], [label], [poor]), which="test")
     assert "segments" not in settings
-    assert settings.startswith("Take the pixel threshold 0.500 to measure areas")
+    assert settings.startswith("Take the pixel threshold 0.500 to measure how much is membrane")
 
 
 def test_nothing_that_is_not_known_is_said():

@@ -42,7 +42,7 @@ def test_a_cell_that_is_predicted_to_be_none_is_a_card(scored, page_of):
     assert f"1. Labelled interior in slice 2 , {at} with a probability of up to 1.00." in said
     assert f"{100 * one.suspect.pixels_gain:.2f} percentage points more of the slice's pixels would be right" in said
     assert f"Weight {one.suspect.gain:.2f}." in said
-    assert "Nobody judged it yet." in said
+    assert "Nobody has judged it yet." in said
     assert "1 place in the labels may be wrong" in draft_conclusion(contents)
 
 
@@ -62,7 +62,7 @@ def test_its_verdict_stands_below(scored, cells, page_of):
     section, said = page_of(gather(run))
     assert f"label error , Ada: {NOTE}" in said
     assert NOTE not in section
-    assert "Reviewers judged it." in said
+    assert "Reviewers have judged it." in said
     assert "Reviewers called 1 place an error of the labels." in said
 
 

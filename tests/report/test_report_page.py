@@ -124,6 +124,7 @@ def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, 
     assert "perfect is ahead here by" in said
     assert "is better by" not in said
     assert "Which run to use. Trust the figures of mid-grey, and not those of perfect" in said
+    assert "So use mid-grey: whether perfect is better is not known until" in said
 
 
 def test_every_word_that_is_used_is_explained(evaluated, text_of):
@@ -141,7 +142,7 @@ def test_of_what_another_program_predicted(cells, models_dir, tmp_path, text_of)
     assert "12 predicted slices" in said
     assert "U-Net of" not in said
     assert "Nobody said which slices this was trained on" in said
-    assert "The folder holds what was predicted, read from perfect.tif" in said
+    assert "The run's folder holds what was predicted, read from perfect.tif" in said
     assert "All settings" not in said
 
 

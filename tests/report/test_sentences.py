@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
+import numpy as np
 import pytest
 from folds import CONFIG, members
 
 from segcore.crossval import ensemble_of, make_plan
 from segcore.evaluation import evaluate
+from segcore.measures import CHALLENGE_THRESHOLDS
 from segcore.report import draft_conclusion, gather, report_page
 from segcore.report.sentences import counted, listed, slices_named
 
@@ -56,9 +59,9 @@ def test_one_merge_is_no_plural(scored, said_of):
     said = said_of(contents)
     assert "The prediction has 0 splits and 1 merge." in said
     assert "Splits and merges On the left" in said
-    assert "Nobody judged it yet." in said
-    assert "the one that does most harm holds 80 % or more of all harm, and correcting it by hand" in said
-    assert "Nobody judged the merge pictured above so far" in said
+    assert "Nobody has judged it yet." in said
+    assert "the worst one holds 80 % or more of all harm, so correcting it by hand may bring" in said
+    assert "Nobody has judged the merge pictured above so far" in said
     assert not re.search(r"\b1 (splits|merges|places|slices|neurites|segments|parts)\b", said)
 
 
@@ -99,3 +102,24 @@ def test_of_an_ensemble_only_what_slices_have_in_common_was_chosen_on_them(cells
     said = said_of(gather(run))
     assert re.search(r"The thresholds were chosen on slices? [\d, -]+, which (is|are) judged here, too", said)
     assert "the epoch" not in said.partition("Words")[0]
+    assert "no slice was predicted by a network that was trained on it" in said
+    assert "A new image would be predicted by one of the networks, or by the mean of all" in said
+
+
+@pytest.mark.parametrize(("worse", "said"), [(0.006, True), (0.001, False)])
+def test_a_mask_that_would_have_been_better_is_said_to_have_been(evaluated, said_of, worse, said):
+    contents = gather(evaluated)
+    evaluation = contents.evaluation
+    at = np.mean([[one.v_rand for one in scores] for scores in evaluation.over_thresholds], axis=0)
+    best = int(np.argmax(at))
+    topology = [dataclasses.replace(one, v_rand=at[best] - worse) for one in evaluation.points["topology"]]
+    changed = dataclasses.replace(evaluation, points={**evaluation.points, "topology": topology})
+    sentence = (
+        f"On these slices the V_Rand of masks is highest at {CHALLENGE_THRESHOLDS[best]:g} with {at[best]:.3f}; the "
+        f"topology threshold has {at[best] - worse:.3f}."
+    )
+    assert (sentence in said_of(dataclasses.replace(contents, evaluation=changed))) == said
+
+
+def test_a_threshold_as_good_as_any_needs_no_word(scored, said_of):
+    assert "masks is highest at" not in said_of(gather(scored("perfect")))

@@ -56,7 +56,27 @@ def names(longest):
 _pieces = st.one_of(
     st.characters(codec="utf-8", exclude_categories=["Cc"]),
     st.sampled_from(
-        ["\n", "\r", "\t", '"', "'", ",", ";", "=", "+", "-", "@", "＝", " ", "\r\n", "=1+1", "'=", "\ufeff"]
+        [
+            "\n",
+            "\r",
+            "\t",
+            '"',
+            "'",
+            ",",
+            ";",
+            "=",
+            "+",
+            "-",
+            "@",
+            "＝",
+            " ",
+            "\r\n",
+            "=1+1",
+            "'=",
+            "\ufeff",
+            "\u00a0",
+            "\u2003",
+        ]
     ),
 )
 notes = st.lists(_pieces, max_size=30).map("".join)

@@ -54,6 +54,8 @@ def test_both_come_back_to_the_character(tmp_path_factory, written):
         ('"=1', "\"'=1"),
         ("one\n- two\r\n- three", "one\n'- two\r\n'- three"),
         ("half-way", "half-way"),
+        ("\u00a0=1+1", "'\u00a0=1+1"),
+        ("'\u2003=1+1", "''\u2003=1+1"),
     ],
 )
 def test_no_cell_is_a_formula(tmp_path, note, cell):

@@ -230,4 +230,4 @@ def _harm(event: Event) -> str:
             f"Undone alone, V_Rand of the slice would fall by {-event.harm:.4f}: the largest piece also holds other "
             "neurites, so undo that merge first."
         )
-    return f"Undone, V_Rand of the slice would rise by {event.harm:.4f}."
+    return f"If it were undone, V_Rand of the slice would rise by {event.harm:.4f}."

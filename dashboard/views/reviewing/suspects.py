@@ -58,7 +58,7 @@ def _item(one: Suspect, number: int) -> Item:
         title=f"{labelled}?",
         said=f"Slice {one.slice}: {words.count(one.pixels)} pixels at x {one.x}, y {one.y} are labelled {labelled}, "
         f"and no {'membrane' if one.labelled_membrane else 'label of membrane'} is near; the prediction is sure that "
-        f"they are {predicted}. If the label said so, {gain}.",
+        f"they are {predicted}. If the label were changed to that, {gain}.",
         harm=one.gain,
         size_px=one.pixels,
         **at_spot(one, SUSPECT, number=number, text=f"labelled {labelled}?"),

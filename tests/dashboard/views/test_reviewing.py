@@ -70,8 +70,8 @@ def test_a_filter():
 
 def test_what_is_said_of_an_event():
     assert said(event()) == (
-        "Slice 3: 2 neurites (100 and 40 px) in one segment; the membrane is open at one place, x 6, y 5. Undone, "
-        "V_Rand of the slice would rise by 0.2500."
+        "Slice 3: 2 neurites (100 and 40 px) in one segment; the membrane is open at one place, x 6, y 5. If it "
+        "were undone, V_Rand of the slice would rise by 0.2500."
     )
     two = event("split", openings=((5, 6), (7, 8)), harm=-0.01)
     assert said(two) == (
