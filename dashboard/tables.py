@@ -1,7 +1,9 @@
-"""Tables: the rows that hold a text where they are too long to be read, and a file to take away."""
+"""Tables as text, as a file to take away, and the rows that hold a text where there are too many to be read."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import pandas as pd
@@ -9,6 +11,26 @@ import streamlit as st
 
 LONG = 12
 """Rows; longer tables can be filtered."""
+
+
+def written_table(about: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Draws a table as text, which is there with the page: one that comes later pushes everything below it down.
+
+    Args:
+        about: what it says, for screen readers.
+        header: of each column; words stand in the first and in the last one, numbers between.
+        rows: their cells.
+    """
+    head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in header)
+    body = "".join(
+        f'<tr><th scope="row">{html.escape(first)}</th>{"".join(f"<td>{html.escape(one)}</td>" for one in others)}</tr>'
+        for first, *others in rows
+    )
+    # It scrolls by itself, also by keys.
+    st.html(
+        f'<div class="sg-table" tabindex="0" role="group" aria-label="{html.escape(about)}"><table><thead><tr>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def csv_button(label: str, table: pd.DataFrame, name: str) -> None:

@@ -18,7 +18,7 @@ from dashboard.state import (
     load_run,
     names_of_runs,
 )
-from dashboard.tables import csv_button
+from dashboard.tables import csv_button, written_table
 from dashboard.trainings import offer_evaluation
 from dashboard.views.changes import changes_section
 from segcore.errors import SegcoreError
@@ -129,22 +129,20 @@ def _usual(rows: tuple[Difference, ...]) -> int:
 
 
 def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
-    # As text, which is there with the page: a table that comes later would push everything below it down.
-    one, other = (words.plain(side.run) for side in (found.first, found.second))
-    lines = [
-        f"| mean over slices | {one} | {other} | difference | 95 % interval, by slice | by blocks of {BLOCK} | |",
-        "|---|--:|--:|--:|--:|--:|---|",
-    ]
+    one, other = found.first.run, found.second.run
+    cells = []
     for row in rows:
         measure = MEASURES[row.measure]
         ahead = other if row.better else one
-        said = f"{ahead} is {'better' if found.fair else 'ahead here'}" if row.sure else "not told apart"
-        values = " | ".join(f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
-        lines.append(
-            f"| {measure.title} | {values} | {row.by_slice.mean:+.{measure.digits}f} "
-            f"| {row.reach(row.by_slice)} | {row.reach(row.by_block)} | {said} |"
-        )
-    st.markdown("\n".join(lines))
+        said = ahead if row.sure else "not told apart"
+        values = (f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
+        difference = f"{row.by_slice.mean:+.{measure.digits}f}"
+        cells.append((measure.title, *values, difference, row.reach(row.by_slice), row.reach(row.by_block), said))
+    header = (
+        "mean over slices", one, other, "difference", "95 % interval, by slice", f"by blocks of {BLOCK}",
+        "better" if found.fair else "ahead here",
+    )  # fmt: skip
+    written_table("Measures of both runs", header, cells)
     st.caption(
         "An interval says where the mean difference would lie in 95 of 100 sets of slices like these. Neighbouring "
         f"slices look alike and fail alike, which drawing them in blocks of {BLOCK} allows for. Two runs are told "

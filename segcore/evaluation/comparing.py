@@ -60,8 +60,8 @@ MEASURES = {
 
 def _of_all(number: int, every: int) -> str:
     if number == every:
-        return "the only slice" if every == 1 else f"all {every} of these slices"
-    return f"{number} of these {every} slices"
+        return "the only slice" if every == 1 else f"all {every} slices that are compared"
+    return f"{number} of the {every} slices that are compared"
 
 
 def difference_unit(measure: Measure) -> str:

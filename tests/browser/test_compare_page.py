@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
-from browsing import APP, sample_and_run, wait_until
+from browsing import APP, barriers, sample_and_run, settled, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +66,20 @@ def test_what_each_run_has_alone_is_judged_by_keys(app, browse):
     page.keyboard.press("Control+z")
     page.locator(".queue .status").get_by_text("Taken back").wait_for()
     wait_until(lambda: verdicts(app, run) == [])
+
+
+def test_a_phone_has_rows_of_one_line_and_a_page_of_its_height(app, browse):
+    page = browse(f"{app.address}/compare?run=judged&with=outside")
+    page.set_viewport_size({"width": 420, "height": 900})
+    settled(page)
+    table = page.locator(".sg-table")
+    rows = table.locator("tbody tr")
+    heights = [rows.nth(at).bounding_box()["height"] for at in range(rows.count())]
+    assert len(heights) > 5
+    assert max(heights) < 40
+    assert table.bounding_box()["width"] <= 420
+    assert page.locator('[data-testid="stMainBlockContainer"]').evaluate("one => one.scrollHeight") < 4000
+    assert barriers(page) == []
 
 
 def test_the_run_of_a_row_is_shown_in_the_place_of_the_other(app, browse):

@@ -95,7 +95,7 @@ def test_that_it_is_not_fair_is_a_warning_of_its_own(outside, mid_grey_run, cell
     test = opened("compare", run="mid-grey")
     assert not bugs(test)
     (unfair,) = (one.value.replace("\\", "") for one in test.warning if "fair" in one.value)
-    assert unfair.startswith("No fair comparison: mask was trained on 2 of these 4 slices (8-9), so")
+    assert unfair.startswith("No fair comparison: mask was trained on 2 of the 4 slices that are compared (8-9), so")
     said = text_of(test).replace("\\", "")
     assert said.count("No fair comparison") == 1
     assert "mask was trained on slices 8-9" not in said
@@ -105,8 +105,9 @@ def test_that_it_is_not_fair_is_a_warning_of_its_own(outside, mid_grey_run, cell
 def test_differences_of_percentages_have_no_percent_sign(outside, mid_grey_run, cells):
     evaluate(mid_grey_run, cells, device="cpu")
     outside("mask", trained_on=[0])
-    (table,) = (one.value for one in opened("compare", run="mid-grey").markdown if "| wrong pixels |" in one.value)
-    (row,) = (line for line in table.splitlines() if line.startswith("| wrong pixels |"))
+    tables = (one.proto.body for one in opened("compare", run="mid-grey").get("html"))
+    (table,) = (one for one in tables if "Measures of both runs" in one)
+    (row,) = (line for line in table.split("<tr>") if "wrong pixels</th>" in line)
     assert row.count("%") == 2
 
 

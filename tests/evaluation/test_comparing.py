@@ -118,7 +118,9 @@ def test_that_it_is_not_fair_is_said_apart_from_the_verdict(rooms, models_dir, t
     said_to_learn_from(better, "rooms", range(SLICES))
     found = compare(worse, better)
     assert found.fair is False
-    assert found.unfair.startswith("No fair comparison: better was trained on all 12 of these slices (0-11), so ")
+    assert found.unfair.startswith(
+        "No fair comparison: better was trained on all 12 slices that are compared (0-11), so "
+    )
     assert "fair" not in found.verdict()
     assert found.verdict().startswith("V_Rand of segments") or found.verdict().startswith("Wrong pixels")
     assert "better is ahead here by 1.00 percentage points" in found.verdict()

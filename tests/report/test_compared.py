@@ -43,7 +43,7 @@ def test_slices_are_counted_in_words(drawn):
 
 def test_what_is_not_fair_is_said_once_and_before_everything(drawn):
     section = comparison_section(compare(drawn("one", 8), learned_from(drawn("other", 2), [0, 1])))
-    assert section.startswith('<p class="note"><strong>No fair comparison: other was trained on 2 of these 12 slices')
+    assert section.startswith('<p class="note"><strong>No fair comparison: other was trained on 2 of the 12 slices')
     assert section.count("No fair comparison") == 1
     assert "other is ahead here by" in section
     assert ">ahead here<" in section

@@ -120,7 +120,7 @@ def test_a_run_that_learned_from_the_slices_is_not_said_to_be_better(evaluated, 
     summary_file.write_text(json.dumps(found))
     contents = gather(evaluated, other=other)
     said = text_of(report_page(contents, draft_conclusion(contents)))
-    assert "No fair comparison: perfect was trained on 2 of these 4 slices (8-9)" in said
+    assert "No fair comparison: perfect was trained on 2 of the 4 slices that are compared (8-9)" in said
     assert "perfect is ahead here by" in said
     assert "is better by" not in said
     assert "Which run to use. Trust the figures of mid-grey, and not those of perfect" in said
