@@ -3,7 +3,7 @@
 In: names, the address, the session. Out: runs, datasets, evaluations and what follows from them; a `Selection`; ways
 to other pages. May use: viewer, figures."""
 
-from dashboard.state.comparisons import comparison
+from dashboard.state.comparisons import comparable, comparison
 from dashboard.state.datasets import (
     broken_datasets,
     copies_of,
@@ -56,6 +56,7 @@ __all__ = [
     "choose",
     "choose_run",
     "chosen",
+    "comparable",
     "compare",
     "comparison",
     "copies_of",

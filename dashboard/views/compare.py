@@ -11,6 +11,7 @@ from dashboard import notices, words
 from dashboard.figures import BROKEN, FIXED, GREY, show_chart, slice_chart, swatches
 from dashboard.state import (
     broken_runs,
+    comparable,
     comparison,
     current,
     evaluated_parts,
@@ -28,7 +29,6 @@ from segcore.evaluation import (
     Comparison,
     Difference,
     difference_unit,
-    may_be_compared,
 )
 from segcore.runs import Run, slice_ranges
 
@@ -90,10 +90,10 @@ def _other(run: Run, dataset: str | None) -> Run | None:
     broken = broken_runs()
     names = [name for name in names_of_runs() if name != run.name and name not in broken]
     names = [name for name in names if load_run(name).evaluations()]
-    comparable = {name for name in names if may_be_compared(run, load_run(name), dataset=dataset)}
+    fitting = {name for name in names if comparable(run, load_run(name), dataset)}
     own = {one for one, _ in evaluated_parts(run)}
     # Then those that were measured on a dataset of the same name.
-    names.sort(key=lambda name: (name not in comparable, not own & {one for one, _ in evaluated_parts(load_run(name))}))
+    names.sort(key=lambda name: (name not in fitting, not own & {one for one, _ in evaluated_parts(load_run(name))}))
     if not names:
         st.info("There is no other run that was evaluated. Two are needed to be compared.", icon=":material/info:")
         return None
@@ -104,7 +104,7 @@ def _other(run: Run, dataset: str | None) -> Run | None:
         st.session_state[key] = before  # the two change places
     elif kept not in names:
         st.session_state[key] = linked if linked in names else names[0]
-    elif before not in (None, run.name) and kept not in comparable and comparable:
+    elif before not in (None, run.name) and kept not in fitting and fitting:
         st.session_state[key] = names[0]  # it was chosen for another run
     chosen: str = st.selectbox(
         f"{run.name} is compared with", names, key=key, persist_state="session",
@@ -137,7 +137,7 @@ def _table(found: Comparison, rows: tuple[Difference, ...]) -> None:
         said = ahead if row.sure else "not told apart"
         values = (f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         difference = f"{row.by_slice.mean:+.{measure.digits}f}"
-        cells.append((measure.title, *values, difference, row.reach(row.by_slice), row.reach(row.by_block), said))
+        cells.append((measure.title, *values, difference, row.slice_ends, row.block_ends, said))
     header = (
         "mean over slices", one, other, "difference", "95 % interval, by slice", f"by blocks of {BLOCK}",
         "better" if found.fair else "ahead here",

@@ -49,7 +49,7 @@ def _print(found: Comparison, rows: Sequence[Difference]) -> None:
         values = (f"{value:.{measure.digits}f}{measure.unit}" for value in (row.first, row.second))
         cells.append(
             (measure.title, *values, f"{row.by_slice.mean:+.{measure.digits}f}",
-             row.reach(row.by_slice), row.reach(row.by_block),
+             row.slice_ends, row.block_ends,
              words[not row.better] if row.sure else "not told apart")
         )  # fmt: skip
     header = ("mean over slices", found.first.run, found.second.run, "difference", "95 % interval, by slice",

@@ -6,6 +6,7 @@ May use: measures, segments, network (when something is predicted), data, runs, 
 from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
 from segcore.evaluation.comparing import (
     BLOCK,
+    ENOUGH_BLOCKS,
     MEASURES,
     Comparison,
     Difference,
@@ -26,6 +27,7 @@ from segcore.evaluation.measured import (
     harm_by_slice,
     harm_is_known,
     harm_of_first,
+    harm_said,
     how_made,
     summary,
 )
@@ -40,6 +42,7 @@ from segcore.evaluation.segment_table import segment_rows
 
 __all__ = [
     "BLOCK",
+    "ENOUGH_BLOCKS",
     "MEASURES",
     "SEGMENTS",
     "Baseline",
@@ -69,6 +72,7 @@ __all__ = [
     "harm_by_slice",
     "harm_is_known",
     "harm_of_first",
+    "harm_said",
     "how_made",
     "may_be_compared",
     "moved_boundaries",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segcore.errors import ConfigError, RunError, SegcoreError
 from segcore.evaluation.folder import read_evaluation
-from segcore.evaluation.measured import Evaluation, events_by_slice, harm_by_slice
+from segcore.evaluation.measured import Evaluation, events_by_slice, harm_by_slice, harm_is_known
 from segcore.measures import Event, EventChanges, Interval, SegmentationScore, bootstrap_mean, event_changes
 from segcore.runs import Run, slice_ranges
 from segcore.storage import read_json
@@ -77,9 +77,9 @@ class Difference:
         measure: its name in `MEASURES`.
         first, second: means of the two runs; nan where either was not measured.
         slices: in how many both have it.
-        by_slice: the mean of second - first with its 95 % interval, slices drawn one by one. One slice has none: both
-            its ends are the mean.
-        by_block: the same with `BLOCK` neighbours drawn together, which is wider and the one to trust.
+        by_slice: the mean of second - first with its 95 % interval, slices drawn one by one.
+        by_block: the same with `BLOCK` neighbours drawn together, which is wider and the one to trust. Of one slice, or
+            one block, nothing can be drawn: both ends are the mean.
     """
 
     measure: str
@@ -90,17 +90,31 @@ class Difference:
     by_block: Interval
 
     @property
+    def blocks(self) -> int:
+        """How many blocks of neighbours the slices make."""
+        return math.ceil(self.slices / BLOCK)
+
+    @property
     def sure(self) -> bool:
         """Whether the difference is larger than its uncertainty: neither of its intervals holds 0.
 
-        Of one slice nobody knows how uncertain it is.
+        Of one block of neighbours nobody knows how uncertain it is.
         """
-        return self.slices > 1 and all(one.low > 0 or one.high < 0 for one in (self.by_slice, self.by_block))
+        return self.blocks > 1 and all(one.low > 0 or one.high < 0 for one in (self.by_slice, self.by_block))
 
-    def reach(self, interval: Interval) -> str:
-        """From where to where one of its intervals goes, with signs; a dash for one slice, which has none."""
+    @property
+    def slice_ends(self) -> str:
+        """From where to where the interval by slice goes, with signs; a dash for one slice, which has none."""
+        return self._ends(self.by_slice) if self.slices > 1 else "–"
+
+    @property
+    def block_ends(self) -> str:
+        """The same by blocks; a dash for one block."""
+        return self._ends(self.by_block) if self.blocks > 1 else "–"
+
+    def _ends(self, interval: Interval) -> str:
         digits = MEASURES[self.measure].digits
-        return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f}" if self.slices > 1 else "–"
+        return f"{interval.low:+.{digits}f} to {interval.high:+.{digits}f}"
 
     @property
     def better(self) -> bool:
@@ -254,16 +268,19 @@ class Comparison:
     def _sentence(self, found: Difference) -> str:
         measure = MEASURES[found.measure]
         size = f"{abs(found.by_slice.mean):.{measure.digits}f}{difference_unit(measure)}"
-        wider = max(found.by_slice, found.by_block, key=lambda one: one.high - one.low)
+        by_slice = found.by_slice.high - found.by_slice.low > found.by_block.high - found.by_block.low
         # A sign says which run is ahead only where it is said what is taken from what.
-        interval = f"95 %, {self.second.run} less {self.first.run}: {found.reach(wider)}"
+        interval = (
+            f"95 %, {self.second.run} less {self.first.run}: {found.slice_ends if by_slice else found.block_ends}"
+        )
         title = measure.title[:1].upper() + measure.title[1:]
         values = (
             f"{title}: {found.first:.{measure.digits}f}{measure.unit} for {self.first.run} and "
             f"{found.second:.{measure.digits}f}{measure.unit} for {self.second.run}"
         )
-        if found.slices == 1:
-            return f"{values}; one slice does not say how uncertain a difference of {size} is."
+        if found.blocks == 1:
+            few = "one slice does" if found.slices == 1 else f"{found.slices} slices do"
+            return f"{values}; {few} not say how uncertain a difference of {size} is."
         if not found.sure:
             return f"{values}; a difference of {size} is no more than its uncertainty ({interval})."
         better = self.second.run if found.better else self.first.run
@@ -459,6 +476,8 @@ def _events(kind: str) -> Callable[[Evaluation], Sequence[float]]:
 
 
 def _harm(evaluation: Evaluation) -> Sequence[float]:
+    if evaluation.events and not harm_is_known(evaluation):
+        return ()
     harms = harm_by_slice(evaluation)
     return [harms.get(z, 0.0) for z in evaluation.slices]
 

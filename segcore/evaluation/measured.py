@@ -27,6 +27,7 @@ from segcore.measures import (
     LARGEST_TOLERANCE_PX,
     Confusion,
     ErrorParts,
+    Event,
     Events,
     NeuriteSizes,
     PixelEvidence,
@@ -295,6 +296,18 @@ def events_by_harm(evaluation: Evaluation) -> Events:
         for harm, stray_px in zip(events.column("harm"), events.column("stray_px"), strict=True)
     ]
     return events.ordered(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+def harm_said(event: Event) -> str:
+    """What undoing a split or merge would do to its slice, as a sentence."""
+    if math.isnan(event.harm):
+        return "How much harm it does is not known: the evaluation is older than that measure."
+    if event.harm < 0:
+        return (
+            f"Undone alone, V_Rand of the slice would fall by {-event.harm:.4f}: the largest piece also holds other "
+            "neurites, so undo that merge first."
+        )
+    return f"If it were undone, V_Rand of the slice would rise by {event.harm:.4f}."
 
 
 def harm_of_first(evaluation: Evaluation, number: int) -> float:

@@ -21,8 +21,8 @@ def comparison_section(found: Comparison) -> str:
                 f"{row.first:.{measure.digits}f}{measure.unit}",
                 f"{row.second:.{measure.digits}f}{measure.unit}",
                 f"{row.by_slice.mean:+.{measure.digits}f}",
-                row.reach(row.by_slice),
-                row.reach(row.by_block),
+                row.slice_ends,
+                row.block_ends,
                 better if row.sure else "–",
             )
         )
@@ -50,15 +50,22 @@ def which_of_two(found: Comparison) -> str:
     if knew:
         if len(knew) == 2:
             return "Both learned from slices that they are compared on: nothing here says which to use on new images."
-        unseen = other.run if knew[0] == one.run else one.run
+        unseen, learned = (other, one) if knew[0] == one.run else (one, other)
+        if unseen.unknown:
+            return (
+                f"{learned.run} learned from slices that it is judged by, and nobody said which {unseen.run} was "
+                "trained on: trust neither until both are measured on slices that they are known not to have seen."
+            )
         return (
-            f"Trust the figures of {unseen}, and not those of {knew[0]}, which learned from slices that it is judged "
-            f"by. So use {unseen}: whether {knew[0]} is better is not known until both are measured on slices that "
-            "neither has seen."
+            f"Trust the figures of {unseen.run}, and not those of {learned.run}, which learned from slices that it is "
+            f"judged by. So use {unseen.run}: whether {learned.run} is better is not known until both are measured on "
+            "slices that neither has seen."
         )
     if row is None:
         return ""
     measure = MEASURES[row.measure]
+    if row.blocks == 1:
+        return f"So few slices do not say which of the two is better in {measure.title}: measure both on more."
     if not row.sure:
         return f"{one.run} and {other.run} are not told apart in {measure.title}: take either."
     better = other if row.better else one

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
-from segcore.evaluation import events_by_harm, harm_of_first
+from segcore.evaluation import harm_is_known
 from segcore.measures import mean_over_slices
 from segcore.report.compared import which_of_two
 from segcore.report.contents import Contents
@@ -48,10 +49,13 @@ def _good_for(contents: Contents) -> str:
 
 
 def _events_for_most_harm(contents: Contents) -> int:
-    events = events_by_harm(contents.evaluation)
-    if math.isnan(harm_of_first(contents.evaluation, 1)):
+    if not harm_is_known(contents.evaluation):
         return 0
-    return next(n for n in range(1, len(events) + 1) if harm_of_first(contents.evaluation, n) >= _MOST_OF_IT)
+    harms = sorted((max(harm, 0.0) for harm in contents.evaluation.events.column("harm")), reverse=True)
+    every = math.fsum(harms)
+    if not every:
+        return 0
+    return next(n for n, held in enumerate(accumulate(harms), start=1) if held >= _MOST_OF_IT * every)
 
 
 def _limits(contents: Contents) -> str:

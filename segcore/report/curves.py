@@ -103,7 +103,7 @@ def _floor(contents: Contents) -> float:
         for name in ("v_rand", "v_info")
     ]
     known = [value for value in middle if math.isfinite(value)]
-    return max(0.0, math.floor(10 * min(known)) / 10) if known else 0.0
+    return min(0.9, max(0.0, math.floor(10 * min(known)) / 10)) if known else 0.0
 
 
 def _neurite_lines(contents: Contents) -> list[Line]:

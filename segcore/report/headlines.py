@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 
-from segcore.evaluation import BLOCK
+from segcore.evaluation import BLOCK, ENOUGH_BLOCKS
 from segcore.measures import Interval
 from segcore.report.contents import Contents, Headline
 from segcore.report.tables import or_dash, table
-
-_ENOUGH_BLOCKS = 4
-"""With fewer an interval by blocks says little."""
 
 
 def headline_figures(contents: Contents) -> str:
     """Two tables as HTML: the run, and what to compare it with."""
     evaluation = contents.evaluation
+    blocks = math.ceil(len(evaluation.slices) / BLOCK)
     rows = [
-        (one.title, _number(one.by_slice.mean, one), _range(one.by_slice, one), _range(one.by_block, one))
+        (
+            one.title,
+            _number(one.by_slice.mean, one),
+            _range(one.by_slice, one),
+            _range(one.by_block, one) if blocks > 1 else "–",
+        )
         for one in contents.headlines
     ]
     if len(evaluation.slices) == 1:
@@ -26,7 +29,7 @@ def headline_figures(contents: Contents) -> str:
     else:
         header = ("mean over slices", "value", "95 % interval, by slice", f"by blocks of {BLOCK} neighbours")
         found = table(header, rows)
-        if math.ceil(len(evaluation.slices) / BLOCK) < _ENOUGH_BLOCKS:
+        if blocks < ENOUGH_BLOCKS:
             found += (
                 "<p><small>So few slices make few blocks of neighbours, which say little about another part of the "
                 "stack.</small></p>"

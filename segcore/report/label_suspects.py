@@ -20,8 +20,8 @@ def label_suspects(contents: Contents) -> str:
     said = f"<p>Reviewers called {errors} of the labels.</p>" if number else ""
     if contents.suspects is None:
         return said + (
-            "<p>These predictions say nothing of the labels: the images are not here, or the slices were, or may have "
-            "been, learned from.</p>"
+            "<p>These predictions say nothing of the labels. That takes the images, segments, and slices that are "
+            "known not to have been learned from.</p>"
         )
     if not contents.suspects:
         return said + "<p>At no place is the prediction sure that the label is wrong.</p>"

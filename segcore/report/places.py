@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from segcore.evaluation import harm_is_known
+from segcore.evaluation import harm_is_known, harm_said
 from segcore.measures import Event
 from segcore.report.cards import card, grid, judged_so_far
 from segcore.report.contents import Contents
@@ -45,7 +45,7 @@ def split_and_merge_cards(contents: Contents) -> str:
 
 def _card(place: PicturedEvent, number: int) -> str:
     event = place.event
-    harm = "" if math.isnan(event.harm) else f" If it were undone, V_Rand of the slice would rise by {event.harm:.4f}."
+    harm = "" if math.isnan(event.harm) else f" {harm_said(event)}"
     return card(
         place,
         f"{number}. {event.kind.capitalize()} in slice {event.slice}",

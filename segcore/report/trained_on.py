@@ -30,13 +30,16 @@ def trained_on(contents: Contents) -> str:
             f"{info.terms or 'not stated, so ask before you publish its pictures'}."
         )
     if run.info.outside is None:
-        network = (
-            f"Each slice is predicted by those of the networks {listed(run.info.members)} that were not trained on it, "
-            "by their mean where these are several"
-            if run.info.members
-            else f"A U-Net of {run.info.parameters:,} parameters, {counted(run.info.epochs, 'epoch', 'epochs')}"
-        )
-        said.append(f"{network}, preset {run.config.preset}, trained on {run.info.device or 'an unknown device'}.")
+        if run.info.members:
+            said.append(
+                f"Each slice is predicted by those of the networks {listed(run.info.members)} that were not trained on "
+                "it, by their mean where these are several."
+            )
+        else:
+            said.append(
+                f"A U-Net of {run.info.parameters:,} parameters, {counted(run.info.epochs, 'epoch', 'epochs')}."
+            )
+        said.append(f"Preset {run.config.preset}, trained on {run.info.device or 'an unknown device'}.")
         said.append(f"How slices were divided: {_PROTOCOLS.get(split.protocol, split.protocol)}.")
     rows = [
         (title, slice_ranges(indices) + (f", {rows}" if (rows := row_range(of)) else ""))

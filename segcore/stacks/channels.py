@@ -45,6 +45,8 @@ def channel_axis(shape: Sequence[int], slices: int | None = None) -> int | None:
     # Slices may lie last, where nobody has said yet that they do.
     shortest = [axis for axis in few if list(shape).count(min(shape)) == 1 and shape[axis] == min(shape)]
     alone = leaving if len(leaving) == 1 else shortest
+    if not alone and shape[0] == shape[1] == 1:
+        return 1  # one slice of one channel, whichever of the two is which
     return alone[0] if alone else None
 
 

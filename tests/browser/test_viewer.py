@@ -405,6 +405,15 @@ def test_a_narrow_window_scrolls_only_down(open_page, artefacts):
 
 
 @pytest.mark.slow
+def test_full_screen_of_a_phone_is_mostly_picture(open_page):
+    page = open_page(viewport={"width": 380, "height": 800})
+    page.keys("f")
+    page.page.wait_for_function("() => document.fullscreenElement")
+    page.frames()
+    assert page.root.locator(".stage").bounding_box()["height"] >= 0.6 * 800
+
+
+@pytest.mark.slow
 def test_full_screen(open_page):
     page = open_page()
     page.keys("f")

@@ -420,6 +420,21 @@ def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell
     np.testing.assert_array_equal(tifffile.imread(data_dir / "mine" / "labels.tif"), labels)
 
 
+def test_an_import_without_a_name_is_called_after_its_file_and_arrives(data_dir, models_dir, tmp_path, cell_stack):
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "cortex.ome.tif", cell_stack[0])
+    test = opened("data", section="import")
+    test.segmented_control(key="import way").set_value("path").run()
+    test.text_input(key="import path").set_value(str(tmp_path / "cortex.ome.tif")).run()
+    assert test.text_input(key="import name").proto.placeholder == "cortex"
+    waited(next(one for one in test.button if one.label == "Check and import").click().run())
+    assert not bugs(test)
+    assert (data_dir / "cortex").is_dir()
+    assert "Dataset cortex is here" in "\n".join(one.value for one in (*test.success, *test.toast, *test.info))
+    assert "import" not in test.session_state
+
+
 def test_labels_of_classes_are_imported_by_the_values_that_are_typed(data_dir, models_dir, tmp_path, cell_stack):
     import tifffile
 

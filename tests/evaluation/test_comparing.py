@@ -149,13 +149,30 @@ def test_one_slice_is_one(rooms, models_dir, tmp_path):
     assert found.second.warnings == ("other was trained on slice 3",)
     assert "; one slice does not say how uncertain a difference of" in found.verdict()
     assert not any(row.sure for row in found.differences())
-    assert {row.reach(row.by_slice) for row in found.differences()} == {"–"}
+    assert {(row.slice_ends, row.block_ends) for row in found.differences()} == {("–", "–")}
     assert found.verdict().endswith(
         "1 slice makes one block of neighbours, too few to say how far another part of the stack would differ."
     )
     every = compare(*(predicted(rooms, tmp_path, name, range(SLICES)) for name in ("a", "b")))
     assert every.counted == "12 slices"
     assert "12 slices make 3 blocks of neighbours" in every.verdict()
+
+
+@pytest.mark.parametrize(("slices", "sure"), [(5, False), (6, True)])
+def test_one_block_of_neighbours_says_nothing_of_uncertainty(rooms, models_dir, tmp_path, slices, sure):
+    every = predicted(rooms, tmp_path, "every", [24] * SLICES)
+    mask = np.stack([rooms.label(z) for z in range(slices)])
+    tifffile.imwrite(tmp_path / "some.tif", mask, photometric="minisblack")
+    some = score_outside("some", tmp_path / "some.tif", rooms, slices=range(slices), trained_on=[]).run
+    found = compare(every, some)
+    wrong = found.difference("wrong_percent")
+    assert wrong.slices == slices
+    assert wrong.slice_ends == "-1.50 to -1.50"
+    assert wrong.sure is sure
+    assert (wrong.block_ends == "–") is not sure
+    assert (
+        "; 5 slices do not say how uncertain a difference of 1.50 percentage points is." in found.verdict()
+    ) is not sure
 
 
 def test_neighbours_that_fail_together_count_as_few(rooms, models_dir, tmp_path):

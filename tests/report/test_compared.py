@@ -50,6 +50,18 @@ def test_what_is_not_fair_is_said_once_and_before_everything(drawn):
     assert "strong" not in comparison_section(compare(drawn("a", 8), drawn("b", 2)))
 
 
+def test_few_slices_do_not_decide(drawn):
+    assert which_of_two(compare(drawn("a", 8, [3]), drawn("b", 2, [3]))).startswith("So few slices do not say which")
+
+
+def test_neither_is_trusted_where_one_learned_from_the_slices_and_of_the_other_nobody_knows(drawn):
+    found = compare(drawn("unknown", 8, trained_on=None), learned_from(drawn("knew", 2), [0, 1]))
+    assert which_of_two(found) == (
+        "knew learned from slices that it is judged by, and nobody said which unknown was trained on: trust neither "
+        "until both are measured on slices that they are known not to have seen."
+    )
+
+
 def test_a_run_of_which_nobody_said_what_it_learned_from_is_not_simply_better(drawn):
     honest, unknown = drawn("honest", 8), drawn("unknown", 2, trained_on=None)
     found = compare(honest, unknown)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from segcore.evaluation import read_evaluation
+from segcore.evaluation import compare, read_evaluation
 from segcore.report import draft_conclusion, gather, report_page
 from segcore.report.pictured import worst_slice
 
@@ -75,3 +75,10 @@ def test_nothing_wrong_is_no_harm(scored, read_aloud):
     assert not contents.worst.by_harm or contents.evaluation.events
     said = read_aloud(report_page(contents, draft_conclusion(contents)))
     assert "nan" not in said
+
+
+def test_harm_is_not_compared_with_what_nobody_measured(old, scored):
+    # Slices without a split or merge would have none in both runs, and the others would be left out.
+    rows = {row.measure for row in compare(old, scored("new", merged_and_noisy)).differences()}
+    assert {"splits", "merges"} <= rows
+    assert "harm" not in rows

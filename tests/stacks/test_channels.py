@@ -23,6 +23,7 @@ AXES = {0: (0, 1, 2, 3), 1: (1, 0, 2, 3), 3: (1, 2, 3, 0)}
         ((2, 30, 64, 64), 0), ((30, 2, 64, 64), 1), ((30, 64, 64, 2), 3), ((30, 64, 2, 64), None),
         ((2, 2, 64, 64), None), ((16, 30, 64, 64), 0), ((17, 30, 64, 64), None), ((30, 64, 64), None),
         ((0, 30, 64, 64), None), ((1, 30, 64, 64), 0), ((2, 3, 30, 64, 64), None),
+        ((1, 1, 64, 64), 1),
     ],
 )  # fmt: skip
 def test_which_axis_is_that_of_channels(shape, axis):
@@ -42,6 +43,13 @@ def test_which_axis_is_that_of_channels(shape, axis):
 )  # fmt: skip
 def test_how_many_slices_there_are_tells_which_axis_is_theirs(shape, slices, axis):
     assert channel_axis(shape, slices) == axis
+
+
+def test_one_slice_of_one_channel_is_read(tmp_path):
+    np.save(tmp_path / "one.npy", CHANNELS[:1, :1])
+    with open_stack(tmp_path / "one.npy", channel=Channel()) as stack:
+        assert (len(stack), stack.channels) == (1, 1)
+        np.testing.assert_array_equal(stack.read(0), CHANNELS[0, 0])
 
 
 def test_of_several_the_second_is_taken_where_nobody_said_which():

@@ -93,18 +93,20 @@ const KEYS = [
   ["?", "this list"],
 ];
 
-/** The list of keys, for the help, without those that are the page's; with those for two runs only where there are. */
-function keyList(ofPage, other) {
+/** The list of keys, for the help, without those that are the page's, and those for two runs, or for harm, only where there is any. */
+function keyList(ofPage, other, harmful) {
   const list = document.createElement("dl");
-  const known = KEYS.filter(([key]) => other || !["9", "B"].includes(key)).map(([keys, does]) => {
-    return [
-      keys
-        .split(" ")
-        .filter((key) => !ofPage.includes(key.toLowerCase()))
-        .join(" "),
-      does,
-    ];
-  });
+  const known = KEYS.filter(([key]) => (key === "W" ? harmful : other || !["9", "B"].includes(key))).map(
+    ([keys, does]) => {
+      return [
+        keys
+          .split(" ")
+          .filter((key) => !ofPage.includes(key.toLowerCase()))
+          .join(" "),
+        does,
+      ];
+    },
+  );
   for (const [keys, does] of known.filter(([keys]) => keys)) {
     const term = document.createElement("dt"),
       text = document.createElement("dd");

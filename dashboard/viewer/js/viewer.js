@@ -87,9 +87,6 @@ class Viewer {
       this.say("");
     }
     this.other.open(data);
-    if (!before || `${before.keys} ${before.other?.run}` !== `${data.keys} ${data.other?.run}`) {
-      this.at.help.replaceChildren(keyList(data.keys, data.other));
-    }
     this.rows = data.slices.map(([index, name, percent, page, bias, harm]) => {
       return { index, name, percent, page, bias, harm, title: name ? `${index}, ${name}` : `${index}` };
     });
@@ -102,6 +99,11 @@ class Viewer {
     this.cuttable = this.rows.some(({ bias }) => bias != null); // into segments, with another bias
     this.harmful = this.rows.some(({ harm }) => harm != null);
     this.at["worst-by"].hidden = !this.harmful;
+    const keys = `${data.keys} ${data.other?.run} ${this.harmful}`;
+    if (keys !== this.keysListed) {
+      this.keysListed = keys;
+      this.at.help.replaceChildren(keyList(data.keys, data.other, this.harmful));
+    }
     this.view.open(data);
     this.layers.open(data, this.tested);
     if (!before) this.openLink();
@@ -325,6 +327,7 @@ class Viewer {
     const by = this.at["worst-by"];
     by.textContent = this.byHarm ? "Harm" : "Wrong px";
     by.title = `The strip shows ${this.byHarm ? "harm" : "wrong pixels"} of each slice; the other with W`;
+    by.setAttribute("aria-label", `The strip shows ${this.byHarm ? "harm" : "wrong pixels"}`);
   }
 
   /** Draws everything anew with the next frame. */

@@ -59,9 +59,9 @@ class ValueRange(Generic[Card]):
     def has(self, card: Card) -> bool:
         if self.measure is None or (self.least is None and self.most is None):
             return True
-        # Nothing compares with nan, so a card without a value is not shown.
+        # As it is shown, which is what somebody types. Nothing compares with nan: a card without a value is not shown.
         least, most = -math.inf if self.least is None else self.least, math.inf if self.most is None else self.most
-        return least <= self.measure.value(card) <= most
+        return least <= round(self.measure.value(card), self.measure.digits) <= most
 
     def __str__(self) -> str:
         """As it is said behind the number of cards; empty for all of them."""
@@ -87,6 +87,7 @@ def range_choice(measures: Mapping[str, CardMeasure[Card]], cards: Sequence[Card
         lambda name: measures[name].title if name else "nothing", on_change=_forget_ends,
     )  # fmt: skip
     if name == WHATEVER:
+        _forget_ends()
         for column, title in zip(columns[1:], _ENDS.values(), strict=True):
             # Its place, so that nothing moves when a measure is chosen.
             column.number_input(title, value=None, disabled=True, key=f"grid no {title}", placeholder="any")
@@ -116,7 +117,7 @@ def _end(
     if typed is None:
         st.query_params.pop(name, None)
     elif typed != linked:
-        st.query_params[name] = f"{typed:g}"
+        st.query_params[name] = f"{typed:.{measure.digits}f}"
     return typed
 
 

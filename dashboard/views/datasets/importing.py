@@ -96,7 +96,7 @@ def import_section() -> None:
     )  # fmt: skip
     label_options = _label_options(polarity, white_from)
     voxel, axes = _voxel()
-    form = (way, _of_files(images), _of_files(masks), inside, name, title, label_options, voxel, axes)
+    form = (way, _of_files(images), _of_files(masks), inside, typed.strip(), title, label_options, voxel, axes)
     state: Importing | None = st.session_state.get("import")
     if state is not None and state.work.state == "running":
         background.show(state.work, "import", also=partial(_so_far, state))

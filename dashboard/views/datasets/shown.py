@@ -69,7 +69,9 @@ def kept(
     chosen: str = place.selectbox(
         title, of, key=key, format_func=said, persist_state="session", help=about, on_change=on_change
     )
-    if chosen != (linked or ""):
+    if not chosen:
+        st.query_params.pop(name, None)
+    elif chosen != linked:
         st.query_params[name] = chosen
     return chosen
 

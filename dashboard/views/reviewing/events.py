@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -16,7 +15,7 @@ from dashboard.viewer import Place, open_layers
 from dashboard.views.reviewing.items import Item
 from segcore import reviews
 from segcore.errors import SegcoreError
-from segcore.evaluation import events_by_harm
+from segcore.evaluation import events_by_harm, harm_said
 from segcore.measures import Event, Events
 
 
@@ -219,15 +218,4 @@ def said(event: Event) -> str:
             f"Slice {event.slice}: a neurite of {words.count(event.area_px)} px in {len(event.segments)} segments "
             f"({sizes} px); a false wall crosses it at {many}."
         )
-    return f"{first} {_harm(event)}"
-
-
-def _harm(event: Event) -> str:
-    if math.isnan(event.harm):
-        return "How much harm it does is not known: the evaluation is older than that measure."
-    if event.harm < 0:
-        return (
-            f"Undone alone, V_Rand of the slice would fall by {-event.harm:.4f}: the largest piece also holds other "
-            "neurites, so undo that merge first."
-        )
-    return f"If it were undone, V_Rand of the slice would rise by {event.harm:.4f}."
+    return f"{first} {harm_said(event)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from math import nan
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -13,6 +14,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
+from dashboard.views.datasets.by_value import CardMeasure, ValueRange
 from dashboard.views.reviewing import Filter, event_id, event_items
 from segcore.data import install
 from segcore.evaluation import events_by_harm, harm_by_slice
@@ -204,6 +206,31 @@ def test_ends_count_themselves_and_nonsense_in_an_address_is_no_end(result):
     assert numbers(grid(run="judged", dataset="sample", by="number", least="nan", most="9")) == list(range(10))
     test = grid(run="judged", dataset="sample", by="no such", least="7", most="inf")
     assert numbers(test) == list(range(30))
+
+
+def test_ends_are_of_values_as_they_are_shown():
+    measure = CardMeasure(title="wrong pixels", value=float, unit=" %", digits=2)
+    shown = [
+        value
+        for value in (3.4549, 3.4567, 3.4651, nan)
+        if ValueRange(measure=measure, least=3.46, most=3.46).has(value)
+    ]
+    assert shown == [3.4567]
+    assert [ValueRange(measure=measure).has(value) for value in (1.0, nan)] == [True, True]
+
+
+def test_the_address_has_every_digit_of_an_end(result):
+    test = errors(by="area", most="1234567")
+    assert len(events_of(test)) == min(600, len(result.evaluation.events))
+    assert test.query_params["most"] == "1234567"
+    test.number_input(key="grid least").set_value(1234566).run()
+    assert events_of(test) == []
+    assert test.query_params["least"] == "1234566"
+
+
+def test_a_measure_that_is_not_known_here_leaves_nothing_in_the_address(result):
+    test = grid(run="judged", dataset="sample", by="no such", least="7", most="9")
+    assert not {"by", "least", "most"} & set(test.query_params)
 
 
 def test_only_splits_and_merges_of_much_harm(result):
