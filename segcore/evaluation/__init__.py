@@ -4,19 +4,9 @@ In: a run and a dataset, or any images. Out: an evaluation folder, a report, pre
 May use: measures, segments, network (when something is predicted), data, runs, stacks."""
 
 from segcore.evaluation.baselines import Baseline, all_interior, moved_boundaries
-from segcore.evaluation.comparing import (
-    BLOCK,
-    ENOUGH_BLOCKS,
-    MEASURES,
-    Comparison,
-    Difference,
-    Measure,
-    Side,
-    compare,
-    counted_with_harm,
-    difference_unit,
-    may_be_compared,
-)
+from segcore.evaluation.compared_measures import MEASURES, Measure, difference_unit
+from segcore.evaluation.comparing import compare, may_be_compared
+from segcore.evaluation.comparison import BLOCK, ENOUGH_BLOCKS, Comparison, Difference, Side, counted_with_harm
 from segcore.evaluation.deciding import verdict
 from segcore.evaluation.evaluating import Evaluated, evaluate, evaluate_prediction
 from segcore.evaluation.folder import SEGMENTS, read_evaluation, stored_segment_points, write_evaluation
