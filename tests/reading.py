@@ -9,6 +9,7 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 from streamlit.testing.v1 import AppTest
 
 APP = REPOSITORY / "dashboard" / "app.py"
+PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
 
 def opened(page: str, **address: str) -> AppTest:

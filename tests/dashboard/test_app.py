@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from reading import APP, bugs, opened, text_of
+from reading import APP, PAGES, bugs, opened, text_of
 from streamlit.testing.v1 import AppTest
 
 from dashboard import uploads, words
 from dashboard.figures import pictures
 from dashboard.state import selection
-from segcore.measures import Events, boundary_distance
-
-PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
-
-
-def waited(test: AppTest) -> AppTest:
-    """The page when nothing runs in the background any more."""
-    for _ in range(300):
-        if not any(button.label == "Cancel" for button in test.button):
-            return test
-        time.sleep(0.1)
-        test.run()
-    pytest.fail("the work did not end within 30 seconds")
-
-
-@pytest.fixture
-def evaluated_run(mid_grey_run, cells):
-    """The run above with an evaluation of its test slices."""
-
-    from segcore.evaluation import evaluate
-
-    evaluate(mid_grey_run, cells, device="cpu")
-    return mid_grey_run
-
+from segcore.measures import boundary_distance
 
 # --- states of the disk -----------------------------------------------------------------------
 
@@ -85,129 +58,6 @@ def test_a_page_with_a_run_that_was_not(page, mid_grey_run):
     if page in ("overview", "errors", "confusion"):
         assert "not evaluated" in text_of(test)
         assert any("segcore evaluate mid-grey" in code.value for code in test.code)
-
-
-def cut(path: Path) -> None:
-    """Leaves the first half of a file, as a full disk does."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def newer(path: Path) -> None:
-    """Makes a description one of a format that is not known yet."""
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
-
-
-RUN_PAGES = ("overview", "training", "errors", "confusion", "compare", "try_it")
-RESULT_PAGES = ("overview", "errors", "confusion")
-DAMAGES = {
-    "run.json cut short": (lambda run: cut(run.folder / "run.json"), PAGES),
-    "run.json of a newer format": (lambda run: newer(run.folder / "run.json"), PAGES),
-    "config.json missing": (lambda run: (run.folder / "config.json").unlink(), PAGES),
-    "split.json no JSON": (lambda run: (run.folder / "split.json").write_text("{ this is <b>no</b> JSON\n"), PAGES),
-    "history.csv no table": (lambda run: run.history_csv.write_text("{ this is <b>no</b> table\n"), ("training",)),
-    "history.csv missing": (lambda run: run.history_csv.unlink(), ()),
-    "network.json cut short": (lambda run: (run.folder / "network.json").write_text('[{"part":'), ()),
-    "evidence.npz cut short": (lambda run: cut(run.evaluation("cells") / "evidence.npz"), RESULT_PAGES),
-    "evidence.npz missing": (lambda run: (run.evaluation("cells") / "evidence.npz").unlink(), RESULT_PAGES),
-    "slices.csv no table": (lambda run: (run.evaluation("cells") / "slices.csv").write_text("?"), RESULT_PAGES),
-    "summary.json of a newer format": (lambda run: newer(run.evaluation("cells") / "summary.json"), RESULT_PAGES),
-    "probability.tif cut short": (lambda run: cut(run.evaluation("cells") / "probability.tif"), ()),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_run_is_told_in_one_line_on_every_page(damage, evaluated_run):
-    spoil, telling = DAMAGES[damage]
-    spoil(evaluated_run)
-    for page in PAGES:
-        test = opened(page)
-        assert not bugs(test), page
-        for one in test.error:
-            assert "\n" not in one.value, page
-            assert "Traceback" not in one.value, page
-            assert not re.search(r"(?<!\\)<b>", one.value), page
-        if page in telling:
-            assert test.error, page
-
-
-def test_what_a_damaged_run_leaves_is_still_shown(evaluated_run):
-    cut(evaluated_run.evaluation("cells") / "probability.tif")
-    assert "of 9,360" in text_of(opened("confusion"))  # four slices of 45 x 52
-    evaluated_run.history_csv.unlink()
-    test = opened("training")
-    assert "No epoch has ended yet" in text_of(test)
-    assert "The network" in [one.label for one in test.expander]
-
-
-def test_images_that_went_away_leave_the_numbers(evaluated_run, cells):
-    shutil.rmtree(cells.folder)
-    for page in PAGES:
-        test = opened(page, dataset="cells")
-        assert not bugs(test), page
-    assert "not installed here" in text_of(opened("errors"))
-
-
-def evaluated_again(run, cells):
-    """Another evaluation in the place of the first: of the last two test slices only."""
-    from segcore.evaluation import read_evaluation, write_evaluation
-    from segcore.measures import ErrorParts
-
-    folder = run.evaluation("cells")
-    evaluation, facts = read_evaluation(folder)
-    kept, sizes = slice(2, None), evaluation.neurite_sizes
-    shorter = dataclasses.replace(
-        evaluation,
-        slices=evaluation.slices[kept],
-        names=evaluation.names[kept],
-        neurites=evaluation.neurites[kept],
-        evidence=evaluation.evidence.subset([2, 3]),
-        points={name: scores[kept] for name, scores in evaluation.points.items()},
-        over_thresholds=evaluation.over_thresholds[kept],
-        over_biases=evaluation.over_biases[kept],
-        events=Events.of(event for event in evaluation.events if event.slice in evaluation.slices[kept]),
-        neurite_sizes=sizes.rows(np.isin(sizes.slice, evaluation.slices[kept])),
-        error_parts={name: ErrorParts(parts.counts[kept]) for name, parts in evaluation.error_parts.items()},
-        notebook_sums=None,
-    )
-    write_evaluation(folder, shorter, facts)
-
-
-def trained_again(run, cells):
-    """A run of the same name that is being trained: nothing measured yet."""
-    shutil.rmtree(run.folder / "evaluation")
-    run.history_csv.unlink()
-    run.weights.unlink()
-    run.update(state="training", ended=None, operating_points=None, epochs=0, best_epoch=0)
-
-
-MEANWHILE = {
-    "deleted": lambda run, cells: shutil.rmtree(run.folder),
-    "its evaluation deleted": lambda run, cells: shutil.rmtree(run.folder / "evaluation"),
-    "evaluated again": evaluated_again,
-    "trained again": trained_again,
-    "run.json cut short": lambda run, cells: cut(run.folder / "run.json"),
-    "evidence cut short": lambda run, cells: cut(run.evaluation("cells") / "evidence.npz"),
-    "history cut short": lambda run, cells: cut(run.history_csv),
-    "images deleted": lambda run, cells: shutil.rmtree(cells.folder),
-    "images cut short": lambda run, cells: cut(cells.folder / "images.tif"),
-    "labels cut short": lambda run, cells: cut(cells.folder / "labels.tif"),
-}
-
-
-@pytest.mark.parametrize("event", MEANWHILE)
-def test_what_changes_while_someone_looks_gives_a_page_or_a_message(event, evaluated_run, cells):
-    address = {"run": "mid-grey", "dataset": "cells", "slice": "8", "threshold": "0.6"}
-    looking = {page: opened(page, **address) for page in PAGES}
-    MEANWHILE[event](evaluated_run, cells)
-    for page, test in looking.items():
-        test.run()
-        assert not bugs(test), page
-        assert test.title, page
-        assert "Traceback" not in text_of(test), page
-    if event == "deleted":
-        assert "no run" in text_of(looking["errors"]).lower()
-    if event == "evaluated again":
-        assert "of 4,680" in text_of(looking["confusion"])
 
 
 # --- bugs -------------------------------------------------------------------------------------
@@ -390,93 +240,6 @@ def test_read_only_hides_what_writes(evaluated_run, monkeypatch):
     assert "read-only" in text_of(test)
     test = opened("data", section="all")
     assert not [button for button in test.button if button.label in ("Fetch", "Make it here")]
-
-
-def test_import_by_path_checks_and_installs(data_dir, models_dir, tmp_path, cell_stack):
-    import tifffile
-
-    images, labels = cell_stack
-    tifffile.imwrite(tmp_path / "images.tif", images)
-    tifffile.imwrite(tmp_path / "masks.tif", labels)
-    test = opened("data", section="import")
-    test.segmented_control(key="import way").set_value("path").run()
-    test.text_input(key="import path").set_value(str(tmp_path / "images.tif")).run()
-    test.text_input(key="import masks path").set_value(str(tmp_path / "masks.tif")).run()
-    test.text_input(key="import name").set_value("mine").run()
-    waited(next(one for one in test.button if one.label == "Check only").click().run())
-    assert not bugs(test)
-    assert not (data_dir / "mine").exists()
-    assert "passed" in text_of(test)
-    assert len(test.image) == 2  # the slice, and its membrane
-    assert "recognised: black is membrane" in text_of(test).replace("\\", "")
-    # A guess is turned round by one click, which checks again.
-    waited(next(one for one in test.button if one.label.startswith("It is the other way round")).click().run())
-    assert not bugs(test)
-    assert "polarity** passed: declared: membrane-white" in text_of(test).replace("\\", "")
-    assert not (data_dir / "mine").exists()
-    test.selectbox(key="import polarity").set_value("auto").run()
-    waited(next(one for one in test.button if one.label == "Check and import").click().run())
-    assert not bugs(test)
-    np.testing.assert_array_equal(tifffile.imread(data_dir / "mine" / "labels.tif"), labels)
-
-
-def test_an_import_without_a_name_is_called_after_its_file_and_arrives(data_dir, models_dir, tmp_path, cell_stack):
-    import tifffile
-
-    tifffile.imwrite(tmp_path / "cortex.ome.tif", cell_stack[0])
-    test = opened("data", section="import")
-    test.segmented_control(key="import way").set_value("path").run()
-    test.text_input(key="import path").set_value(str(tmp_path / "cortex.ome.tif")).run()
-    assert test.text_input(key="import name").proto.placeholder == "cortex"
-    waited(next(one for one in test.button if one.label == "Check and import").click().run())
-    assert not bugs(test)
-    assert (data_dir / "cortex").is_dir()
-    assert "Dataset cortex is here" in "\n".join(one.value for one in (*test.success, *test.toast, *test.info))
-    assert "import" not in test.session_state
-
-
-def test_labels_of_classes_are_imported_by_the_values_that_are_typed(data_dir, models_dir, tmp_path, cell_stack):
-    import tifffile
-
-    images, labels = cell_stack
-    classes = np.where(labels > 0, 1, 7).astype(np.uint8)
-    classes[:, :9, :9] = 3
-    tifffile.imwrite(tmp_path / "images.tif", images)
-    tifffile.imwrite(tmp_path / "classes.tif", classes)
-    test = opened("data", section="import")
-    test.segmented_control(key="import way").set_value("path").run()
-    for key, value in (("path", "images.tif"), ("masks path", "classes.tif")):
-        test.text_input(key=f"import {key}").set_value(str(tmp_path / value)).run()
-    test.text_input(key="import name").set_value("mine").run()
-    waited(next(one for one in test.button if one.label == "Check and import").click().run())
-    said = text_of(test).replace("\\", "")
-    assert "found 3 values: 1 (" in said
-    assert "“Values of membrane”, “Values of interior” and “Values to ignore” that say what each is" in said
-    assert "“What the masks hold”: numbered objects if they number objects" in said
-    test.selectbox(key="import kind").set_value("classes").run()
-    test.text_input(key="import membrane values").set_value("7, 3").run()
-    assert next(one for one in test.button if one.label == "Check and import").disabled
-    test.text_input(key="import interior values").set_value("one").run()
-    assert "Values are numbers with commas between them" in text_of(test)
-    test.text_input(key="import interior values").set_value("1").run()
-    waited(next(one for one in test.button if one.label == "Check and import").click().run())
-    assert not bugs(test)
-    kept = tifffile.imread(data_dir / "mine" / "labels.tif")
-    np.testing.assert_array_equal(kept, np.where(classes == 1, 255, 0))
-
-
-def test_a_corrupt_import_says_what_is_wrong_and_keeps_the_form(data_dir, models_dir, tmp_path):
-    broken = tmp_path / "broken.tif"
-    broken.write_bytes(b"II*\x00 not a tiff")
-    test = opened("data", section="import")
-    test.segmented_control(key="import way").set_value("path").run()
-    test.text_input(key="import path").set_value(str(broken)).run()
-    test.text_input(key="import name").set_value("mine").run()
-    waited(next(one for one in test.button if one.label == "Check and import").click().run())
-    assert not bugs(test)
-    assert test.error
-    assert test.text_input(key="import name").value == "mine"
-    assert not (data_dir / "mine").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 pytest.importorskip("streamlit", reason="streamlit is not installed")
-from reading import bugs, opened, text_of
+from reading import PAGES, bugs, opened, text_of
 
 from segcore.data import Correction, correct, install, open_dataset, runs_of
 from segcore.evaluation import evaluate, score_outside
@@ -18,8 +18,6 @@ from segcore.locking import locked
 from segcore.reviews import Place
 from segcore.runs import open_run
 from segcore.stacks import array_stack
-
-PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import shutil
 
 import pytest
 from folds import CONFIG, members
-from reading import bugs, opened, text_of
+from reading import PAGES, bugs, opened, text_of
 
 from dashboard.views.reviewing.settings import _chosen
 from segcore.crossval import ensemble_of, make_plan
 from segcore.evaluation import read_evaluation
-
-PAGES = ("overview", "data", "augmentation", "training", "errors", "confusion", "compare", "try_it")
 
 
 @pytest.fixture

@@ -8,15 +8,8 @@ pytest.importorskip("streamlit", reason="streamlit is not installed")
 
 from reading import bugs, opened, text_of
 
-from segcore.evaluation import evaluate, read_evaluation
+from segcore.evaluation import read_evaluation
 from segcore.measures import by_quartile
-
-
-@pytest.fixture
-def evaluated_run(mid_grey_run, cells):
-    """A run with an evaluation of its test slices."""
-    evaluate(mid_grey_run, cells, device="cpu")
-    return mid_grey_run
 
 
 def section(**address):
